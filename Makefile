@@ -1,0 +1,41 @@
+# The two commands: `make demo` opens the desk on a simulated weekend, `make test` runs the tests. Both set up first.
+PYTHON ?= python3
+VENV ?= .venv
+# Extras beside the tests' own tools: `make test EXTRAS=dev,oracle` compares every answer with ClickHouse as well.
+EXTRAS ?= dev
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.app
+	$(BIN)/loopdesk demo
+
+test: $(VENV)/.$(EXTRAS)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.$(EXTRAS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+bench: $(VENV)/.$(EXTRAS)
+	$(BIN)/python -m bench
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loopdesk needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m compileall -q workspace queries observability tui themes
+	touch $@
+
+$(VENV)/.$(EXTRAS): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m compileall -q workspace queries observability tui themes
+	touch $@ $(VENV)/.app
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

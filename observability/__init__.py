@@ -1,0 +1,1 @@
+"""The file each loop vendors to send its events."""

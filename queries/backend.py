@@ -1,0 +1,58 @@
+"""What a place that answers HogQL looks like, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from workspace.errors import LoopdeskError
+
+
+class QueryRefused(LoopdeskError):
+    """The text is not HogQL that can be answered. `start` and `end` are offsets into it, where they are known."""
+
+    def __init__(self, what: str, start: int | None = None, end: int | None = None, do: str = "") -> None:
+        super().__init__(what, do=do)
+        self.start, self.end = start, end
+
+
+class QueryTimedOut(LoopdeskError):
+    """The time limit ran out before the answer was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """An answer. Cells are JSON values: datetimes are ISO 8601 with the project's offset, dates `YYYY-MM-DD`.
+
+    `types` are ClickHouse's names, e.g. `Nullable(Float64)`. `has_more` is only known where the text had no LIMIT.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple, ...]
+    timezone: str
+    backend: str
+    asked_at: datetime
+    elapsed_ms: float = 0.0
+    has_more: bool = False
+    limit: int | None = None
+
+
+class Backend(Protocol):
+    """Answers HogQL. One instance serves many threads."""
+
+    name: str
+    timezone: str
+
+    def query(
+        self, text: str, values: Mapping[str, object] | None = None, types: Mapping[str, str] | None = None
+    ) -> QueryResult:
+        """`values` fill `{placeholders}`; `types` are their ClickHouse types, inferred from the values where absent.
+
+        Raises `QueryRefused`, `QueryTimedOut` or another `LoopdeskError`.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,128 @@
+"""The boards of the desk: which questions fill each, and how their rows become a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from queries.backend import Backend, QueryResult
+from queries.catalog import catalog
+from queries.catalog.catalog import Question
+from queries.views.cost import cost
+from queries.views.deploys import deploys
+from queries.views.escalations import escalations
+from queries.views.filters import Filters
+from queries.views.funnel import funnel
+from queries.views.headline import headline
+from queries.views.heatmap import heatmap
+from queries.views.rounds import rounds
+from queries.views.stops import stops
+from queries.views.trend import trend
+from queries.views.window import Span, Window
+
+NOW, BEFORE = "now", "before"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`asks` are (question, span) pairs; the first one's table is what a full screen shows. `view` gets the window
+    and the answers in that order."""
+
+    title: str
+    asks: tuple[tuple[str, str], ...]
+    view: Callable[[Window, tuple[QueryResult, ...]], object]
+
+
+def _both(question: str) -> tuple[tuple[str, str], ...]:
+    return ((question, NOW), (question, BEFORE))
+
+
+BOARDS: Mapping[str, Board] = {
+    "headline": Board("Headline", _both("headline"), lambda window, found: headline(*found, window)),
+    "funnel": Board("Round funnel", _both("round_funnel"), lambda _, found: funnel(*found)),
+    "trend": Board("Score trend", _both("score_trend") + _both("deploys"), lambda window, found: trend(*found, window)),
+    "heatmap": Board("Dimension heatmap", _both("dimension_heatmap"), lambda window, found: heatmap(*found, window)),
+    "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(*found, window)),
+    "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(*found, window)),
+    "stops": Board("Stop reasons", (*_both("stop_reasons"), ("runs", NOW)), lambda _, found: stops(*found)),
+    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(*found)),
+    "deploys": Board("Deploys", (("deploys", NOW),), lambda _, found: deploys(*found)),
+}
+NAMES = tuple(BOARDS)
+TITLES: Mapping[str, str] = {name: board.title for name, board in BOARDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A board's answer: the rows as they came, and what a screen shows of them."""
+
+    board: str
+    window: Window
+    filters: Filters
+    asked_at: datetime
+    backend: str
+    results: tuple[QueryResult, ...]
+    view: object
+    hogql: str
+
+
+def ask(board: str, backend: Backend, window: Window, filters: Filters) -> Answer:
+    """Blocking. Raises `LoopdeskError` with the first question's failure."""
+    asks = [(catalog.load(name), _span(window, which)) for name, which in BOARDS[board].asks]
+    results = tuple(
+        _query(backend, question, window, span, filters, which)
+        for (question, span), (_, which) in zip(asks, BOARDS[board].asks, strict=True)
+    )
+    return answered(board, window, filters, results)
+
+
+def answered(board: str, window: Window, filters: Filters, results: tuple[QueryResult, ...]) -> Answer:
+    """The answer that these results make; also for results that were kept from an earlier time."""
+    question = catalog.load(BOARDS[board].asks[0][0])
+    values = question.values(parameters(window, window.span, filters, window.run_id))
+    comment = "\n".join(f"-- {name} = {_spelled(value)}" for name, value in values.items())
+    return Answer(
+        board=board,
+        window=window,
+        filters=filters,
+        asked_at=results[0].asked_at,
+        backend=results[0].backend,
+        results=results,
+        view=BOARDS[board].view(window, results),
+        hogql=f"{comment}\n{question.text}",
+    )
+
+
+def events_of(board: str) -> frozenset[str]:
+    """The events whose arrival changes the board's answer."""
+    return frozenset().union(*(catalog.load(name).events for name, _ in BOARDS[board].asks))
+
+
+def parameters(window: Window, span: Span, filters: Filters, run_id: str) -> dict[str, object]:
+    """Every parameter that a catalog question may take."""
+    return {
+        "since": span.since,
+        "until": span.until,
+        "bucket": window.bucket,
+        "project": filters.project,
+        "client": filters.client,
+        "run": run_id,
+    }
+
+
+def _query(
+    backend: Backend, question: Question, window: Window, span: Span, filters: Filters, which: str
+) -> QueryResult:
+    # The equal window before a run belongs to no run; the run before it does.
+    run_id = window.run_id if which == NOW else window.run_before
+    values = question.values(parameters(window, span, filters, run_id))
+    return backend.query(question.text, values, question.types)
+
+
+def _span(window: Window, which: str) -> Span:
+    return window.span if which == NOW else window.before
+
+
+def _spelled(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)

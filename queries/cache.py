@@ -1,0 +1,108 @@
+"""`desk.db`: the last answers and where the desk was left, so that the first paint asks nobody."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from queries.backend import QueryResult
+from queries.boards import Answer, answered
+from queries.views.filters import Filters
+from queries.views.window import Span, Window
+from workspace import databases
+from workspace.errors import LoopdeskError
+
+_FIRST = """
+CREATE TABLE answers (board TEXT, kind TEXT, filters TEXT, document TEXT NOT NULL, PRIMARY KEY (board, kind, filters));
+CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+MIGRATIONS = (_FIRST,)
+_BUSY_MS = 500  # a cache never makes the desk wait for another desk
+
+
+class AnswerCache:
+    """Never fails: what cannot be read counts as absent, what cannot be written is asked again next time."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection: sqlite3.Connection | None
+        try:
+            self._connection = databases.open_database(path, MIGRATIONS)
+            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        except (LoopdeskError, sqlite3.Error):
+            self._connection = None
+
+    def load(self, board: str, kind: str, filters: Filters) -> Answer | None:
+        """The board's last answer, with a view made anew from its rows."""
+        row = self._first(
+            "SELECT document FROM answers WHERE board = ? AND kind = ? AND filters = ?", board, kind, _key(filters)
+        )
+        if row is None:
+            return None
+        try:
+            document = json.loads(row[0])
+            results = tuple(_result(found) for found in document["results"])
+            return answered(board, _window(document["window"]), filters, results)
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None  # written by another version
+
+    def save(self, answer: Answer, kind: str) -> None:
+        document = {"window": asdict(answer.window), "results": [asdict(result) for result in answer.results]}
+        text = json.dumps(document, default=datetime.isoformat, ensure_ascii=False)
+        self._write(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", answer.board, kind, _key(answer.filters), text
+        )
+
+    def state(self, name: str, default: object) -> object:
+        """A remembered value; `default` where there is none."""
+        row = self._first("SELECT value FROM state WHERE name = ?", name)
+        try:
+            return json.loads(row[0]) if row else default
+        except ValueError:
+            return default
+
+    def set_state(self, name: str, value: object) -> None:
+        self._write("INSERT OR REPLACE INTO state VALUES (?, ?)", name, json.dumps(value))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _first(self, sql: str, *values: object) -> tuple | None:
+        try:
+            return self._connection.execute(sql, values).fetchone() if self._connection else None
+        except sqlite3.Error:
+            return None
+
+    def _write(self, sql: str, *values: object) -> None:
+        try:
+            if self._connection:
+                self._connection.execute(sql, values)
+        except sqlite3.Error:
+            pass
+
+
+def _key(filters: Filters) -> str:
+    return json.dumps([filters.project, filters.client])
+
+
+def _result(found: dict) -> QueryResult:
+    return QueryResult(
+        **{
+            **found,
+            "columns": tuple(found["columns"]),
+            "types": tuple(found["types"]),
+            "rows": tuple(tuple(row) for row in found["rows"]),
+            "asked_at": datetime.fromisoformat(found["asked_at"]),
+        }
+    )
+
+
+def _window(found: dict) -> Window:
+    return Window(**{**found, "span": _span(found["span"]), "before": _span(found["before"])})
+
+
+def _span(found: dict) -> Span:
+    return Span(datetime.fromisoformat(found["since"]), datetime.fromisoformat(found["until"]))

@@ -1,0 +1,171 @@
+"""Answers HogQL from `events.db`, in process: compiled once, run read-only under an authorizer and a time limit."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from queries.backend import QueryResult, QueryTimedOut
+from queries.local import compiled
+from queries.local.hogql import runtime
+from queries.local.ingest import microseconds
+from queries.local.schema import MIGRATIONS
+from workspace import databases
+
+DEFAULT_ROWS = 100  # PostHog answers 100 rows without LIMIT
+TIME_LIMIT_S = 10.0  # PostHog's limit for a personal key
+_PRIVATE_TABLES = frozenset({"sqlite_master", "compiled", "imported_rows"})
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+_FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
+
+
+class LocalBackend:
+    """The embedded PostHog's query side. Threads share it; each query borrows a connection of its own."""
+
+    name = "embedded"
+
+    def __init__(
+        self,
+        path: Path,
+        timezone: str = "UTC",
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> None:
+        self.path = path
+        self.timezone = timezone
+        self._zone = ZoneInfo(timezone)
+        self._now = now
+        self._time_limit_s = time_limit_s
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    def query(
+        self, text: str, values: Mapping[str, object] | None = None, types: Mapping[str, str] | None = None
+    ) -> QueryResult:
+        started = time.perf_counter()
+        now = self._now()
+        values = values or {}
+        types = {name: (types or {}).get(name) or infer_type(value) for name, value in values.items()}
+        plan = compiled.find(text, types, self.path)
+        bound = {f"p_{name}": runtime.bind(values[name], types[name]) for name in plan.placeholders}
+        bound |= {"now": microseconds(now), "tz": self.timezone, "row_limit": DEFAULT_ROWS + 1}
+        with self._borrowed() as connection:
+            rows = self._run(connection, plan.sql, bound)
+        has_more = plan.limit is None and len(rows) > DEFAULT_ROWS
+        decode = [runtime.decoder(type, self._zone) for type in plan.types]
+        shown = rows[:DEFAULT_ROWS] if has_more else rows
+        return QueryResult(
+            columns=plan.columns,
+            types=plan.types,
+            rows=tuple(tuple(cell(value) for cell, value in zip(decode, row, strict=True)) for row in shown),
+            timezone=self.timezone,
+            backend=self.name,
+            asked_at=now,
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            has_more=has_more,
+            limit=plan.limit if plan.limit is not None else DEFAULT_ROWS,
+        )
+
+    def data_version(self) -> int:
+        """Changes whenever another process has committed to `events.db` since this backend last looked."""
+        with self._borrowed() as connection:
+            return connection.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()[0]
+
+    def events_since(self, version: int) -> frozenset[str]:
+        """The names of events that arrived after `data_version` was `version`."""
+        with self._borrowed() as connection:
+            return frozenset(
+                row[0] for row in connection.execute("SELECT DISTINCT event FROM bodies WHERE id > ?", (version,))
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _run(self, connection: sqlite3.Connection, sql: str, bound: Mapping[str, object]) -> list[tuple]:
+        deadline = time.monotonic() + self._time_limit_s
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
+        try:
+            return connection.execute(sql, bound).fetchall()
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise QueryTimedOut(
+                    f"The query did not finish within {self._time_limit_s:g} s",
+                    do="Ask for a shorter time range or fewer columns",
+                ) from error
+            raise databases.explained(error, self.path) from error
+        except sqlite3.DatabaseError as error:
+            raise databases.explained(error, self.path) from error
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    @contextmanager
+    def _borrowed(self):
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = databases.open_database(self.path, MIGRATIONS, read_only=True)
+        connection.execute("PRAGMA cache_size = -16384")
+        runtime.register(connection)
+        connection.set_authorizer(_authorize)
+        return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _view: str | None) -> int:
+    """The second wall behind the compiler: whatever it printed, only reading our tables is possible."""
+    if action == sqlite3.SQLITE_READ and first in _PRIVATE_TABLES:
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_FUNCTION and second in _FORBIDDEN_FUNCTIONS:
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+def infer_type(value: object) -> str:
+    """The ClickHouse type of a placeholder's value."""
+    if isinstance(value, bool):
+        return "Bool"
+    if isinstance(value, int):
+        return "Int64"
+    if isinstance(value, float):
+        return "Float64"
+    if isinstance(value, datetime):
+        return "DateTime"
+    if isinstance(value, list | tuple):
+        return "Array(String)"
+    return "String"
+
+
+def document(result: QueryResult) -> dict:
+    """A result as one JSON document with stable keys, in PostHog's words."""
+    return {
+        "columns": list(result.columns),
+        "types": [list(pair) for pair in zip(result.columns, result.types, strict=True)],
+        "results": [list(row) for row in result.rows],
+        "hasMore": result.has_more,
+        "limit": result.limit,
+        "timezone": result.timezone,
+    }
+
+
+def to_json(result: QueryResult) -> str:
+    return json.dumps(document(result), ensure_ascii=False, allow_nan=False)

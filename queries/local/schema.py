@@ -1,0 +1,92 @@
+"""The tables of `events.db`, and which event properties have a column of their own.
+
+Three ideas make the boards fast without a column store:
+
+- `events` is clustered by (event, timestamp): a board reads one narrow, contiguous range.
+- The JSON of an event lives in `bodies`, so a scan never drags it along.
+- What boards group and sum by, and what the trace is built from, are columns filled at ingest ("hot").
+"""
+
+from __future__ import annotations
+
+# Hot properties that are words. Always text, as PostHog's untyped property access shows them:
+# the JSON value with its outer quotes removed; NULL where the property is absent or JSON null.
+TEXT_PROPERTIES = (
+    "project", "client", "run_id", "round_id", "agent", "git_sha",
+    "model", "from_model", "to_model", "target_model", "reason", "failure_mode", "target",
+    "score_goal", "scorer_version", "scorer_variant",
+    "step_id", "suite_id", "case_id", "tool", "ok", "passed", "verdict", "dim",
+    "task_type", "model_used", "type", "user_id", "efficiency_grade",
+    "$ai_trace_id", "$ai_span_id", "$ai_parent_id", "$ai_model", "$ai_provider", "$ai_is_error",
+)  # fmt: skip
+
+# Hot properties that are usually numbers. A JSON number is stored as a number, anything else as the text above,
+# so that `toFloat` is free for the usual case and still NULL on junk.
+NUMBER_PROPERTIES = (
+    "score", "delta", "new_best", "baseline_score", "quality_score", "final_best_score",
+    "cost_usd", "total_cost_usd", "latency_ms", "apply_latency_ms", "prompt_tokens", "completion_tokens",
+    "input_tokens", "output_tokens", "stall_rounds", "rounds_completed", "diff_bytes", "diff_lines",
+    "$ai_input_tokens", "$ai_output_tokens", "$ai_total_cost_usd", "$ai_latency",
+)  # fmt: skip
+
+HOT_PROPERTIES = TEXT_PROPERTIES + NUMBER_PROPERTIES
+
+# PostHog keeps these out of `events`; they are in `posthog.ai_events` for 30 days.
+HEAVY_PROPERTIES = ("$ai_input", "$ai_output", "$ai_output_choices", "$ai_input_state", "$ai_output_state", "$ai_tools")
+
+DIMENSION_PREFIX = "dim_"
+
+
+def column(prop: str) -> str:
+    """The quoted column of a hot property. Backticks: SQLite reads an unknown name in double quotes as a string."""
+    return f"`p_{prop}`"
+
+
+def _hot_columns() -> str:
+    words = [f"{column(name)} TEXT" for name in TEXT_PROPERTIES]
+    # BLOB affinity is none at all: the value keeps the type it came with.
+    numbers = [f"{column(name)} BLOB" for name in NUMBER_PROPERTIES]
+    return ",\n  ".join(words + numbers)
+
+
+FIRST = f"""
+CREATE TABLE bodies (
+  id INTEGER PRIMARY KEY,
+  uuid TEXT NOT NULL UNIQUE,
+  event TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  properties TEXT NOT NULL
+);
+CREATE TABLE events (
+  event TEXT NOT NULL,
+  timestamp INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  distinct_id TEXT NOT NULL,
+  {_hot_columns()},
+  PRIMARY KEY (event, timestamp, id)
+) WITHOUT ROWID;
+CREATE INDEX events_time ON events(timestamp);
+CREATE INDEX events_round ON events(`p_round_id`) WHERE `p_round_id` IS NOT NULL;
+CREATE INDEX events_trace ON events(`p_$ai_trace_id`) WHERE `p_$ai_trace_id` IS NOT NULL;
+CREATE TABLE dims (
+  id INTEGER NOT NULL,
+  dim TEXT NOT NULL,
+  value REAL,
+  PRIMARY KEY (id, dim)
+) WITHOUT ROWID;
+CREATE TABLE ai_payloads (
+  id INTEGER PRIMARY KEY,
+  created_at INTEGER NOT NULL,
+  payload TEXT NOT NULL
+);
+CREATE TABLE imported_rows (
+  log TEXT NOT NULL,
+  row INTEGER NOT NULL,
+  identity TEXT NOT NULL,
+  content TEXT NOT NULL,
+  PRIMARY KEY (log, row)
+) WITHOUT ROWID;
+CREATE TABLE compiled (hash TEXT PRIMARY KEY, document TEXT NOT NULL);
+"""
+
+MIGRATIONS = (FIRST,)

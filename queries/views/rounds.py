@@ -1,0 +1,115 @@
+"""One row a round."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from queries.backend import QueryResult
+from queries.views.answers import goal_of, instant, is_improvement, records
+from queries.views.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """`outcome` is kept, reverted, crashed, running or lost. Numbers are None where they were not sent.
+
+    `is_better` says whether `delta` is an improvement by the round's goal.
+    """
+
+    round_id: str
+    run_id: str
+    project: str
+    client: str
+    agent: str
+    model: str
+    started: datetime
+    last_stage: str
+    outcome: str
+    score: float | None
+    delta: float | None
+    is_better: bool | None
+    cost_usd: float | None
+    duration_s: float
+    errors: int
+    git_sha: str
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """`is_cut` where the window holds more rounds than the question's limit."""
+
+    rows: tuple[Round, ...]
+    is_cut: bool
+    verdict: str
+
+
+RUNNING = timedelta(minutes=30)  # a round without an ending is running while it is this young, and lost after
+_CRASHES = frozenset({"crash", "crashed", "exception", "error", "oom", "timeout", "killed"})
+
+
+def rounds(now: QueryResult) -> Rounds:
+    """From `rounds`' rows, newest first; how old a round is goes by when the question was asked."""
+    rows = tuple(_round(row, now.asked_at) for row in records(now))
+    is_cut = now.limit is not None and len(rows) >= now.limit
+    return Rounds(rows, is_cut, _verdict(rows, is_cut))
+
+
+def _round(row: dict, asked_at: datetime) -> Round:
+    started, ended = datetime.fromisoformat(row["started"]), datetime.fromisoformat(row["ended"])
+    goal, kept_at, reverted_at = goal_of(row["goal"]), instant(row["kept_at"]), instant(row["reverted_at"])
+    has_outcome = bool(kept_at or reverted_at)
+    return Round(
+        round_id=row["round_id"],
+        run_id=row["run_id"] or "",
+        project=row["project"],
+        client=row["client"] or "",
+        agent=row["agent"] or "",
+        model=row["model"] or "",
+        started=started,
+        last_stage=_last_stage(row, has_outcome),
+        outcome=_outcome(row["failure_mode"], kept_at, reverted_at, asked_at - ended),
+        score=row["score"] if row["n_scored"] else None,
+        delta=row["delta"],
+        is_better=is_improvement(goal, row["delta"]),
+        cost_usd=row["cost_usd"],
+        duration_s=max(0.0, (ended - started).total_seconds()),
+        errors=row["errors"],
+        git_sha=row["git_sha"] or "",
+        is_estimated=bool(row["is_estimated"]),
+    )
+
+
+def _outcome(failure: str | None, kept_at: datetime | None, reverted_at: datetime | None, age: timedelta) -> str:
+    if kept_at and (not reverted_at or kept_at >= reverted_at):
+        return "kept"
+    if reverted_at:
+        return "crashed" if (failure or "").lower() in _CRASHES else "reverted"
+    return "running" if age < RUNNING else "lost"
+
+
+def _last_stage(row: dict, has_outcome: bool) -> str:
+    if has_outcome:
+        return "decided"
+    return (
+        "scored"
+        if row["n_scored"]
+        else "applied"
+        if row["n_applied"]
+        else "proposed"
+        if row["n_proposed"]
+        else "started"
+    )
+
+
+def _verdict(rows: tuple[Round, ...], is_cut: bool) -> str:
+    if not rows:
+        return "No rounds in this window."
+    outcomes = Counter(row.outcome for row in rows)
+    parts = [
+        f"{outcomes[name]} {name}" for name in ("kept", "reverted", "crashed", "running", "lost") if outcomes[name]
+    ]
+    said = f"{counted(len(rows), 'round')}: {', '.join(parts)}."
+    return f"The newest {said}" if is_cut else said

@@ -1,0 +1,63 @@
+"""Numbers and names as people read them, for sentences and columns alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def score(value: float | None) -> str:
+    """A score with the digits that tell two rounds apart: three decimals below 10, fewer above, four for 0.0012."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.1f}"
+    if size >= 10:
+        return f"{value:.2f}"
+    return f"{value:.4f}" if 0 < size < 0.1 else f"{value:.3f}"
+
+
+def size(change: float) -> str:
+    """How much a score changed, without its sign; a change too small for `score`'s digits gets more of them."""
+    text = score(abs(change))
+    return text if any(digit in "123456789" for digit in text) or not change else f"{abs(change):.2g}"
+
+
+def signed(change: float | None) -> str:
+    """A change of score, always with its sign."""
+    return "–" if change is None else f"{'−' if change < 0 else '+'}{size(change)}"
+
+
+def money(value: float | None) -> str:
+    """US dollars; cents below 100, tenths of a cent below 10 cents."""
+    if value is None:
+        return "–"
+    if abs(value) >= 100:
+        return f"${value:,.0f}"
+    return f"${value:.3f}" if 0 < abs(value) < 0.1 else f"${value:.2f}"
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.0f} %"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 round`, `23 rounds`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """`a`, `a and b`, `a, b and 4 more`."""
+    if len(names) <= 1:
+        return "".join(names)
+    if len(names) <= most:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+
+
+def day(instant: datetime) -> str:
+    """`Thu 19 Nov`, in the time's own zone."""
+    return f"{instant:%a} {instant.day} {instant:%b}"

@@ -1,0 +1,86 @@
+"""`loopdesk`: the desk's own options, or hand over to a subcommand.
+
+The desk must be on screen in a quarter of a second, so this path is argparse and loads no click, no HTTP, no SDK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from workspace.errors import LoopdeskError
+
+VERSION = "0.1.0"
+# Options of the desk that take a value: what follows them is not a subcommand.
+_WITH_VALUE = ("--workspace", "--timezone", "--theme", "--window", "--project", "--client")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 only on success. Errors are one sentence on stderr."""
+    os.umask(0o077)  # everything a workspace holds is its owner's alone
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if _subcommand(arguments) or "--help" in arguments or "-h" in arguments:
+            from tui.commands.cli import run
+
+            return run(arguments)
+        return _desk(_parser().parse_args(arguments))
+    except LoopdeskError as error:
+        print(f"loopdesk: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _subcommand(arguments: Sequence[str]) -> str:
+    """The first word that is neither an option nor an option's value; empty for the desk itself."""
+    skip = False
+    for word in arguments:
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = word in _WITH_VALUE
+        else:
+            return word
+    return ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loopdesk", add_help=False, allow_abbrev=False)
+    parser.add_argument("--workspace")
+    parser.add_argument("--timezone")
+    parser.add_argument("--theme")
+    parser.add_argument("--window", choices=("night", "24h", "7d", "30d"))
+    parser.add_argument("--project", default="")
+    parser.add_argument("--client", default="")
+    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--no-mouse", action="store_true")
+    parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--version", action="version", version=f"loopdesk {VERSION}")
+    return parser
+
+
+def _desk(options: argparse.Namespace) -> int:
+    from workspace import config
+
+    settings = config.load(
+        {
+            "workspace_dir": options.workspace,
+            "timezone": options.timezone,
+            "theme": options.theme,
+            "ascii": options.ascii or None,
+        }
+    )
+    from tui.app import run_desk
+
+    return run_desk(settings, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

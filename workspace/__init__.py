@@ -1,0 +1,1 @@
+"""The floor every other package stands on: where files are, what is configured, how text is made safe to show."""
