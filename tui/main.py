@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from tui.commands.cli import run
 
             return run(arguments)
-        return _desk(_parser().parse_args(arguments))
+        return _desk(desk_options(arguments))
     except LoopdeskError as error:
         print(f"loopdesk: {error}", file=sys.stderr)
         return 1
@@ -51,7 +51,8 @@ def _subcommand(arguments: Sequence[str]) -> str:
     return ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def desk_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The desk's own options."""
     parser = argparse.ArgumentParser(prog="loopdesk", add_help=False, allow_abbrev=False)
     parser.add_argument("--workspace")
     parser.add_argument("--timezone")
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-mouse", action="store_true")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--version", action="version", version=f"loopdesk {VERSION}")
-    return parser
+    return parser.parse_args(arguments)
 
 
 def _desk(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 -- title: Rounds
 -- asks: which rounds were there, and how did each end?
 -- params: since DateTime, until DateTime, project String = '', client String = '', run String = ''
--- columns: round_id String, run_id String, project String, client String, agent String, model String, started DateTime, ended DateTime, n_proposed UInt64 (events), n_applied UInt64 (events), n_scored UInt64 (events), kept_at DateTime (1970 where not kept), reverted_at DateTime (1970 where not reverted), failure_mode String, goal String, score Float64 (score), delta Float64 (score), cost_usd Float64 (USD), errors UInt64 (events), git_sha String, is_estimated UInt8
+-- columns: round_id String, run_id String, project String, client String, agent String, model String, started DateTime, ended DateTime, n_proposed UInt64 (events), n_applied UInt64 (events), n_scored UInt64 (events), kept_at DateTime (1970 where not kept), reverted_at DateTime (1970 where not reverted), failure_mode String, goal String, score Float64 (score), delta Float64 (score), cost_usd Float64 (USD), errors UInt64 (events), git_sha String, is_estimated UInt8, is_imported UInt8
 -- events: round_started, proposal_generated, proposal_applied, round_scored, round_kept, round_reverted, step.tool_returned, $exception, $ai_generation
 -- cost: round_kept.cost_usd + round_reverted.cost_usd, which contain their proposal's cost
 -- limit: 5000
@@ -26,7 +26,8 @@ SELECT
   sumIf(toFloat(properties.cost_usd), event IN ('round_kept', 'round_reverted')) AS cost_usd,
   countIf(event = '$exception' OR properties.ok = 'false' OR properties.$ai_is_error = 'true') AS errors,
   argMax(properties.git_sha, timestamp) AS git_sha,
-  countIf(properties.time_estimated = 'true') > 0 AS is_estimated
+  countIf(properties.time_estimated = 'true') > 0 AS is_estimated,
+  countIf(properties.imported_from IS NOT NULL) > 0 AS is_imported
 FROM events
 WHERE event IN ('round_started', 'proposal_generated', 'proposal_applied', 'round_scored', 'round_kept', 'round_reverted', 'step.tool_returned', '$exception', '$ai_generation')
   AND properties.round_id IS NOT NULL

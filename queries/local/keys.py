@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -31,10 +32,8 @@ def load_keys(root: Path) -> Keys:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(fresh), file)
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(part, path)
-            except FileExistsError:
-                pass
         refuse_writable_by_others(path)
         return Keys(**json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -16,7 +16,7 @@ TEXT_PROPERTIES = (
     "model", "from_model", "to_model", "target_model", "reason", "failure_mode", "target",
     "score_goal", "scorer_version", "scorer_variant",
     "step_id", "suite_id", "case_id", "tool", "ok", "passed", "verdict", "dim",
-    "task_type", "model_used", "type", "user_id", "efficiency_grade",
+    "task_type", "model_used", "type", "user_id", "efficiency_grade", "imported_from", "time_estimated",
     "$ai_trace_id", "$ai_span_id", "$ai_parent_id", "$ai_model", "$ai_provider", "$ai_is_error",
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ class Round:
     delta: float | None
     is_better: bool | None
     cost_usd: float | None
-    duration_s: float
+    duration_s: float | None
     errors: int
     git_sha: str
     is_estimated: bool = False
@@ -75,7 +75,8 @@ def _round(row: dict, asked_at: datetime) -> Round:
         delta=row["delta"],
         is_better=is_improvement(goal, row["delta"]),
         cost_usd=row["cost_usd"],
-        duration_s=max(0.0, (ended - started).total_seconds()),
+        # A log says when a round was, not how long it took.
+        duration_s=None if row["is_imported"] else max(0.0, (ended - started).total_seconds()),
         errors=row["errors"],
         git_sha=row["git_sha"] or "",
         is_estimated=bool(row["is_estimated"]),

@@ -21,9 +21,11 @@ def score(value: float | None) -> str:
 
 
 def size(change: float) -> str:
-    """How much a score changed, without its sign; a change too small for `score`'s digits gets more of them."""
-    text = score(abs(change))
-    return text if any(digit in "123456789" for digit in text) or not change else f"{abs(change):.2g}"
+    """How much a score changed, without its sign: three decimals, and two digits for what three would round away."""
+    value = abs(change)
+    if value >= 10:
+        return score(value)
+    return f"{value:.3f}" if value >= 0.005 or not value else f"{value:.2g}"
 
 
 def signed(change: float | None) -> str:

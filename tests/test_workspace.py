@@ -1,0 +1,141 @@
+"""The floor: configuration, private files, databases that are never lost, text that is safe to draw."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from workspace import config, databases
+from workspace.errors import LoopdeskError
+from workspace.paths import Workspace, write_private
+from workspace.text import plain, plain_lines
+
+
+def test_an_error_is_one_line_of_sentences():
+    error = LoopdeskError("The disk is full", "Nothing was stored", "Free some space")
+    assert str(error) == "The disk is full. Nothing was stored. Free some space."
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]52;c;ZXZpbA==\x07copied", "copied"),
+        ("\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("a\x9b31mb", "ab"),
+        ("user\u202egnp.exe", "usergnp.exe"),
+        ("zero\u200bwidth\u2060joined", "zerowidthjoined"),
+        ("tag\U000e0041s", "tags"),
+        ("line\none\r\ntwo\ttabbed", "line one two tabbed"),
+        ("\ud800half", "half"),
+        ("naïve 漢字 🙂", "naïve 漢字 🙂"),
+        ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+    ],
+)
+def test_text_from_outside_is_made_plain(hostile: str, shown: str):
+    assert plain(hostile) == shown
+
+
+def test_plain_text_is_cut_with_an_ellipsis():
+    assert plain("abcdefgh", 5) == "abcd…"
+    assert len(plain("x" * 10_000_000, 20)) == 20
+
+
+def test_lines_keep_their_indentation():
+    assert plain_lines("def f():\n\treturn\x1b[1m 1") == ["def f():", "    return 1"]
+
+
+def test_later_sources_win_and_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "config"
+    folder.mkdir(mode=0o700)
+    (folder / "config.toml").write_text('timezone = "Europe/Berlin"\nnight_starts_hour = 20\ntheme = "mine"\n')
+    (folder / "config.toml").chmod(0o600)
+    monkeypatch.setenv("LOOPDESK_CONFIG_DIR", str(folder))
+    monkeypatch.setenv("LOOPDESK_TIMEZONE", "Asia/Tokyo")
+    found = config.load({"theme": "loopdesk-light", "workspace_dir": None})
+    assert (found.timezone, found.night_starts_hour, found.theme) == ("Asia/Tokyo", 20, "loopdesk-light")
+    assert found.sources["timezone"] == "environment"
+    assert found.sources["theme"] == "command line"
+    assert found.sources["night_starts_hour"].endswith("config.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("timezone = 'Mars/Base'", "There is no time zone 'Mars/Base'"),
+        ("night_starts_hour = 24", "whole hour from 0 to 23"),
+        ("nigth = 3", "does not know: nigth"),
+        ("timezone = ", "not valid TOML"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "config.toml").write_text(text)
+    (tmp_path / "config.toml").chmod(0o600)
+    monkeypatch.setenv("LOOPDESK_CONFIG_DIR", str(tmp_path))
+    with pytest.raises(LoopdeskError, match=said):
+        config.load()
+
+
+def test_a_dotenv_gives_only_the_loops_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("export AUTORESEARCH_PROJECT='autoagent'\nLOOPDESK_THEME=evil\n# a=b\n")
+    found = config.load()
+    assert (found.loop_project, found.theme) == ("autoagent", config.Config().theme)
+
+
+def test_a_workspace_that_others_can_write_is_refused(tmp_path: Path):
+    root = tmp_path / "shared"
+    root.mkdir()
+    root.chmod(0o777)
+    with pytest.raises(LoopdeskError, match="chmod go-w"):
+        Workspace(root).create()
+
+
+def test_a_new_workspace_and_its_database_are_private(tmp_path: Path):
+    workspace = Workspace(tmp_path / "deep" / "down").create()
+    databases.open_database(workspace.events_db, ("CREATE TABLE t (x)",)).close()
+    assert workspace.root.stat().st_mode & 0o777 == 0o700
+    assert workspace.events_db.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_private_file_is_replaced_whole(tmp_path: Path):
+    path = tmp_path / "note.json"
+    write_private(path, "one")
+    write_private(path, "two")
+    assert path.read_text() == "two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert {found.name for found in tmp_path.iterdir()} == {"home", "note.json"}
+
+
+def test_a_database_is_migrated_forward_after_a_copy(tmp_path: Path):
+    path = tmp_path / "some.db"
+    first = databases.open_database(path, ("CREATE TABLE a (x)",))
+    first.execute("INSERT INTO a VALUES (7)")
+    first.close()
+    second = databases.open_database(path, ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"))
+    assert second.execute("SELECT * FROM a").fetchall() == [(7, None)]
+    second.close()
+    copy = sqlite3.connect(path.with_name("some.db.schema-1"))
+    assert copy.execute("SELECT * FROM a").fetchall() == [(7,)]
+    copy.close()
+
+
+def test_a_newer_database_is_refused(tmp_path: Path):
+    path = tmp_path / "some.db"
+    databases.open_database(path, ("CREATE TABLE a (x)", "CREATE TABLE b (x)")).close()
+    with pytest.raises(LoopdeskError, match="newer loopdesk"):
+        databases.open_database(path, ("CREATE TABLE a (x)",))
+
+
+def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path):
+    path = tmp_path / "events.db"
+    path.write_bytes(b"this is not a database" * 100)
+    path.chmod(0o600)
+    with pytest.raises(LoopdeskError, match=r"moved to events\.db\.damaged-"):
+        databases.open_database(path, ("CREATE TABLE a (x)",))
+    (aside,) = tmp_path.glob("events.db.damaged-*")
+    assert aside.read_bytes().startswith(b"this is not a database")
+    databases.open_database(path, ("CREATE TABLE a (x)",)).close()
