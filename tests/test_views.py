@@ -395,6 +395,10 @@ class TestRounds:
         (found,) = rounds(result("rounds", self.row(300, score=0.0, n_scored=0))).rows
         assert found.score is None
 
+    def test_a_reverted_round_missed_its_baseline_by_this_much(self):
+        (found,) = rounds(result("rounds", self.row(300, score=0.8, baseline=0.9, n_scored=1))).rows
+        assert (round(found.delta or 0, 3), found.is_better) == (-0.1, False)
+
     def test_a_cut_list_says_so(self):
         cut = result("rounds", *[self.row(300)] * 5000)
         assert rounds(cut).verdict.startswith("The newest 5,000 rounds: ")

@@ -1,7 +1,7 @@
 -- title: Rounds
 -- asks: which rounds were there, and how did each end?
 -- params: since DateTime, until DateTime, project String = '', client String = '', run String = ''
--- columns: round_id String, run_id String, project String, client String, agent String, model String, started DateTime, ended DateTime, n_proposed UInt64 (events), n_applied UInt64 (events), n_scored UInt64 (events), kept_at DateTime (1970 where not kept), reverted_at DateTime (1970 where not reverted), failure_mode String, goal String, score Float64 (score), delta Float64 (score), cost_usd Float64 (USD), errors UInt64 (events), git_sha String, is_estimated UInt8, is_imported UInt8
+-- columns: round_id String, run_id String, project String, client String, agent String, model String, started DateTime, ended DateTime, n_proposed UInt64 (events), n_applied UInt64 (events), n_scored UInt64 (events), kept_at DateTime (1970 where not kept), reverted_at DateTime (1970 where not reverted), failure_mode String, goal String, score Float64 (score), delta Float64 (score), baseline Float64 (score), cost_usd Float64 (USD), errors UInt64 (events), git_sha String, is_estimated UInt8, is_imported UInt8
 -- events: round_started, proposal_generated, proposal_applied, round_scored, round_kept, round_reverted, step.tool_returned, $exception, $ai_generation
 -- cost: round_kept.cost_usd + round_reverted.cost_usd, which contain their proposal's cost
 -- limit: 5000
@@ -23,6 +23,7 @@ SELECT
   argMaxIf(properties.score_goal, timestamp, event = 'round_scored') AS goal,
   argMaxIf(toFloat(properties.score), timestamp, event = 'round_scored') AS score,
   argMaxIf(toFloat(properties.delta), timestamp, event IN ('round_kept', 'round_reverted')) AS delta,
+  argMinIf(toFloat(properties.baseline_score), timestamp, event = 'round_started') AS baseline,
   sumIf(toFloat(properties.cost_usd), event IN ('round_kept', 'round_reverted')) AS cost_usd,
   countIf(event = '$exception' OR properties.ok = 'false' OR properties.$ai_is_error = 'true') AS errors,
   argMax(properties.git_sha, timestamp) AS git_sha,

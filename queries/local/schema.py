@@ -15,7 +15,7 @@ TEXT_PROPERTIES = (
     "project", "client", "run_id", "round_id", "agent", "git_sha",
     "model", "from_model", "to_model", "target_model", "reason", "failure_mode", "target",
     "score_goal", "scorer_version", "scorer_variant",
-    "step_id", "suite_id", "case_id", "tool", "ok", "passed", "verdict", "dim",
+    "step_id", "suite_id", "case_id", "tool", "ok", "passed", "verdict", "dim", "new_best",
     "task_type", "model_used", "type", "user_id", "efficiency_grade", "imported_from", "time_estimated",
     "$ai_trace_id", "$ai_span_id", "$ai_parent_id", "$ai_model", "$ai_provider", "$ai_is_error",
 )  # fmt: skip
@@ -23,7 +23,7 @@ TEXT_PROPERTIES = (
 # Hot properties that are usually numbers. A JSON number is stored as a number, anything else as the text above,
 # so that `toFloat` is free for the usual case and still NULL on junk.
 NUMBER_PROPERTIES = (
-    "score", "delta", "new_best", "baseline_score", "quality_score", "final_best_score",
+    "score", "delta", "baseline_score", "quality_score", "final_best_score",
     "cost_usd", "total_cost_usd", "latency_ms", "apply_latency_ms", "prompt_tokens", "completion_tokens",
     "input_tokens", "output_tokens", "stall_rounds", "rounds_completed", "diff_bytes", "diff_lines",
     "$ai_input_tokens", "$ai_output_tokens", "$ai_total_cost_usd", "$ai_latency",

@@ -61,6 +61,10 @@ def _round(row: dict, asked_at: datetime) -> Round:
     started, ended = datetime.fromisoformat(row["started"]), datetime.fromisoformat(row["ended"])
     goal, kept_at, reverted_at = goal_of(row["goal"]), instant(row["kept_at"]), instant(row["reverted_at"])
     has_outcome = bool(kept_at or reverted_at)
+    score = row["score"] if row["n_scored"] else None
+    delta = row["delta"]
+    if delta is None and score is not None and row["baseline"] is not None:
+        delta = score - row["baseline"]  # a reverted round does not have to send how much it missed by
     return Round(
         round_id=row["round_id"],
         run_id=row["run_id"] or "",
@@ -71,9 +75,9 @@ def _round(row: dict, asked_at: datetime) -> Round:
         started=started,
         last_stage=_last_stage(row, has_outcome),
         outcome=_outcome(row["failure_mode"], kept_at, reverted_at, asked_at - ended),
-        score=row["score"] if row["n_scored"] else None,
-        delta=row["delta"],
-        is_better=is_improvement(goal, row["delta"]),
+        score=score,
+        delta=delta,
+        is_better=is_improvement(goal, delta),
         cost_usd=row["cost_usd"],
         # A log says when a round was, not how long it took.
         duration_s=None if row["is_imported"] else max(0.0, (ended - started).total_seconds()),
