@@ -209,6 +209,23 @@ class TestTrend:
         assert [mark.git_sha for mark in self.view([], [], shas, before).marks] == ["bbb"]
         assert self.view([], [], shas, []).marks == ()  # nothing earlier is known: no change to mark
 
+    def test_several_projects_are_said_by_how_they_moved(self):
+        at = "2026-11-19 22:00:00"
+        now = [
+            scored(at, "a", 0.9, 0.1),
+            scored(at, "b", 0.9, 0.5, "min"),
+            scored(at, "c", 0.7, 0.1),
+            scored(at, "d", 1, 1),
+        ]
+        before = [
+            scored(at, "a", 0.8, 0.1),
+            scored(at, "b", 0.9, 0.8, "min"),
+            scored(at, "c", 0.9, 0.1),
+            scored(at, "d", 1, 1),
+        ]
+        assert self.view(now, before).verdict == "Better: b by 0.300, a by 0.100. Worse: c by 0.200. Unchanged: d."
+        assert self.view(now, []).verdict.endswith("; nothing earlier to compare with.")
+
     def test_nothing_scored(self):
         assert self.view([], []).verdict == "No round was scored in this window."
 
@@ -238,7 +255,7 @@ class TestHeatmap:
         assert found.rows[0].change == pytest.approx(0.1)
         assert [cell for cell in found.rows[0].cells if cell is not None] == [0.5, 0.8]
         assert len(found.rows[0].cells) == len(found.buckets) == 14
-        assert found.verdict == "Weakest is naming at 0.700, +0.100; tests fell most (−0.050)."
+        assert found.verdict == "naming is weakest at 0.700 (+0.100); tests fell most (−0.050)."
 
     def test_owners_say_only_what_tells_rows_apart(self):
         now = [dim("2026-11-19 22:00:00", "d", 0.5, client="x"), dim("2026-11-19 22:00:00", "d", 0.6, client="y")]

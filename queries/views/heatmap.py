@@ -90,14 +90,10 @@ def _verdict(rows: list[DimensionRow]) -> str:
     if not rows:
         return "No dimensions were scored in this window."
     weakest = rows[0]
-    said = f"Weakest is {_named(weakest)} at {score(weakest.average)}"
+    said = f"{weakest.dimension} is weakest at {score(weakest.average)}"
     if weakest.change:
-        said += f", {signed(weakest.change)}"
-    fallen = min((row for row in rows if row.change), key=lambda row: row.change or 0, default=None)
-    if fallen and (fallen.change or 0) < 0 and fallen is not weakest:
-        said += f"; {_named(fallen)} fell most ({signed(fallen.change)})"
+        said += f" ({signed(weakest.change)})"
+    fallen = min((row for row in rows if row.change), key=lambda row: row.change or 0.0, default=None)
+    if fallen and (fallen.change or 0.0) < 0 and fallen is not weakest:
+        said += f"; {fallen.dimension} fell most ({signed(fallen.change)})"
     return said + "."
-
-
-def _named(row: DimensionRow) -> str:
-    return f"{row.dimension} ({row.owner})" if row.owner else row.dimension

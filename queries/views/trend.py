@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from queries.backend import QueryResult
 from queries.views.answers import best_of, better, buckets, goal_of, is_improvement, records
 from queries.views.window import Window
-from queries.views.words import score, size
+from queries.views.words import listed, score, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,25 @@ def deploy_marks(deploys: list[dict], earlier: list[dict], window: Window, zone:
 def _verdict(lines: tuple[Line, ...], compared_with: str) -> str:
     if not lines:
         return "No round was scored in this window."
-    first, *others = _newsworthy(lines)
-    return "; ".join([_said(first, compared_with), *(_said(line, "") for line in others)]) + "."
+    if len(lines) == 1:
+        return f"{_said(lines[0], compared_with)}."
+    groups = [
+        ("Better", [line for line in lines if line.is_better]),
+        ("Worse", [line for line in lines if line.is_better is False]),
+    ]
+    said = [f"{word}: {', '.join(map(_moved, _largest_first(group)))}." for word, group in groups if group]
+    still = [line.project for line in lines if line.change is not None and not line.change]
+    if still:
+        said.append(f"Unchanged: {listed(still)}.")
+    return " ".join(said) or f"{', '.join(_said(line, '') for line in lines)}; nothing earlier to compare with."
 
 
-def _newsworthy(lines: tuple[Line, ...]) -> list[Line]:
-    """Changed lines first, better ones before worse, so that the sentence starts with what matters."""
-    order = {True: 0, False: 1, None: 2}
-    return sorted(lines, key=lambda line: order[line.is_better])
+def _largest_first(lines: list[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: -abs(line.change or 0.0))
+
+
+def _moved(line: Line) -> str:
+    return f"{line.project} by {size(line.change or 0.0)}"
 
 
 def _said(line: Line, compared_with: str) -> str:
@@ -130,6 +141,4 @@ def _said(line: Line, compared_with: str) -> str:
         return best
     if not line.change:
         return f"{best}, unchanged"
-    word = "better" if line.is_better else "worse"
-    on = f" than {compared_with}" if compared_with else ""
-    return f"{best}, {size(line.change)} {word}{on}"
+    return f"{best}, {size(line.change)} {'better' if line.is_better else 'worse'} than {compared_with}"
