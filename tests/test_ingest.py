@@ -81,10 +81,12 @@ def test_an_integer_too_large_for_the_file_is_kept_as_its_digits():
 
 
 def test_dimensions_go_to_the_long_table(store: Store):
-    store.ingest([event("round_scored", dim_naming=0.5, dim_tests=1, dim_note="high", dim_flag=True)])
+    store.ingest([event("round_scored", dim_naming=0.5, dim_tests=1, dim_note="high", dim_flag=True, dim_text="1.5")])
     assert store.connection.execute("SELECT dim, value FROM dims ORDER BY dim").fetchall() == [
+        ("dim_flag", 1.0),
         ("dim_naming", 0.5),
         ("dim_tests", 1.0),
+        ("dim_text", 1.5),
     ]
 
 

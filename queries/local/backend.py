@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -21,6 +22,7 @@ from workspace import databases
 
 DEFAULT_ROWS = 100  # PostHog answers 100 rows without LIMIT
 TIME_LIMIT_S = 10.0  # PostHog's limit for a personal key
+_UNZONED = re.compile(r"\b(DateTime(?:64)?)\b(\((\d*)\))?(?!\()")
 _PRIVATE_TABLES = frozenset({"sqlite_master", "compiled", "imported_rows"})
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
@@ -64,7 +66,7 @@ class LocalBackend:
         shown = rows[:DEFAULT_ROWS] if has_more else rows
         return QueryResult(
             columns=plan.columns,
-            types=plan.types,
+            types=tuple(_zoned(type, self.timezone) for type in plan.types),
             rows=tuple(tuple(cell(value) for cell, value in zip(decode, row, strict=True)) for row in shown),
             timezone=self.timezone,
             backend=self.name,
@@ -138,6 +140,11 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
     if action == sqlite3.SQLITE_FUNCTION and second in _FORBIDDEN_FUNCTIONS:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+def _zoned(type: str, timezone: str) -> str:
+    """`DateTime64(6)` in the project's zone is `DateTime64(6, 'Europe/Berlin')`; a type that names a zone keeps it."""
+    return _UNZONED.sub(lambda found: f"{found[1]}({found[3] + ', ' if found[3] else ''}'{timezone}')", type)
 
 
 def infer_type(value: object) -> str:

@@ -12,7 +12,7 @@ from queries.local.compiled import PACKAGED
 from queries.local.hogql.compiler import compile_query, fingerprint
 
 
-def documents() -> dict[str, str]:
+def documents() -> dict[str, dict]:
     """Every question's compiled text by its fingerprint."""
     questions = [catalog.load(name) for name in catalog.names()]
     return {fingerprint(q.text, q.types): compile_query(q.text, q.types).to_json() for q in questions}

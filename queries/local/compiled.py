@@ -26,14 +26,14 @@ def find(text: str, types: Mapping[str, str], database: Path) -> Compiled:
         return Compiled.from_json(document)
     kept = _kept(database, key)
     if kept is not None:
-        return Compiled.from_json(kept)
+        return Compiled.from_json(json.loads(kept))
     found = compile_query(text, types)
-    _keep(database, key, found.to_json())
+    _keep(database, key, json.dumps(found.to_json(), ensure_ascii=False))
     return found
 
 
 @cache
-def packaged() -> Mapping[str, str]:
+def packaged() -> Mapping[str, dict]:
     """The package's own compiled texts by fingerprint; read once per process, never written."""
     try:
         return json.loads(PACKAGED.read_text(encoding="utf-8"))

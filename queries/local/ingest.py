@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from queries.local.hogql.scalars.documents import normal
 from queries.local.schema import DIMENSION_PREFIX, HEAVY_PROPERTIES, HOT_PROPERTIES, TEXT_PROPERTIES
 
 MAX_EVENT_BYTES = 1_000_000  # PostHog discards larger ones (Kafka's message limit)
@@ -20,6 +22,7 @@ MAX_DISTINCT_ID = 200
 MAX_FUTURE = timedelta(hours=23)  # a later timestamp is a broken clock: PostHog takes the time of arrival
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = 2**63
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _PLACES = {name: place for place, name in enumerate(HOT_PROPERTIES)}
 _WORDS = len(TEXT_PROPERTIES)
 
@@ -153,14 +156,15 @@ def _hot(properties: Mapping[str, object]) -> tuple[object, ...]:
 
 
 def _as_text(value: object) -> str | None:
-    """What PostHog's untyped property access shows: the JSON text with its outer quotes off, escapes kept."""
+    """What PostHog's untyped property access shows: the JSON text with its outer quotes off, escapes kept, and numbers
+    as ClickHouse writes them."""
     if value is None:
         return None
     if isinstance(value, str):
         if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
             return value
         return _storable(_encode(value)[1:-1])
-    return _storable(_encode(value))
+    return _storable(normal(_encode(value)) or "")
 
 
 def _as_number(value: object) -> object:
@@ -171,8 +175,11 @@ def _as_number(value: object) -> object:
 
 def _dims(properties: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
     names = [name for name in properties if name.startswith(DIMENSION_PREFIX)]
-    return tuple((name, float(properties[name])) for name in names if _is_finite_number(properties[name]))  # type: ignore[arg-type]
+    return tuple((name, value) for name in names if (value := _as_float(properties[name])) is not None)
 
 
-def _is_finite_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _as_float(value: object) -> float | None:
+    """A dimension as `JSONExtract(properties, dim, 'Nullable(Float64)')` reads it: numbers in text count, true is 1."""
+    if isinstance(value, str):
+        value = float(value) if _NUMBER.fullmatch(value) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

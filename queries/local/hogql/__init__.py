@@ -1,0 +1,1 @@
+"""HogQL -> SQLite: PostHog's own grammar, printed by explicit tables with PostHog's semantics."""

@@ -1,0 +1,210 @@
+"""Aggregates that SQLite lacks. Each skips rows in which an argument is NULL, as ClickHouse does."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+
+class _ArgExtreme:
+    __slots__ = ("key", "value")
+
+    def __init__(self) -> None:
+        self.key: object = None
+        self.value: object = None
+
+    def finalize(self) -> object:
+        return self.value
+
+
+class ArgMax(_ArgExtreme):
+    """The value beside the greatest key; of equal keys the first row's."""
+
+    __slots__ = ()
+
+    def step(self, value: object, key: object) -> None:
+        if value is None or key is None:
+            return
+        if self.key is None or key > self.key:  # type: ignore[operator]
+            self.key, self.value = key, value
+
+
+class ArgMin(_ArgExtreme):
+    __slots__ = ()
+
+    def step(self, value: object, key: object) -> None:
+        if value is None or key is None:
+            return
+        if self.key is None or key < self.key:  # type: ignore[operator]
+            self.key, self.value = key, value
+
+
+def interpolated(ordered: Sequence[float], level: float) -> float:
+    """ClickHouse's `quantile`: linear between the two values around place (n - 1) * level."""
+    place = (len(ordered) - 1) * level
+    below = int(place)
+    low = ordered[below]
+    high = ordered[min(below + 1, len(ordered) - 1)]
+    return low if low == high else low + (high - low) * (place - below)
+
+
+class Quantile:
+    __slots__ = ("how", "level", "values")
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self.level, self.how = 0.5, "between"
+
+    def step(self, value: float | None, level: float, how: str) -> None:
+        if value is not None:
+            self.values.append(value)
+            self.level, self.how = level, how
+
+    def finalize(self) -> float | None:
+        if not self.values:
+            return None
+        self.values.sort()
+        if self.how == "between":
+            return interpolated(self.values, self.level)
+        return self.values[min(int(self.level * len(self.values)), len(self.values) - 1)]
+
+
+class Quantiles:
+    __slots__ = ("levels", "values")
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self.levels = "[]"
+
+    def step(self, value: float | None, levels: str) -> None:
+        self.levels = levels
+        if value is not None:
+            self.values.append(value)
+
+    def finalize(self) -> str:
+        levels = json.loads(self.levels)
+        self.values.sort()
+        return json.dumps([interpolated(self.values, level) if self.values else None for level in levels])
+
+
+class Top:
+    """The most frequent values; equally frequent ones in the order they came."""
+
+    __slots__ = ("count", "seen")
+
+    def __init__(self) -> None:
+        self.seen: Counter[object] = Counter()
+        self.count = 0
+
+    def step(self, value: object, count: int) -> None:
+        self.count = count
+        if value is not None:
+            self.seen[value] += 1
+
+    def finalize(self) -> str:
+        return json.dumps([value for value, _ in self.seen.most_common(self.count)], ensure_ascii=False)
+
+
+class _Moments:
+    """Welford's running mean and spread: exact enough where a sum of squares is not."""
+
+    __slots__ = ("count", "mean", "spread")
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.spread = 0, 0.0, 0.0
+
+    def step(self, value: float | None) -> None:
+        if value is None:
+            return
+        self.count += 1
+        off = value - self.mean
+        self.mean += off / self.count
+        self.spread += off * (value - self.mean)
+
+    def variance(self, less: int) -> float | None:
+        return self.spread / (self.count - less) if self.count > less else None
+
+
+def _spread(less: int, root: bool) -> type:
+    class Spread(_Moments):
+        __slots__ = ()
+
+        def finalize(self) -> float | None:
+            found = self.variance(less)
+            return math.sqrt(found) if root and found is not None else found
+
+    return Spread
+
+
+class _Pairs:
+    __slots__ = ("count", "mean_x", "mean_y", "xx", "xy", "yy")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean_x = self.mean_y = self.xx = self.xy = self.yy = 0.0
+
+    def step(self, x: float | None, y: float | None) -> None:
+        if x is None or y is None:
+            return
+        self.count += 1
+        off_x, off_y = x - self.mean_x, y - self.mean_y
+        self.mean_x += off_x / self.count
+        self.mean_y += off_y / self.count
+        self.xx += off_x * (x - self.mean_x)
+        self.yy += off_y * (y - self.mean_y)
+        self.xy += off_x * (y - self.mean_y)
+
+
+class Corr(_Pairs):
+    __slots__ = ()
+
+    def finalize(self) -> float | None:
+        return self.xy / math.sqrt(self.xx * self.yy) if self.xx * self.yy > 0 else None
+
+
+class CovarPop(_Pairs):
+    __slots__ = ()
+
+    def finalize(self) -> float | None:
+        return self.xy / self.count if self.count else None
+
+
+class CovarSamp(_Pairs):
+    __slots__ = ()
+
+    def finalize(self) -> float | None:
+        return self.xy / (self.count - 1) if self.count > 1 else None
+
+
+class AvgWeighted:
+    __slots__ = ("total", "weight")
+
+    def __init__(self) -> None:
+        self.total = self.weight = 0.0
+
+    def step(self, value: float | None, weight: float | None) -> None:
+        if value is not None and weight is not None:
+            self.total += value * weight
+            self.weight += weight
+
+    def finalize(self) -> float | None:
+        return self.total / self.weight if self.weight else None
+
+
+AGGREGATES: dict[str, tuple[int, Callable]] = {
+    "hq_arg_max": (2, ArgMax),
+    "hq_arg_min": (2, ArgMin),
+    "hq_quantile": (3, Quantile),
+    "hq_quantiles": (2, Quantiles),
+    "hq_top": (2, Top),
+    "hq_stddev_pop": (1, _spread(0, root=True)),
+    "hq_stddev_samp": (1, _spread(1, root=True)),
+    "hq_var_pop": (1, _spread(0, root=False)),
+    "hq_var_samp": (1, _spread(1, root=False)),
+    "hq_corr": (2, Corr),
+    "hq_covar_pop": (2, CovarPop),
+    "hq_covar_samp": (2, CovarSamp),
+    "hq_avg_weighted": (2, AvgWeighted),
+}

@@ -1,0 +1,111 @@
+"""Text functions. Positions and lengths of `...UTF8` forms count characters; `length` counts bytes, as ClickHouse."""
+
+from __future__ import annotations
+
+import re
+
+from queries.local.hogql.errors import HogQLError
+from queries.local.hogql.expression import Expr, quote, to_text
+from queries.local.hogql.functions.table import Call, Function, check, same, simple
+from queries.local.hogql.types import STRING, UINT8, UINT64, Type, array
+
+_MAX_PATTERN = 5_000  # SQLite refuses longer LIKE and GLOB patterns at 50,000 bytes
+
+
+def _concat(call: Call) -> Expr:
+    # PostHog prints every argument as ifNull(toString(x), '').
+    parts = [to_text(arg) for arg in call.args]
+    sqls = [f"coalesce({part.sql}, '')" if part.type.nullable else part.sql for part in parts]
+    return Expr(f"({' || '.join(sqls)})", STRING)
+
+
+def like(value: Expr, pattern: Expr, *, ignore_case: bool = False) -> Expr:
+    """LIKE of ClickHouse is case-sensitive and SQLite's is not: a constant pattern becomes GLOB, which is."""
+    type = UINT8.maybe(value.type.nullable or pattern.type.nullable)
+    text = pattern.constant
+    if isinstance(text, str) and "\\" not in text and len(text) < _MAX_PATTERN:
+        if not ignore_case:
+            glob = re.sub(r"[*?\[]", r"[\g<0>]", text).replace("%", "*").replace("_", "?")
+            return Expr(f"({value.sql} GLOB {quote(glob)})", type)
+        if text.isascii():
+            return Expr(f"({value.sql} LIKE {quote(text)})", type)
+    return Expr(f"hq_like({value.sql}, {pattern.sql}, {int(ignore_case)})", type)
+
+
+def _like(ignore_case: bool, negated: bool) -> Function:
+    def render(call: Call) -> Expr:
+        check(call, "ss")
+        found = like(*call.args, ignore_case=ignore_case)
+        return Expr(f"(NOT {found.sql})", found.type) if negated else found
+
+    return Function(2, 2, render)
+
+
+def _regex(signature: str, template: str, result: Type) -> Function:
+    plain = simple(signature, template, result)
+
+    def render(call: Call) -> Expr:
+        pattern = call.args[1].constant
+        if isinstance(pattern, str):
+            try:
+                re.compile(pattern)
+            except (re.error, RecursionError, OverflowError) as error:
+                raise HogQLError(f"Bad regular expression '{pattern[:80]}': {error}") from None
+        return plain.render(call)
+
+    return Function(plain.least, plain.most, render)
+
+
+def _measure(text: str, many: str, result: Type) -> Function:
+    """A function of a text or an array."""
+    of_text, of_array = simple("s", text, result), simple("a", many, result)
+
+    def render(call: Call) -> Expr:
+        return (of_array if call.args[0].type.kind == "Array" else of_text).render(call)
+
+    return Function(1, 1, render)
+
+
+FUNCTIONS: dict[str, Function] = {
+    "concat": Function(1, None, _concat),
+    **same("lower lcase", simple("s", "lower({0})", STRING)),
+    **same("upper ucase", simple("s", "upper({0})", STRING)),
+    "lowerUTF8": simple("s", "hq_lower({0})", STRING),
+    "upperUTF8": simple("s", "hq_upper({0})", STRING),
+    "length": _measure("length(CAST({0} AS BLOB))", "json_array_length({0})", UINT64),
+    **same("lengthUTF8 char_length character_length", simple("s", "length({0})", UINT64)),
+    "empty": _measure("({0} = '')", "({0} = '[]')", UINT8),
+    "notEmpty": _measure("({0} <> '')", "({0} <> '[]')", UINT8),
+    **same("substring substr mid substringUTF8", simple("si|i", "hq_substring({args})", STRING)),
+    **same("left leftUTF8", simple("si", "hq_left({0}, {1})", STRING)),
+    **same("right rightUTF8", simple("si", "hq_right({0}, {1})", STRING)),
+    **same("trim trimBoth", simple("s|s", "trim({args})", STRING)),
+    **same("trimLeft ltrim", simple("s|s", "ltrim({args})", STRING)),
+    **same("trimRight rtrim", simple("s|s", "rtrim({args})", STRING)),
+    **same("leftPad lpad leftPadUTF8", simple("si|s", "hq_pad(1, {args})", STRING)),
+    **same("rightPad rpad rightPadUTF8", simple("si|s", "hq_pad(0, {args})", STRING)),
+    "repeat": simple("si", "hq_repeat({0}, {1})", STRING),
+    **same("reverse reverseUTF8", _measure("hq_reverse({0})", "hq_array_reverse({0})", STRING)),
+    "startsWith": simple("ss", "(substr({0}, 1, length({1})) = {1})", UINT8),
+    "endsWith": simple("ss", "hq_ends_with({0}, {1})", UINT8),
+    **same("position positionUTF8", simple("ss", "instr({0}, {1})", UINT64)),
+    **same(
+        "positionCaseInsensitive positionCaseInsensitiveUTF8",
+        simple("ss", "instr(hq_lower({0}), hq_lower({1}))", UINT64),
+    ),
+    "countSubstrings": simple("ss", "hq_count_substrings({0}, {1})", UINT64),
+    **same("replace replaceAll", simple("sss", "replace({0}, {1}, {2})", STRING)),
+    "replaceOne": simple("sss", "hq_replace_one({0}, {1}, {2})", STRING),
+    "replaceRegexpAll": _regex("sss", "hq_replace_regexp({0}, {1}, {2}, 0)", STRING),
+    "replaceRegexpOne": _regex("sss", "hq_replace_regexp({0}, {1}, {2}, 1)", STRING),
+    "match": _regex("ss", "hq_match({0}, {1})", UINT8),
+    "extract": _regex("ss", "hq_extract({0}, {1})", STRING),
+    "extractAll": _regex("ss", "hq_extract_all({0}, {1})", array(STRING)),
+    "like": _like(ignore_case=False, negated=False),
+    "ilike": _like(ignore_case=True, negated=False),
+    "notLike": _like(ignore_case=False, negated=True),
+    "notILike": _like(ignore_case=True, negated=True),
+    "splitByChar": simple("ss", "hq_split({0}, {1})", array(STRING)),
+    "splitByString": simple("ss", "hq_split({0}, {1})", array(STRING)),
+    "arrayStringConcat": simple("a|s", "hq_join({args})", STRING),
+}

@@ -1,0 +1,420 @@
+"""SELECT statements. One that aggregates is printed in two halves: the inner one computes keys and aggregates over
+rows, the outer one the rest over the inner one's columns. So what is neither key nor aggregate cannot slip through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from queries.local.hogql import rewrites
+from queries.local.hogql.errors import HogQLError
+from queries.local.hogql.expression import Expr, common_type, convert
+from queries.local.hogql.functions.conditions import logic
+from queries.local.hogql.ordering import directed
+from queries.local.hogql.printer import Printer
+from queries.local.hogql.scope import SELECTS, Column, Derived, Environment, Events, Grouping, Node, Scope, Table
+from queries.local.hogql.selection import aliases, positioned, span
+from queries.local.hogql.types import Type, parse_type
+
+MAX_LIMIT = 50_000  # PostHog's
+MAX_STEPS = 20_000  # an alias is put in wherever it is named, so thirty that name each other twice are a billion
+_JOINS = {
+    "JOIN": "JOIN",
+    "INNER JOIN": "JOIN",
+    "LEFT JOIN": "LEFT JOIN",
+    "LEFT OUTER JOIN": "LEFT JOIN",
+    "RIGHT JOIN": "RIGHT JOIN",
+    "RIGHT OUTER JOIN": "RIGHT JOIN",
+    "FULL JOIN": "FULL JOIN",
+    "FULL OUTER JOIN": "FULL JOIN",
+    "CROSS JOIN": "CROSS JOIN",
+}
+_SETS = {"UNION ALL": "UNION ALL", "UNION DISTINCT": "UNION", "INTERSECT": "INTERSECT", "EXCEPT": "EXCEPT"}
+_REFUSED = {
+    "limit_with_ties": "LIMIT WITH TIES",
+    "limit_percent": "LIMIT PERCENT",
+    "settings": "SETTINGS",
+    "view_name": "A view",
+    "interpolate": "INTERPOLATE",
+}
+_OFFSET = "OFFSET is not supported for queries with a personal API key"
+_PAGING = "Page by keys: WHERE timestamp > last ORDER BY timestamp LIMIT n"
+_TYPES = frozenset({"String", "DateTime", "Float64", "Int64", "Bool", "Array(String)"})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A printed SELECT: its columns are c1, c2, ... in SQL. `limit` is its own LIMIT, None where it has none."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    limit: int | None = None
+
+
+class Statements:
+    """Prints the statements of one text. Placeholders it met are in `placeholders`."""
+
+    def __init__(self, text: str, placeholder_types: Mapping[str, str]) -> None:
+        self.text = text
+        self.placeholders: dict[str, None] = {}
+        self._types = placeholder_types
+        self._aliases = 0
+        self._steps = 0
+
+    def fresh(self, prefix: str) -> str:
+        self._aliases += 1
+        return f"{prefix}{self._aliases}"
+
+    def step(self) -> None:
+        """Count one node that is printed or looked at. Raises `HogQLError` when there are too many."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise HogQLError("The query is too complicated")
+
+    def placeholder(self, name: str) -> Expr:
+        given = self._types.get(name)
+        if given is None:
+            raise HogQLError(f"Placeholder {{{name}}} has no value", do="Give it with a parameter of that name")
+        type = parse_type(given)
+        if type is None or given not in _TYPES or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise HogQLError(f"Placeholder {{{name}}} cannot be of type {given}")
+        self.placeholders[name] = None
+        return Expr(f":p_{name}", replace(type, kind="DateTime64") if type.is_instant else type)
+
+    def query(
+        self, node: Node, environment: Environment, *, known: frozenset[str] = frozenset(), top: bool = False
+    ) -> Query:
+        """`known`: columns that the query around this one requires to be not NULL. `top`: end in a row limit."""
+        if node["node"] == "SelectSetQuery":
+            return self._set(node, environment, top)
+        if node["node"] == "SelectQuery":
+            return _Select(self, node, environment, known).printed(top)
+        raise HogQLError(f"{node['node']} is not supported where a SELECT is expected")
+
+    def with_ctes(self, ctes: Sequence[Node] | None, environment: Environment) -> tuple[str, Environment]:
+        """The WITH clause, and what is in reach after it."""
+        printed = []
+        for cte in ctes or ():
+            if cte.get("recursive") or cte.get("columns") or cte.get("using_key"):
+                raise HogQLError(f"WITH RECURSIVE and column lists are not supported (in {cte['name']})")
+            if cte["cte_type"] == "column":
+                environment = environment.with_scalar(cte["name"], cte["expr"])
+                continue
+            query = self.query(cte["expr"], environment)
+            alias = self.fresh("w")
+            printed.append(f"{alias} AS ({query.sql})")
+            environment = environment.with_table(cte["name"], alias, query.columns)
+        return (f"WITH {', '.join(printed)} " if printed else ""), environment
+
+    def limit(self, node: Node | None, top: bool) -> tuple[str, int | None]:
+        """The LIMIT clause and its number. A top-level query without one takes it from the caller."""
+        if node is None:
+            return (" LIMIT :row_limit", None) if top else ("", None)
+        if node["node"] == "Placeholder":
+            name = Printer(self, Scope(Environment())).visit(node)
+            if name.type.kind != "Int64":
+                raise HogQLError("LIMIT needs an integer", *span(node))
+            return f" LIMIT max(0, min({name.sql}, {MAX_LIMIT}))", MAX_LIMIT
+        count = node.get("value")
+        if node["node"] != "Constant" or not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise HogQLError("LIMIT needs an integer", *span(node))
+        count = min(count, MAX_LIMIT) if top else count
+        return f" LIMIT {count}", count
+
+    def refuse_offset(self, node: Node) -> None:
+        if node.get("offset") is not None:
+            raise HogQLError(_OFFSET, *span(node["offset"]), do=_PAGING)
+
+    def _set(self, node: Node, environment: Environment, top: bool) -> Query:
+        self.refuse_offset(node)
+        first = node["initial_select_query"]
+        # As in ClickHouse, the first SELECT's WITH is in reach of the others.
+        with_, inside = self.with_ctes(first.get("ctes"), environment)
+        parts = [self.query({**first, "ctes": None}, inside)]
+        words = []
+        for following in node["subsequent_select_queries"]:
+            word = _SETS.get(following["set_operator"])
+            if word is None or (word in ("INTERSECT", "EXCEPT") and len(node["subsequent_select_queries"]) > 1):
+                raise HogQLError(f"{following['set_operator']} is not supported here", *span(following["select_query"]))
+            words.append(word)
+            parts.append(self.query(following["select_query"], inside))
+            if len(parts[-1].columns) != len(parts[0].columns):
+                raise HogQLError("UNION of SELECTs with different numbers of columns", *span(following["select_query"]))
+        types = [common_type([part.columns[place].type for part in parts]) for place in range(len(parts[0].columns))]
+        sqls = [_branch(part, types) for part in parts]
+        sql = sqls[0] + "".join(f" {word} {sql}" for word, sql in zip(words, sqls[1:], strict=True))
+        limit, count = self.limit(node.get("limit"), top)
+        columns = tuple(Column(c.name, type) for c, type in zip(parts[0].columns, types, strict=True))
+        return Query(f"{with_}SELECT * FROM ({sql}){limit}" if limit else with_ + sql, columns, count)
+
+
+def _branch(part: Query, types: Sequence[Type]) -> str:
+    items = [
+        f"{convert(Expr(f'c{place}', column.type), type)} AS c{place}"
+        for place, (column, type) in enumerate(zip(part.columns, types, strict=True), 1)
+    ]
+    return f"SELECT {', '.join(items)} FROM ({part.sql})"
+
+
+class _Select:
+    """One SELECT while it is printed."""
+
+    def __init__(self, statements: Statements, node: Node, environment: Environment, known: frozenset[str]) -> None:
+        self.statements = statements
+        self.node = node
+        self.with_, inside = statements.with_ctes(node.get("ctes"), environment)
+        self.scope = Scope(inside, windows=node.get("window_exprs") or {})
+        self.printer = Printer(statements, self.scope)
+        self.scope.aliases = aliases(node["select"])
+        own = rewrites.known_columns(node.get("where"))
+        self.scope.known_values = known | own
+        self.joins: list[tuple[str, Table, str]] = []
+
+    def printed(self, top: bool) -> Query:
+        node = self.node
+        self._refuse()
+        self._from()
+        items = self._expanded(node["select"])
+        where = self._conditions("prewhere", "where")
+        grouping = self._grouping(items)
+        self.scope.grouping = grouping
+        exprs = [self.printer.visit(item) for item in items]
+        for item, e in zip(items, exprs, strict=True):
+            if e.type.is_interval:
+                raise HogQLError("An interval cannot be a result", *span(item))
+        having = self._conditions("having")
+        sqls = [e.sql for e in exprs]
+        order = [self._ordered(item, items, sqls) for item in node.get("order_by") or ()]
+        hidden = self._filters_after(order)
+        limit, count = self.statements.limit(node.get("limit"), top)
+        distinct = "DISTINCT " if node.get("distinct") else ""
+        selected = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(sqls, 1))
+        rows = self._rows(where, grouping, having)
+        hoisted = None if hidden or order or grouping or distinct else rewrites.hoisted(self.scope, sqls, where)
+        if hidden:
+            sql = self._filtered(distinct, selected, len(sqls), rows, order, hidden)
+        elif hoisted:
+            sql = hoisted
+        else:
+            by = f" ORDER BY {', '.join(text for text, _, _ in order)}" if order else ""
+            sql = f"SELECT {distinct}{selected}{rows}{by}"
+        columns = tuple(Column(self._name(item), e.type) for item, e in zip(items, exprs, strict=True))
+        return Query(f"{self.with_}{sql}{limit}", columns, count)
+
+    # What is refused
+
+    def _refuse(self) -> None:
+        node = self.node
+        self.statements.refuse_offset(node)
+        for key, what in _REFUSED.items():
+            if node.get(key):
+                raise HogQLError(f"{what} is not supported", *span(node))
+        if node.get("group_by_mode") not in (None, "all"):
+            raise HogQLError(
+                f"GROUP BY {node['group_by_mode'].replace('_', ' ').upper()} is not supported", *span(node)
+            )
+
+    # FROM
+
+    def _from(self) -> None:
+        join = self.node.get("select_from")
+        alone = join is not None and not join.get("next_join")
+        while join:
+            kind = _JOINS.get(join.get("join_type") or "JOIN")
+            if kind is None:
+                raise HogQLError(f"{join['join_type']} is not supported", *span(join))
+            for extra in ("sample", "table_final", "column_aliases", "table_args"):
+                if join.get(extra):
+                    raise HogQLError(f"{extra.replace('_', ' ').upper()} is not supported in FROM", *span(join))
+            table = self._table(join, alone)
+            self.scope.tables.append(table)
+            if kind in ("LEFT JOIN", "FULL JOIN"):
+                table.optional = True
+            if kind in ("RIGHT JOIN", "FULL JOIN"):
+                for earlier in self.scope.tables[:-1]:
+                    earlier.optional = True
+            self.joins.append((kind, table, self._on(join, table)))
+            join = join.get("next_join")
+        if self.node.get("array_join_list"):
+            self._array_join()
+
+    def _table(self, join: Node, alone: bool) -> Table:
+        source = join["table"]
+        if source["node"] in SELECTS:
+            known = self._known_below() if alone else frozenset()
+            query = self.statements.query(source, self.scope.environment, known=known)
+            return Derived(join.get("alias") or "", self.statements.fresh("t"), f"({query.sql})", query.columns)
+        if source["node"] != "Field":
+            raise HogQLError("FROM takes the table events, a CTE or a sub-select", *span(source))
+        name = ".".join(map(str, source["chain"]))
+        alias = join.get("alias") or name
+        cte = self.scope.environment.tables.get(name)
+        if cte:
+            return Derived(alias, self.statements.fresh("t"), cte[0], cte[1])
+        if name != "events":
+            raise HogQLError(f'Unknown table "{name}"', *span(source))
+        return Events(alias, self.statements.fresh("t"))
+
+    def _known_below(self) -> frozenset[str]:
+        """The columns of the sub-select in FROM that this one's WHERE requires to be not NULL."""
+        renamed = {name for name, expr in self.scope.aliases.items() if expr.get("chain", [None])[-1] != name}
+        return rewrites.known_columns(self.node.get("where")) - renamed
+
+    def _on(self, join: Node, table: Table) -> str:
+        constraint = join.get("constraint")
+        if not constraint:
+            return ""
+        self.scope.in_join = True
+        try:
+            if constraint["constraint_type"] == "USING":
+                return f" ON {self._using(constraint['expr'], table)}"
+            return f" ON {self.printer.visit(constraint['expr']).as_condition}"
+        finally:
+            self.scope.in_join = False
+
+    def _using(self, node: Node, table: Table) -> str:
+        names = [part["chain"][-1] for part in (node["exprs"] if node["node"] == "Tuple" else [node])]
+        pairs = []
+        for name in names:
+            left = next((t for t in self.scope.tables[:-1] if name in t.columns()), None)
+            if left is None or name not in table.columns():
+                raise HogQLError(f"Unable to resolve field: {name}", *span(node))
+            a, b = left.column(name), table.column(name)
+            assert a and b
+            pairs.append(f"{a.sql} = {b.sql}")
+        self.scope.shared_names |= frozenset(names)
+        return " AND ".join(pairs)
+
+    def _array_join(self) -> None:
+        outer = self.node["array_join_op"] == "LEFT ARRAY JOIN"
+        first = ""
+        for item in self.node["array_join_list"]:
+            values = self.printer.visit(item)
+            if values.type.kind != "Array":
+                raise HogQLError(f"ARRAY JOIN needs an array, not {values.type}", *span(item))
+            name = item["alias"] if item["node"] == "Alias" else item.get("chain", [""])[-1]
+            alias = self.statements.fresh("j")
+            on = f" ON {alias}.key = {first}.key" if first else " ON 1"
+            self.scope.laterals.append(f" {'LEFT' if outer else 'CROSS'} JOIN json_each({values.sql}) AS {alias}{on}")
+            first = first or alias
+            type = values.type.inner[0]
+            sql = f"coalesce({alias}.value, {type.default})" if outer and not type.nullable else f"{alias}.value"
+            self.scope.array_columns[name] = Expr(sql, type)
+
+    def _source(self) -> str:
+        """The FROM clause. Only now is it known which tables need the JSON of their events."""
+        parts = [
+            table.sql() if place == 0 else f" {kind} {table.sql()}{on}"
+            for place, (kind, table, on) in enumerate(self.joins)
+        ]
+        if not parts and self.scope.laterals:
+            parts = ["(SELECT 1)"]
+        return f" FROM {''.join(parts + self.scope.laterals)}" if parts else ""
+
+    # The select list
+
+    def _expanded(self, items: Sequence[Node]) -> list[Node]:
+        expanded: list[Node] = []
+        for item in items:
+            if item["node"] == "ColumnsExpr":
+                raise HogQLError("COLUMNS(...) and EXCLUDE are not supported", *span(item))
+            if item["node"] == "Field" and item["chain"][-1] == "*":
+                expanded += self._star(item)
+            else:
+                expanded.append(item)
+        return expanded
+
+    def _star(self, node: Node) -> list[Node]:
+        chain = node["chain"]
+        tables = self.scope.tables if len(chain) == 1 else [self.scope.table(str(chain[0]))]
+        if not tables or None in tables:
+            raise HogQLError("There is nothing that * could stand for", *span(node))
+        found: dict[str, Node] = {}
+        for table in tables:
+            for name in table.columns():  # type: ignore[union-attr]
+                qualified = [table.name, name] if len(tables) > 1 and table.name else [name]  # type: ignore[union-attr]
+                found.setdefault(name, {**node, "chain": qualified})
+        return list(found.values())
+
+    def _name(self, item: Node) -> str:
+        """What PostHog calls the column: its alias, the last part of a field, else the text itself."""
+        if item["node"] == "Alias":
+            return item["alias"]
+        if item["node"] == "Field":
+            return str(item["chain"][-1])
+        start, end = span(item)
+        return " ".join(self.statements.text[start:end].split()) if start is not None else item["node"]
+
+    # Aggregation
+
+    def _grouping(self, items: Sequence[Node]) -> Grouping | None:
+        node = self.node
+        keys = node.get("group_by") or []
+        if node.get("group_by_mode") == "all":
+            keys = [item for item in items if not self.printer.has_aggregate(item)]
+        later = [*items, *(part for part in (node.get("having"), node.get("qualify")) if part)]
+        later += [item["expr"] for item in node.get("order_by") or ()]
+        if not keys and not any(map(self.printer.has_aggregate, later)):
+            return None
+        grouping = Grouping(self.statements.fresh("g"))
+        for key in keys:
+            grouping.add(self.printer.visit(positioned(key, items)), key=True)
+        return grouping
+
+    def _rows(self, where: str, grouping: Grouping | None, having: str) -> str:
+        """FROM and WHERE of the outer half."""
+        if grouping is None:
+            if having:
+                where = f"{where} AND {having}" if where else having
+            return self._source() + (f" WHERE {where}" if where else "")
+        by = ", ".join(str(place) for place, sql in enumerate(grouping.columns, 1) if sql in grouping.keys)
+        inner = f"SELECT {grouping.select_list()}{self._source()}"
+        inner += (f" WHERE {where}" if where else "") + (f" GROUP BY {by}" if by else "")
+        return f" FROM ({inner}) AS {grouping.alias}" + (f" WHERE {having}" if having else "")
+
+    def _conditions(self, *clauses: str) -> str:
+        parts = [self.printer.visit(self.node[clause]) for clause in clauses if self.node.get(clause)]
+        return logic("AND", parts).as_condition if parts else ""
+
+    # ORDER BY, LIMIT BY, QUALIFY
+
+    def _ordered(self, item: Node, items: Sequence[Node], sqls: Sequence[str]) -> tuple[str, Node, Expr]:
+        expr = self.printer.visit(positioned(item["expr"], items))
+        # By its place, an expression of the select list is not computed again.
+        place = str(sqls.index(expr.sql) + 1) if expr.sql in sqls else ""
+        return directed(item, expr, place), item, expr
+
+    def _filters_after(self, order: Sequence[tuple[str, Node, Expr]]) -> list[tuple[str, str]]:
+        """Expressions to compute beside the select list, and what each must fulfil."""
+        node, found = self.node, []
+        if node.get("qualify"):
+            found.append((self.printer.visit(node["qualify"]).as_condition, "{}"))
+        by = node.get("limit_by")
+        if by:
+            if by.get("offset_value") is not None:
+                raise HogQLError(_OFFSET, *span(by["offset_value"]), do=_PAGING)
+            _, count = self.statements.limit(by["n"], False)
+            keys = ", ".join(e.sql for e in self.printer.visit_all(by["exprs"]))
+            ordered = ", ".join(directed(item, e) for _, item, e in order)
+            window = f"PARTITION BY {keys}" + (f" ORDER BY {ordered}" if ordered else "")
+            found.append((f"row_number() OVER ({window})", f"{{}} <= {count}"))
+        return found
+
+    def _filtered(
+        self,
+        distinct: str,
+        selected: str,
+        width: int,
+        rows: str,
+        order: Sequence[tuple[str, Node, Expr]],
+        hidden: Sequence[tuple[str, str]],
+    ) -> str:
+        extra = "".join(f", {sql} AS h{place}" for place, (sql, _) in enumerate(hidden, 1))
+        extra += "".join(f", {e.sql} AS o{place}" for place, (_, _, e) in enumerate(order, 1))
+        test = " AND ".join(test.format(f"h{place}") for place, (_, test) in enumerate(hidden, 1))
+        by = ", ".join(directed(item, e, f"o{place}") for place, (_, item, e) in enumerate(order, 1))
+        shown = ", ".join(f"c{place}" for place in range(1, width + 1))
+        return f"SELECT {distinct}{shown} FROM (SELECT {selected}{extra}{rows}) WHERE {test}" + (
+            f" ORDER BY {by}" if by else ""
+        )

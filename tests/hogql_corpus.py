@@ -1,0 +1,72 @@
+"""Events with every nasty value a loop could send, and queries over them that ClickHouse and the embedded store must
+answer alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+QUERIES = Path(__file__).with_name("hogql_queries.sql")
+NOW = datetime(2026, 4, 2, 9, 30, tzinfo=UTC)
+ZONE = "Europe/Berlin"  # its clock goes forward on 29 March 2026 at 01:00 UTC
+START = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
+
+VALUES: tuple[object, ...] = (
+    None, "", "null", "0.5", " 1", "1e3", "NaN", "inf", "abc", "true", True, False, 0, 1, -3, 2.5, 1.0, 1e21, 1e-7,
+    0.1, 12345678901234567, 'q"uote', 'end"', '"', "back\\slash", "tab\tnew\nline", "naïve ☕ ß", "O'Brien", "50%_x",
+    [], [1, "a", None, 2.0], {}, {"b": {"c": "deep"}, "n": 1.50}, "-7", "+5", "2026-03-29", "2026-03-29 12:00:00",
+)  # fmt: skip
+
+
+def _event(number: int, name: str, minutes: float, properties: dict) -> dict:
+    return {
+        "event": name,
+        "uuid": str(UUID(int=number + 1)),
+        "distinct_id": f"autoagent:internal:agent{number % 3}",
+        "timestamp": (START + timedelta(minutes=minutes)).isoformat(),
+        "properties": properties,
+    }
+
+
+def events() -> list[dict]:
+    found: list[dict] = []
+
+    def add(name: str, minutes: float, **properties: object) -> None:
+        found.append(_event(len(found), name, minutes, properties))
+
+    for place, value in enumerate(VALUES):
+        # `text` has no column of its own, `reason` and `score` have.
+        properties = {"text": value, "place": place}
+        properties |= {} if isinstance(value, list) else {"score": value}
+        properties |= {} if isinstance(value, float | list) else {"reason": value}
+        add("odd", 17 * place, **properties)
+    add("odd", 5000.25)
+    for place in range(40):
+        project = ("autoagent", "autoresearch", None, "")[place % 4]
+        common = {"round_id": f"r{place}", "client": ("acme", "internal")[place % 2]}
+        common |= {} if project is None else {"project": project}
+        minutes = place * 47.013
+        add("round_started", minutes, **common, model=f"m{place % 3}", baseline_score=place / 10)
+        add("proposal_generated", minutes + 1, **common, cost_usd=place / 100, latency_ms=place * 10)
+        if place % 5:
+            score = {"score": place * 0.37 % 1} if place % 7 else {"score": "crash"}
+            dims = {"dim_naming": place / 40, "dim_coverage": 1 - place / 40} if place % 3 else {"dim_naming": 0.5}
+            add("round_scored", minutes + 2, **common, **score, **dims, score_goal="max", git_sha=f"sha{place // 10}")
+            kept = "round_kept" if place % 2 else "round_reverted"
+            add(kept, minutes + 3, **common, cost_usd=place / 50, delta=place - 20, failure_mode="none")
+    return found
+
+
+def queries() -> dict[str, str]:
+    """The queries of `hogql_queries.sql` by the name in the comment above each."""
+    parts = QUERIES.read_text(encoding="utf-8").split("-- ")[1:]
+    return {name: text.strip() for name, _, text in (part.partition("\n") for part in parts)}
+
+
+PLACEHOLDERS: dict[str, tuple[str, object]] = {
+    "bucket": ("String", "hour"),
+    "since": ("DateTime", datetime(2026, 3, 28, 23, 0, tzinfo=UTC)),
+    "until": ("DateTime", datetime(2026, 3, 29, 12, 0, tzinfo=UTC)),
+    "project": ("String", "autoagent"),
+}
