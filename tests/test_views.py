@@ -166,8 +166,8 @@ class TestTrend:
         return trend(
             result("score_trend", *now),
             result("score_trend", *before),
-            result("deploys", *deploys),
-            result("deploys", *shas),
+            result("git_shas", *deploys),
+            result("git_shas", *shas),
             WINDOW,
         )
 
@@ -319,8 +319,8 @@ class TestStops:
             {"project": "a", "reason": "budget", "stops": 2, "rounds_completed": 120.0, "total_cost_usd": 9.5},
             {"project": "b", "reason": "crash", "stops": 1, "rounds_completed": 12.0},
         ]
-        open_run = {"run_id": "r", "project": "c", "client": "x", "since": "2026-11-19T20:00:00+00:00", "rounds": 4}
-        found = stops(result("stop_reasons", *rows), result("stop_reasons"), result("runs", open_run))
+        open_run = {"run_id": "r", "project": "c", "client": "x", "last_at": "2026-11-19T20:00:00+00:00"}
+        found = stops(result("stop_reasons", *rows), result("stop_reasons"), result("unfinished_runs", open_run))
         assert [(s.reason, s.count, s.is_bad, s.rounds, s.cost_usd) for s in found.reasons] == [
             ("budget", 2, False, 120, 9.5),
             ("crash", 1, True, 12, None),
@@ -328,6 +328,11 @@ class TestStops:
         assert found.verdict == (
             "b stopped on crash; 2 runs ended as planned, most on budget; c/x never said why it stopped."
         )
+
+    def test_a_run_that_began_a_round_just_now_is_running(self):
+        run = {"run_id": "r", "project": "c", "client": "x", "last_at": (NOW - timedelta(minutes=50)).isoformat()}
+        found = stops(result("stop_reasons"), result("stop_reasons"), result("unfinished_runs", run))
+        assert (found.unfinished, found.running, found.verdict) == ((), ("c/x",), "c/x still running.")
 
 
 class TestHeadline:

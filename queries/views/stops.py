@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from queries.backend import QueryResult
 from queries.views.answers import records
@@ -25,25 +26,33 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """`unfinished` are runs of the window that never said why they stopped."""
+    """`unfinished` are runs of the window that never said why they stopped; `running` started a round a short while ago
+    and may still say it."""
 
     reasons: tuple[Stop, ...]
     unfinished: tuple[str, ...]
+    running: tuple[str, ...]
     verdict: str
 
 
+RUNNING = timedelta(hours=1)  # since its last round began
 # Words in a stop reason that mean something broke, in the dialects of the loops.
 _BAD = ("crash", "error", "exception", "fail", "kill", "oom", "panic", "abort")
 
 
-def stops(now: QueryResult, before: QueryResult, runs: QueryResult) -> Stops:
-    """From `stop_reasons`' rows of both spans and `runs`' rows of the window."""
+def stops(now: QueryResult, before: QueryResult, open_runs: QueryResult) -> Stops:
+    """From `stop_reasons`' rows of both spans and `unfinished_runs`' rows of the window."""
     rows, earlier = records(now), records(before)
     reasons = sorted({_reason(row) for row in rows}, key=lambda reason: (-_count(rows, reason), reason))
     found = tuple(_stop(reason, rows, earlier) for reason in reasons)
-    open_runs = [row for row in records(runs) if not row["stops"]]
-    unfinished = tuple(_run_name(row) for row in sorted(open_runs, key=lambda row: (row["project"], row["since"])))
-    return Stops(found, unfinished, _verdict(found, unfinished))
+    runs = [(_run_name(row), _is_running(row, open_runs.asked_at)) for row in records(open_runs)]
+    unfinished = tuple(name for name, is_running in runs if not is_running)
+    running = tuple(name for name, is_running in runs if is_running)
+    return Stops(found, unfinished, running, _verdict(found, unfinished, running))
+
+
+def _is_running(run: dict, asked_at: datetime) -> bool:
+    return asked_at - datetime.fromisoformat(run["last_at"]) < RUNNING
 
 
 def _reason(row: dict) -> str:
@@ -79,9 +88,9 @@ def _run_name(row: dict) -> str:
     return f"{row['project']}/{row['client']}" if row["client"] else row["project"]
 
 
-def _verdict(found: tuple[Stop, ...], unfinished: tuple[str, ...]) -> str:
+def _verdict(found: tuple[Stop, ...], unfinished: tuple[str, ...], running: tuple[str, ...]) -> str:
     if not found and not unfinished:
-        return "No run ended in this window."
+        return f"{listed(running)} still running." if running else "No run ended in this window."
     said = []
     bad = [stop for stop in found if stop.is_bad]
     if bad:
@@ -92,4 +101,6 @@ def _verdict(found: tuple[Stop, ...], unfinished: tuple[str, ...]) -> str:
         said.append(f"{counted(sum(stop.count for stop in good), 'run')} ended as planned, most on {most.reason}")
     if unfinished:
         said.append(f"{listed(unfinished)} never said why {'it' if len(unfinished) == 1 else 'they'} stopped")
+    if running:
+        said.append(f"{listed(running)} still running")
     return "; ".join(said) + "."

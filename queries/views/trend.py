@@ -55,17 +55,15 @@ class Trend:
     verdict: str
 
 
-def trend(
-    now: QueryResult, before: QueryResult, deploys: QueryResult, shas_before: QueryResult, window: Window
-) -> Trend:
-    """From `score_trend`'s rows of both spans, and `deploys`' rows of both for the marks."""
+def trend(now: QueryResult, before: QueryResult, shas: QueryResult, shas_before: QueryResult, window: Window) -> Trend:
+    """From `score_trend`'s rows of both spans, and `git_shas`' rows of both for the marks."""
     names = buckets(window, now.timezone)
     earlier = _by_project(records(before))
     lines = tuple(
         _line(project, goal, rows, earlier.get((project, goal), []))
         for (project, goal), rows in sorted(_by_project(records(now)).items())
     )
-    marks = deploy_marks(records(deploys), records(shas_before), window, now.timezone)
+    marks = deploy_marks(records(shas), records(shas_before), window, now.timezone)
     return Trend(names, lines, marks, _verdict(lines, window.compared_with))
 
 
@@ -95,14 +93,14 @@ def _line(project: str, goal: str, rows: list[dict], earlier: list[dict]) -> Lin
     return Line(project, goal, tuple(points), best, best_before, change, is_improvement(goal, change))
 
 
-def deploy_marks(deploys: list[dict], earlier: list[dict], window: Window, zone: str) -> tuple[DeployMark, ...]:
+def deploy_marks(shas: list[dict], earlier: list[dict], window: Window, zone: str) -> tuple[DeployMark, ...]:
     """Where a project's `git_sha` changed within the window. Its first sha is a mark only if the earlier span ended
     on another one."""
     last_before = {row["project"]: row["git_sha"] for row in earlier}
     marks = []
     current: dict[str, str] = dict(last_before)
     spelled = "%Y-%m-%d" if window.bucket == "day" else "%Y-%m-%d %H:00:00"
-    for row in sorted(deploys, key=lambda row: row["first_seen"]):
+    for row in sorted(shas, key=lambda row: row["first_seen"]):
         project, sha = row["project"], row["git_sha"]
         if project in current and current[project] != sha:
             seen = datetime.fromisoformat(row["first_seen"]).astimezone(ZoneInfo(zone))
