@@ -7,17 +7,18 @@ from datetime import datetime
 
 
 def score(value: float | None) -> str:
-    """A score with the digits that tell two rounds apart: three decimals below 10, fewer above, four for 0.0012."""
+    """A score with the digits that tell two rounds apart: below 10 four decimals, the last left out where it is 0."""
     if value is None:
         return "–"
-    size = abs(value)
-    if size >= 1000:
+    magnitude = abs(value)
+    if magnitude >= 1000:
         return f"{value:,.0f}"
-    if size >= 100:
+    if magnitude >= 100:
         return f"{value:.1f}"
-    if size >= 10:
+    if magnitude >= 10:
         return f"{value:.2f}"
-    return f"{value:.4f}" if 0 < size < 0.1 else f"{value:.3f}"
+    text = f"{value:.4f}"
+    return text.removesuffix("0")
 
 
 def size(change: float) -> str:
