@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from workspace.errors import LoopdeskError
 
@@ -51,9 +52,14 @@ def _subcommand(arguments: Sequence[str]) -> str:
     return ""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise LoopdeskError(message[:1].upper() + message[1:], do="See: loopdesk --help")
+
+
 def desk_options(arguments: Sequence[str]) -> argparse.Namespace:
     """The desk's own options."""
-    parser = argparse.ArgumentParser(prog="loopdesk", add_help=False, allow_abbrev=False)
+    parser = _Parser(prog="loopdesk", add_help=False, allow_abbrev=False)
     parser.add_argument("--workspace")
     parser.add_argument("--timezone")
     parser.add_argument("--theme")

@@ -133,5 +133,7 @@ def explained(error: sqlite3.Error, path: Path) -> LoopdeskError:
     if name.startswith("SQLITE_BUSY"):
         return LoopdeskError(f"{path.name} is locked by another process for over {BUSY_MS // 1000} s", do="Try again")
     if is_damage(error):
-        return LoopdeskError(f"{path} is damaged ({error})", do="Restore a copy, or start loopdesk to move it aside")
+        return LoopdeskError(
+            f"{path} is damaged ({error})", do="Restore a copy, or move the file away to begin with an empty one"
+        )
     return LoopdeskError(f"{path.name}: {error}")

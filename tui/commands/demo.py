@@ -58,22 +58,22 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
     Raises `LoopdeskError` where the workspace already holds events: simulated ones never mix with real ones.
     """
     workspace.create()
-    if workspace.events_db.exists():
-        raise LoopdeskError(
-            f"{workspace.root} already holds events",
-            "Simulated rounds are never mixed with real ones",
-            "Name an empty folder",
-        )
     now = datetime.now(UTC)
     store = Store.open(workspace.events_db)
     try:
+        if store.connection.execute("SELECT 1 FROM bodies LIMIT 1").fetchone():
+            raise LoopdeskError(
+                f"{workspace.root} already holds events",
+                "Simulated rounds are never mixed with real ones",
+                "Name an empty folder",
+            )
         # One transaction: a demo that was interrupted leaves an empty store.
         with store.transaction():
             weekend = simulate(seed, until=now, tz=ZoneInfo(settings.zone), quiet=quiet)
             stored = sum(store.ingest(batch, now=now).stored for batch in weekend)
     finally:
         store.close()
-    told = [] if quiet else [story.what for story in stories(seed)]
+    told = [] if quiet else [f"{story.project}: {story.what}" for story in stories(seed)]
     write_private(workspace.demo_marker, json.dumps({"seed": seed, "stories": told}))
     return stored
 
