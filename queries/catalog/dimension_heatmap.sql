@@ -28,6 +28,6 @@ FROM (
     AND ({run} = '' OR properties.run_id = {run})
 )
 WHERE value IS NOT NULL
-GROUP BY bucket, project, client, dim
+GROUP BY dim, bucket, client, project
 ORDER BY bucket, project, client, dim
 LIMIT 20000
