@@ -1,0 +1,112 @@
+"""Where the desk's answers come from. Screens know only `Asker`; every method blocks and runs in a worker thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from queries.boards import Answer
+from queries.views.filters import Filters
+from queries.views.window import Window
+from workspace.config import Config
+
+if TYPE_CHECKING:  # the store is loaded in a worker, after the first paint
+    from queries.local.backend import LocalBackend
+    from queries.morning import Chosen, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the desk looks at: kind of window, the run where it is one run, and filters."""
+
+    kind: str = "night"
+    run_id: str = ""
+    filters: Filters = Filters()
+
+    @property
+    def cache_kind(self) -> str:
+        return f"run {self.run_id}" if self.kind == "run" else self.kind
+
+
+class Asker(Protocol):
+    """Everything a screen may ask. Each call may raise `LoopdeskError`."""
+
+    name: str
+
+    def choose(self, place: Place) -> Chosen | None:
+        """The window of a place; None while nothing is stored at all."""
+        ...
+
+    def ask(self, board: str, window: Window, filters: Filters) -> Answer: ...
+
+    def scope(self) -> Scope: ...
+
+    def arrived(self) -> frozenset[str]:
+        """Names of the events that were stored since the last call; the first call only remembers where it stands."""
+        ...
+
+
+class LocalAsker:
+    """The workspace's own store."""
+
+    name = "embedded"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._backend: LocalBackend | None = None
+        self._seen: int | None = None
+
+    def choose(self, place: Place) -> Chosen | None:
+        from queries import morning
+
+        backend = self._open()
+        if backend is None or not backend.data_version():
+            return None
+        return morning.choose_window(
+            backend,
+            place.kind,
+            now=datetime.now(UTC),
+            zone=self._config.zone,
+            night_starts_hour=self._config.night_starts_hour,
+            run_id=place.run_id,
+        )
+
+    def ask(self, board: str, window: Window, filters: Filters) -> Answer:
+        from queries import boards
+
+        return boards.ask(board, self._must_open(), window, filters)
+
+    def scope(self) -> Scope:
+        from queries import morning
+
+        backend = self._open()
+        if backend is None:
+            return morning.Scope((), (), (), None)
+        return morning.scope(backend, now=datetime.now(UTC))
+
+    def arrived(self) -> frozenset[str]:
+        backend = self._open()
+        version = backend.data_version() if backend else 0
+        seen, self._seen = self._seen, version
+        if backend is None or seen is None or version == seen:
+            return frozenset()
+        return backend.events_since(seen) if version > seen else frozenset({"*"})
+
+    def _must_open(self) -> LocalBackend:
+        from workspace.errors import LoopdeskError
+
+        backend = self._open()
+        if backend is None:
+            raise LoopdeskError("Nothing is stored yet", do="Import a log, or send events to `loopdesk serve`")
+        return backend
+
+    def _open(self) -> LocalBackend | None:
+        from queries import morning
+
+        with self._lock:
+            if self._backend is None:
+                self._backend = morning.open_backend(self._config)
+            return self._backend

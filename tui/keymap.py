@@ -1,0 +1,221 @@
+"""Every key of the desk, in one table.
+
+The keys a screen obeys, its `?` help, the command palette, the README's key table and the user's own keys are all
+read from here. Keys are matched by `Keymap.press` rather than by Textual's bindings, which know no sequences (`gg`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from workspace.errors import LoopdeskError
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`keys` are comma separated: named keys (`tab`, `ctrl+p`), characters (`?`, `G`) and sequences (`gg`).
+
+    `action` is a Textual action; `short` is the word for the status line, empty where it is not shown there.
+    """
+
+    name: str
+    keys: str
+    scope: str
+    help: str
+    action: str
+    short: str = ""
+
+
+# Scope -> its heading. A key may mean two things only in scopes that no screen has together.
+SCOPES: Mapping[str, str] = {
+    "everywhere": "Everywhere",
+    "boards": "Morning and Rounds",
+    "panes": "Morning",
+    "full": "Full screen",
+    "list": "Lists",
+    "welcome": "First screen",
+    "dialog": "Dialogs",
+    "reading": "Help",
+}
+
+# Screen -> its scopes, the most particular one first: the order of `?`.
+REACHABLE: Mapping[str, tuple[str, ...]] = {
+    "morning": ("panes", "boards", "everywhere"),
+    "rounds": ("list", "boards", "everywhere"),
+    "full": ("full", "list", "boards", "everywhere"),
+    "welcome": ("welcome", "everywhere"),
+    "dialog": ("dialog",),
+    "help": ("reading",),
+}
+
+VERBS: tuple[Verb, ...] = (
+    Verb("morning", "1", "everywhere", "Morning: last night on six boards", "app.go('morning')"),
+    Verb("rounds", "2", "everywhere", "Rounds: one row a round", "app.go('rounds')"),
+    Verb("back", "escape", "everywhere", "Back to where you came from", "screen.back"),
+    Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
+    Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
+    Verb("suspend", "ctrl+z", "everywhere", "Suspend to the shell; fg comes back", "app.suspend_process"),
+    Verb("quit", "q,ctrl+c", "everywhere", "Quit", "app.quit", short="quit"),
+    Verb(
+        "window", "w", "boards", "Window: last night, 24 hours, 7 days, 30 days or one run", "screen.window", "window"
+    ),
+    Verb("filter", "f", "boards", "Filter by project or client", "screen.filter", short="filter"),
+    Verb(
+        "full", "+", "boards", "Full screen: the picture, its table and its HogQL", "screen.full", short="full screen"
+    ),
+    Verb("copy", "y", "boards", "Copy what is under the cursor", "screen.copy"),
+    Verb("refresh", "r", "boards", "Ask again for this pane", "screen.refresh_pane"),
+    Verb("refresh-all", "R", "boards", "Ask again for all panes", "screen.refresh_all"),
+    Verb("next-pane", "tab", "panes", "Next pane", "app.focus_next"),
+    Verb("previous-pane", "shift+tab", "panes", "Previous pane", "app.focus_previous"),
+    Verb("pane-up", "up,k", "panes", "The pane above", "screen.step(0, -1)"),
+    Verb("pane-down", "down,j", "panes", "The pane below", "screen.step(0, 1)"),
+    Verb("pane-left", "left,h", "panes", "The pane to the left", "screen.step(-1, 0)"),
+    Verb("pane-right", "right,l", "panes", "The pane to the right", "screen.step(1, 0)"),
+    Verb("jump", ";", "panes", "Jump to a pane by its letter", "screen.jump"),
+    Verb("open", "enter", "panes", "Open the rounds behind the pane", "screen.open", short="rounds"),
+    Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
+    Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
+    Verb("down", "down,j", "list", "Next row", "focused.move(1)"),
+    Verb("up", "up,k", "list", "Previous row", "focused.move(-1)"),
+    Verb("page-down", "pagedown,ctrl+f", "list", "Next page", "focused.page(1)"),
+    Verb("page-up", "pageup,ctrl+b", "list", "Previous page", "focused.page(-1)"),
+    Verb("top", "gg,home", "list", "First row", "focused.edge(-1)"),
+    Verb("bottom", "G,end", "list", "Last row", "focused.edge(1)"),
+    Verb("search", "/", "list", "Show only rows that contain a text", "screen.search", short="search"),
+    Verb("next-match", "n", "list", "Next row with the text", "focused.match(1)"),
+    Verb("previous-match", "N", "list", "Previous row with the text", "focused.match(-1)"),
+    Verb("sort", "S", "list", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
+    Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", short="demo"),
+    Verb("choose-down", "down,ctrl+n", "dialog", "Next choice", "screen.move(1)"),
+    Verb("choose-up", "up", "dialog", "Previous choice", "screen.move(-1)"),
+    Verb("choose-page-down", "pagedown", "dialog", "Next page of choices", "screen.move(10)"),
+    Verb("choose-page-up", "pageup", "dialog", "Previous page of choices", "screen.move(-10)"),
+    Verb("choose", "enter", "dialog", "Take the choice", "screen.choose", short="choose"),
+    Verb("cancel", "escape,ctrl+c", "dialog", "Close without choosing", "screen.back", short="close"),
+    Verb("read-down", "down,j", "reading", "Scroll down", "focused.move(1)"),
+    Verb("read-up", "up,k", "reading", "Scroll up", "focused.move(-1)"),
+    Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)"),
+    Verb("read-page-up", "pageup", "reading", "Scroll a page up", "focused.page(-1)"),
+    Verb("close", "escape,q,?,enter,ctrl+c", "reading", "Close", "screen.back", short="close"),
+)
+
+# Names of keys that are longer than one character; anything else longer than that is a sequence.
+_NAMED = frozenset(
+    "up down left right enter escape tab space home end pageup pagedown backspace delete insert comma".split()
+) | {f"f{number}" for number in range(1, 25)}
+_SPELLED = {
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "comma": ",",
+}
+
+
+class Keymap:
+    """The table with the user's own keys put in: `overrides` are verb name -> keys, "" for none.
+
+    Raises `LoopdeskError` for a verb that does not exist and for a key with two meanings on one screen.
+    """
+
+    def __init__(self, overrides: Mapping[str, str] | None = None, verbs: Sequence[Verb] = VERBS) -> None:
+        overrides = overrides or {}
+        known = {verb.name for verb in verbs}
+        for name, keys in overrides.items():
+            if name not in known:
+                raise LoopdeskError(
+                    f"[keys] in the configuration names {name!r}, but there is no such command",
+                    do=f"Commands are {', '.join(sorted(known))}",
+                )
+            if not isinstance(keys, str):
+                raise LoopdeskError(f"[keys] in the configuration gives {name!r} {keys!r}", do='Write "j,down"')
+        self.verbs = tuple(verbs)
+        self._strokes = {verb.name: parse(overrides.get(verb.name, verb.keys)) for verb in verbs}
+        for clash in conflicts(self.verbs, self._strokes):
+            raise LoopdeskError(
+                f"The key {clash.key} would mean both {clash.one!r} and {clash.other!r}",
+                "Each key of a screen has one meaning",
+                "Change one of them under [keys] in the configuration",
+            )
+
+    def press(self, screen: str, typed: tuple[str, ...]) -> Verb | bool:
+        """The verb that the typed keys mean on `screen`; True while they may still become one, else False."""
+        may_follow = False
+        for verb in self.on(screen):
+            for stroke in self._strokes[verb.name]:
+                if stroke == typed:
+                    return verb
+                may_follow |= stroke[: len(typed)] == typed
+        return may_follow
+
+    def on(self, screen: str) -> tuple[Verb, ...]:
+        """The verbs of a screen, the most particular scope first."""
+        scopes = REACHABLE[screen]
+        return tuple(sorted((v for v in self.verbs if v.scope in scopes), key=lambda v: scopes.index(v.scope)))
+
+    def spelled(self, verb: Verb) -> str:
+        """The verb's keys as people read them."""
+        return " ".join(spell(stroke) for stroke in self._strokes[verb.name])
+
+    def hints(self, screen: str) -> list[tuple[str, str]]:
+        """(key, word) of the verbs that the status line shows."""
+        shown = [verb for verb in self.on(screen) if verb.short and self._strokes[verb.name]]
+        return [(spell(self._strokes[verb.name][0]), verb.short) for verb in shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    key: str
+    one: str
+    other: str
+
+
+def conflicts(verbs: Sequence[Verb], strokes: Mapping[str, tuple[tuple[str, ...], ...]]) -> list[Clash]:
+    """Keys with two meanings on one screen, and sequences that begin with another verb's key."""
+    found: dict[tuple[str, str, str], Clash] = {}
+    for scopes in REACHABLE.values():
+        pressed = [(stroke, v.name) for v in verbs if v.scope in scopes for stroke in strokes[v.name]]
+        for place, (stroke, name) in enumerate(pressed):
+            for other_stroke, other in pressed[place + 1 :]:
+                shorter, longer = sorted((stroke, other_stroke), key=len)
+                if name != other and longer[: len(shorter)] == shorter:
+                    clash = Clash(spell(shorter), name, other)
+                    found[clash.key, name, other] = clash
+    return list(found.values())
+
+
+def parse(keys: str) -> tuple[tuple[str, ...], ...]:
+    """`"gg,home"` -> `(("g", "g"), ("home",))`."""
+    tokens = [token.strip() for token in keys.split(",")]
+    return tuple(_stroke(token) for token in tokens if token)
+
+
+def _stroke(token: str) -> tuple[str, ...]:
+    is_one_key = len(token) == 1 or token in _NAMED or re.match(r"(ctrl|shift|alt|super)\+.", token)
+    return (token,) if is_one_key else tuple(token)
+
+
+def spell(stroke: Iterable[str]) -> str:
+    return "".join(_SPELLED.get(key, key) for key in stroke)
+
+
+def typed(key: str, character: str | None) -> str:
+    """A key press as the table names it: the character where there is a visible one, else Textual's name."""
+    return character if character and character.isprintable() and character != " " else key
+
+
+def readme_table(keymap: Keymap | None = None) -> str:
+    """The key table of the README, as Markdown."""
+    keymap = keymap or Keymap()
+    lines = ["| where | keys | what |", "| --- | --- | --- |"]
+    for scope, heading in SCOPES.items():
+        for place, verb in enumerate(verb for verb in keymap.verbs if verb.scope == scope):
+            keys = " ".join(f"`{key}`" for key in keymap.spelled(verb).split())
+            lines.append(f"| {heading if not place else ''} | {keys} | {verb.help} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,138 @@
+"""What every screen shares: keys from the table, a status line, and little to repaint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.keymap import typed
+from tui.widgets.statusbar import StatusBar
+from tui.widgets.strips import said, strip, wrap
+
+if TYPE_CHECKING:
+    from tui.app import Desk
+
+MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
+SETTLES_S = 0.03  # what Textual sends a screen that comes up arrives within this time
+SMALLEST = (50, 12)  # columns, lines
+TOO_SMALL = "loopdesk needs a little more room: at least 50 columns and 12 lines."
+
+
+class BaseScreen(Screen, inherit_bindings=False):
+    """Obeys the keys of its own row in `keymap.REACHABLE`."""
+
+    # Textual repaints the whole screen when this changes; the widgets that gain and lose focus repaint themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    KEYS: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typed: tuple[str, ...] = ()
+        self._message = ""
+        self._is_settled = self._was_seen = False
+
+    @property
+    def desk(self) -> Desk:
+        return cast("Desk", self.app)
+
+    # A screen that comes up is laid out several times; Textual would paint it as often. It counts as seen by nobody
+    # until what it was sent on coming up is worked off, and is then painted once.
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_settled and super().is_current
+
+    def settle(self) -> None:
+        """Paint, and from now on."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        if self._was_seen:
+            self.refresh()
+        else:
+            self._was_seen = True
+            self._repaint_required = False  # the first layout paints all
+            self.refresh(repaint=False, layout=True)
+
+    def on_screen_suspend(self) -> None:
+        self._is_settled = super().is_current  # under a dialog it is still seen
+
+    def compose(self) -> ComposeResult:
+        yield from self.content()
+        yield StatusBar()
+        yield TooSmall()
+
+    def content(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        if not self.desk.is_starting:
+            self._is_settled = False
+            self.set_timer(SETTLES_S, self.settle)
+        self.update_status()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-too-small")
+
+    # Keys
+
+    async def on_key(self, event: events.Key) -> None:
+        key = typed(event.key, event.character)
+        if self.capture(key, event.character):
+            event.stop()
+            return
+        self.say("")
+        found = self.desk.keys.press(self.KEYS, (*self._typed, key))
+        if found is False and self._typed:
+            self._typed = ()
+            found = self.desk.keys.press(self.KEYS, (key,))
+        self._typed = (*self._typed, key) if found is True else ()
+        if found:
+            event.stop()
+        if found and found is not True:
+            await self.app.run_action(found.action, self)
+
+    def capture(self, key: str, character: str | None) -> bool:
+        """A screen that waits for a particular key takes it here, before the table is asked."""
+        return False
+
+    def action_back(self) -> None:
+        """A screen that was opened on another one closes; one that was not stays."""
+        if len(self.app.screen_stack) > 1:
+            self.dismiss()
+
+    # Status line
+
+    def context(self) -> Sequence[str]:
+        """Where we are, in words, the most important first."""
+        return ()
+
+    def say(self, message: str) -> None:
+        """A message in the status line, until the next key."""
+        if message != self._message:
+            self._message = message
+            self.update_status()
+
+    def update_status(self) -> None:
+        if self.is_mounted:
+            self.query_one(StatusBar).say(self.context(), self.desk.keys.hints(self.KEYS), self._message)
+
+
+class TooSmall(Widget, can_focus=False):
+    """One sentence in place of a screen that has no room."""
+
+    def render_line(self, y: int) -> Strip:
+        palette = cast("Desk", self.app).palette
+        width = max(1, self.size.width)
+        lines = wrap(said(TOO_SMALL, palette), width, self.size.height, palette)
+        text = lines[y] if y < len(lines) else ""
+        return strip([(text, palette.text)], width).apply_style(self.rich_style)

@@ -1,0 +1,167 @@
+"""One board over the whole screen: its picture, its table and its HogQL, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from textual.widget import Widget
+
+from queries.boards import TITLES, Answer
+from queries.views.deploys import Deploys
+from tui.messages import Told
+from tui.screens.listing import ListScreen
+from tui.screens.tables import deploy_table, result_table
+from tui.widgets.pane import BoardPane, Painter
+from tui.widgets.pictures import CHARTED, PAINTERS
+from tui.widgets.reader import Reader
+from tui.widgets.rowlist import RowList
+from tui.widgets.rowtable import Table
+from tui.widgets.statusbar import Line
+from workspace.errors import LoopdeskError
+from workspace.text import plain_lines
+
+CHARTS = "charts"
+PICTURE, TABLE, DEPLOYS, HOGQL = "Picture", "Table", "Deploys", "HogQL"
+
+
+class FullScreen(ListScreen):
+    KEYS = "full"
+    CSS_PATH = "../styles/full.tcss"
+
+    def __init__(self, board: str) -> None:
+        super().__init__()
+        self.board = board
+        self._views = [
+            *([PICTURE] if board in PAINTERS else []),
+            TABLE,
+            *([DEPLOYS] if board == "trend" else []),
+            HOGQL,
+        ]
+        self._view = self._views[0]
+
+    def content(self) -> Iterable[Widget]:
+        yield Line(id="title")
+        if PICTURE in self._views:
+            yield BoardPane(self.board, PAINTERS[self.board], has_title=False)
+        empty: Table[Any] = Table((), self.desk.palette)
+        yield RowList(empty, id="table")
+        if DEPLOYS in self._views:
+            yield RowList(empty, empty="Nobody sends git_sha in this window.", id="deploys")
+        yield Reader(id="hogql")
+
+    def on_mount(self) -> None:
+        self._turn_to(self._view)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.board in CHARTED:
+            self.desk.work.load(self, CHARTS, load_charts)
+
+    def boards(self) -> tuple[str, ...]:
+        return (self.board, "deploys") if DEPLOYS in self._views else (self.board,)
+
+    # Views
+
+    def action_turn(self, step: int) -> None:
+        self._turn_to(self._views[(self._views.index(self._view) + step) % len(self._views)])
+
+    def _turn_to(self, view: str) -> None:
+        self._view = view
+        for name in self._views:
+            self._widget(name).display = name == view
+        self.set_focus(self._widget(view))
+        self.say_title()
+
+    def _widget(self, view: str) -> Widget:
+        return self.query_one({PICTURE: f"#{self.board}", TABLE: "#table", DEPLOYS: "#deploys", HOGQL: "#hogql"}[view])
+
+    @property
+    def list(self) -> RowList:
+        return self.query_one("#deploys" if self._view == DEPLOYS else "#table", RowList)
+
+    def action_search(self) -> None:
+        self._to_a_table()
+        super().action_search()
+
+    def action_sort(self) -> None:
+        self._to_a_table()
+        super().action_sort()
+
+    def _to_a_table(self) -> None:
+        if self._view not in (TABLE, DEPLOYS):
+            self._turn_to(TABLE)
+
+    def title_parts(self) -> tuple[str, str]:
+        views = "  ".join(f"[{name}]" if name == self._view else f" {name} " for name in self._views)
+        return TITLES[self.board], views
+
+    # Answers
+
+    def show_answer(self, answer: Answer) -> None:
+        if answer.board == "deploys":
+            found = cast(Deploys, answer.view).deploys
+            self._fill("#deploys", deploy_table(self.desk.palette, self.desk.clock_time), found)
+            return
+        if PICTURE in self._views:
+            self.query_one(BoardPane).show(answer)
+        self._fill("#table", result_table(answer.results[0], self.desk.palette), answer.results[0].rows)
+        self.query_one("#hogql", Reader).show(
+            [[(line, self.desk.palette.text)] for text in [answer.hogql] for line in plain_lines(text)]
+        )
+
+    def _fill(self, name: str, table: Table, rows: Iterable[Any]) -> None:
+        shown = self.query_one(name, RowList)
+        before = cast(Table, shown.painter).sorting
+        if before and any(column.title == before.title for column in table.columns):
+            table.sorting = before
+        shown.painter = table
+        chosen = shown.current
+        shown.show(table.sorted(tuple(rows)), keep=lambda row: row == chosen)
+
+    def show_problem(self, board: str, problem: LoopdeskError) -> None:
+        names = ("#deploys",) if board != self.board else ("#table", "#hogql")
+        if board == self.board and PICTURE in self._views:
+            self.query_one(BoardPane).fail(problem)
+        for name in () if board in self._answers else names:
+            shown = self.query_one(name, RowList)
+            shown.empty = str(problem)
+            shown.repaint()
+
+    def clear_answers(self) -> None:
+        if PICTURE in self._views:
+            self.query_one(BoardPane).clear()
+        for shown in self.query(RowList):
+            shown.show(())
+
+    def on_told(self, message: Told) -> None:
+        if message.job != CHARTS:
+            super().on_told(message)
+        elif self.desk.work.accept(self, message):
+            self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
+
+    # Verbs
+
+    def leave(self) -> None:
+        self.dismiss()
+
+    def action_full(self) -> None:
+        self.dismiss()
+
+    def action_copy(self) -> None:
+        answer = self._answers.get(self.board)
+        if answer is None:
+            return
+        if self._view == PICTURE:
+            self.copy(answer.view.verdict, "the sentence")  # type: ignore[attr-defined]
+        elif self._view == HOGQL:
+            self.copy(answer.hogql, "the HogQL")
+        elif self.list.current is not None:
+            self.copy(self.table.tsv(self.list.current), "the row")
+
+
+def load_charts() -> Mapping[str, Painter]:
+    """Line charts, for which there is room here. Blocking, because loading their library is."""
+    from tui.widgets import chart
+
+    return chart.PAINTERS

@@ -1,0 +1,149 @@
+"""Morning: what last night did, as a headline and six panes; every pane says its answer in words first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import events
+from textual.containers import Container
+from textual.widget import Widget
+
+from queries.boards import Answer
+from tui.screens.base import MEDIUM
+from tui.screens.boards import BoardsScreen
+from tui.widgets.pane import BoardPane
+from tui.widgets.pictures import PAINTERS
+from workspace.errors import LoopdeskError
+
+PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
+LETTERS = "asdfgh"
+
+
+LEAST_LINES = 3  # of a pane in one column: title, verdict, and a line of picture
+
+
+class Headline(BoardPane, can_focus=False):
+    """The board over all panes, as high as what it has to say. In a low terminal its title gives way: the status line
+    names the window too."""
+
+    def fit(self, width: int, height: int) -> int:
+        """Take the lines that the answer needs, up to a fifth of the screen, and leave the rest to the panes."""
+        self.show_title(height >= 28)
+        lines = self.wanted_height(width, min(9, max(5, height // 5)))
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+        return lines
+
+
+class MorningScreen(BoardsScreen):
+    KEYS = "morning"
+    AUTO_FOCUS = "#funnel"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_jumping = False
+
+    def content(self) -> Iterable[Widget]:
+        known = self.begin_with_known()
+        headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
+        headline.name_it(*self.desk.window_words(headline.answer))
+        panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
+        self._fit(headline, panes)
+        yield headline
+        with Container(id="panes"):
+            yield from panes
+
+    def boards(self) -> tuple[str, ...]:
+        focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
+        return tuple(dict.fromkeys(("headline", focused, *PANES)))
+
+    def pane(self, board: str) -> BoardPane:
+        return self.query_one(f"#{board}", BoardPane)
+
+    def show_answer(self, answer: Answer) -> None:
+        self.pane(answer.board).show(answer)
+        if answer.board == "headline":
+            self.window_chosen()
+
+    def show_problem(self, board: str, problem: LoopdeskError) -> None:
+        self.pane(board).fail(problem)
+        self._refit()
+
+    def clear_answers(self) -> None:
+        for pane in self.query(BoardPane):
+            pane.clear()
+
+    def window_chosen(self) -> None:
+        headline = self.query_one(Headline)
+        headline.name_it(*self.desk.window_words(headline.answer))
+        self._refit()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self._refit()
+
+    def _refit(self) -> None:
+        self._fit(self.query_one(Headline), [self.pane(board) for board in PANES])
+
+    def _fit(self, headline: Headline, panes: Sequence[BoardPane]) -> None:
+        width, height = self.app.size
+        lines = headline.fit(width, height)
+        stacked = max(LEAST_LINES, (height - 1 - lines) // len(panes)) if width < MEDIUM else None
+        for pane in panes:
+            pane.styles.height = stacked or "1fr"
+
+    # Verbs
+
+    def action_step(self, right: int, down: int) -> None:
+        """To the nearest pane in a direction; past the edge, nowhere."""
+        here = self.focused
+        if not isinstance(here, BoardPane):
+            return
+        at = here.region
+        ahead = [
+            (abs(p.region.x - at.x) + abs(p.region.y - at.y), p)
+            for p in self.query(BoardPane)
+            if p.can_focus
+            and ((p.region.x - at.x) * right > 0 or (p.region.y - at.y) * down > 0)
+            and (p.region.x == at.x if down else p.region.y == at.y)
+        ]
+        if ahead:
+            self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
+
+    def action_jump(self) -> None:
+        self._jumping(True)
+        self.say("Jump to which pane? Press its letter.")
+
+    def capture(self, key: str, character: str | None) -> bool:
+        if not self._is_jumping:
+            return False
+        self._jumping(False)
+        self.say("")
+        if key in LETTERS:
+            self.set_focus(self.pane(PANES[LETTERS.index(key)]))
+        return True
+
+    def _jumping(self, is_on: bool) -> None:
+        self._is_jumping = is_on
+        for letter, board in zip(LETTERS, PANES, strict=True):
+            self.pane(board).mark(letter if is_on else "")
+
+    def action_open(self) -> None:
+        """The rounds behind the pane: the same window and filters."""
+        self.app.action_go("rounds")  # type: ignore[attr-defined]
+
+    def action_refresh_pane(self) -> None:
+        focused = self.focused
+        self.ask_again((focused.board,) if isinstance(focused, BoardPane) else self.boards())
+
+    def action_full(self) -> None:
+        if isinstance(self.focused, BoardPane):
+            self.desk.open_full(self.focused.board)
+
+    def action_copy(self) -> None:
+        pane = self.focused
+        if isinstance(pane, BoardPane) and pane.answer is not None:
+            self.copy(f"{pane.title}: {pane.answer.view.verdict}", "the sentence")  # type: ignore[attr-defined]
+
+    def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
+        self.desk.open_full(message.pane.board)

@@ -1,0 +1,182 @@
+"""Rounds: one row a round, sortable and filterable, with everything about the chosen one below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from textual.widget import Widget
+
+from queries.boards import Answer
+from queries.views.rounds import Round, Rounds
+from queries.views.words import counted, money, score, signed
+from tui.palette import Palette
+from tui.screens.listing import ListScreen
+from tui.widgets.detail import Detail
+from tui.widgets.rowlist import RowList
+from tui.widgets.rowtable import Column, Sorting, Table
+from tui.widgets.statusbar import Line
+from tui.widgets.strips import Run
+from workspace.errors import LoopdeskError
+
+
+class RoundsScreen(ListScreen):
+    KEYS = "rounds"
+    CSS_PATH = "../styles/rounds.tcss"
+    AUTO_FOCUS = "#rounds"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rounds: Rounds | None = None
+        self._problem: LoopdeskError | None = None
+
+    def content(self) -> Iterable[Widget]:
+        desk = self.desk
+        table: Table[Round] = Table(columns(desk.zone), desk.palette, Sorting("start", True))
+        yield Line(id="title")
+        yield RowList(table, empty="Asking…", id="rounds")
+        yield Detail(id="detail")
+
+    def boards(self) -> tuple[str, ...]:
+        return ("rounds",)
+
+    @property
+    def list(self) -> RowList:
+        return self.query_one("#rounds", RowList)
+
+    def show_answer(self, answer: Answer) -> None:
+        view = cast(Rounds, answer.view)
+        is_news = self._rounds is None or view != self._rounds or self._problem is not None
+        self._rounds, self._problem = view, None
+        if is_news:
+            self.list.empty = "No rounds in this window."
+            self.list.show(self.table.sorted(view.rows), keep=lambda row, now=self._chosen_id(): row.round_id == now)
+            self.say_title()
+
+    def show_problem(self, board: str, problem: LoopdeskError) -> None:
+        self._problem = problem
+        self.list.empty = str(problem)
+        self.list.repaint()
+        self.say_title()
+
+    def clear_answers(self) -> None:
+        self._rounds = self._problem = None
+        self.list.empty = "Asking…"
+        self.list.show(())
+        self.say_title()
+
+    def window_chosen(self) -> None:
+        self.say_title()
+
+    def _chosen_id(self) -> str:
+        row = self.list.current
+        return row.round_id if isinstance(row, Round) else ""
+
+    def title_parts(self) -> tuple[str, str]:
+        window, note = self.desk.window_words(self._answers.get("rounds"))
+        if self._problem is not None and self._rounds is not None:
+            return f"Rounds  {window}", f"stale: {self._problem}"
+        return f"Rounds  {window}", " ".join(
+            part for part in (note, self._rounds.verdict if self._rounds else "") if part
+        )
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        row = self.list.current
+        detail = self.query_one(Detail)
+        detail.say(details(row, self.desk.clock_time) if isinstance(row, Round) else ())
+
+    def action_full(self) -> None:
+        self.desk.open_full("rounds")
+
+    def action_copy(self) -> None:
+        row = self.list.current
+        if isinstance(row, Round):
+            self.copy("\t".join((row.round_id, self.table.tsv(row))), "the round")
+
+
+def columns(zone: ZoneInfo) -> tuple[Column[Round], ...]:
+    """The widest terminal shows all; a narrow one keeps when, what, how it ended and what it scored."""
+
+    def start(row: Round, palette: Palette) -> Run:
+        local = row.started.astimezone(zone)
+        # A log without times has rounds spaced evenly: a second would be more than anybody knows.
+        return (f"{local:%a} ~{local:%H:%M}" if row.is_estimated else f"{local:%a} {local:%H:%M:%S}"), palette.text
+
+    return (
+        Column("start", 12, start, lambda r: r.started, descending=True),
+        Column("project", 16, lambda r, p: (r.project, p.text), lambda r: r.project.casefold(), rank=1),
+        Column("client", 16, lambda r, p: (r.client, p.dim), lambda r: r.client.casefold() or None, rank=9),
+        Column("agent", 8, lambda r, p: (r.agent, p.dim), lambda r: r.agent.casefold() or None, rank=8),
+        Column("model", 18, lambda r, p: (r.model, p.dim), lambda r: r.model.casefold() or None, rank=7),
+        Column("stage", 8, lambda r, p: (r.last_stage, p.dim), lambda r: _STAGES.get(r.last_stage), rank=6),
+        Column("outcome", 10, _outcome, lambda r: _OUTCOMES.get(r.outcome)),
+        Column("score", 8, lambda r, p: (score(r.score), p.text), lambda r: r.score, True, 0, True),
+        Column("delta", 10, _delta, lambda r: r.delta, True, 2, True),
+        Column("cost", 7, lambda r, p: (money(r.cost_usd), p.text), lambda r: r.cost_usd, True, 3, True),
+        Column("took", 7, lambda r, p: (took(r.duration_s), p.text), lambda r: r.duration_s, True, 4, True),
+        Column("errors", 6, _errors, lambda r: r.errors, True, 5, True),
+        Column("git_sha", 8, lambda r, p: (r.git_sha[:8], p.text), lambda r: r.git_sha or None, rank=6),
+    )
+
+
+_STAGES = {name: place for place, name in enumerate(("started", "proposed", "applied", "scored", "decided"))}
+_OUTCOMES = {name: place for place, name in enumerate(("kept", "reverted", "crashed", "running", "lost"))}
+
+
+def _outcome(row: Round, palette: Palette) -> Run:
+    glyphs = palette.glyphs
+    mark, style = {
+        "kept": (glyphs.ok, palette.good),
+        "reverted": (glyphs.ring, palette.dim),
+        "crashed": (glyphs.fail, palette.bad),
+        "running": (glyphs.dot, palette.text),
+        "lost": ("?", palette.warn),
+    }.get(row.outcome, (" ", palette.text))
+    return f"{mark} {row.outcome}", style
+
+
+# A row changes its colour only where there is news: every change costs bytes over SSH, and calm.
+
+
+def _delta(row: Round, palette: Palette) -> Run:
+    if row.delta is None:
+        return palette.glyphs.dash, palette.text
+    if row.is_better is None:
+        return signed(row.delta), palette.text
+    mark, style = (palette.glyphs.up, palette.good) if row.is_better else (palette.glyphs.down, palette.text)
+    return f"{mark} {signed(row.delta)}", style
+
+
+def _errors(row: Round, palette: Palette) -> Run:
+    return (str(row.errors), palette.bad) if row.errors else (palette.glyphs.zero, palette.text)
+
+
+def took(seconds: float) -> str:
+    """`42s`, `4m 05s`, `1h 02m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def details(row: Round, clock_time: Callable[..., str]) -> tuple[tuple[str, ...], ...]:
+    """Everything about a round, in full: first what tells it from its neighbours, then what it shares with them."""
+    said = {True: " (better)", False: " (worse)", None: ""}[row.is_better]
+    own = (
+        f"{row.outcome}, last stage {row.last_stage}",
+        f"score {score(row.score)}" + (f", {signed(row.delta)}{said}" if row.delta is not None else ""),
+        f"cost {money(row.cost_usd)}" if row.cost_usd is not None else "",
+        f"{clock_time(row.started, seconds=True)}, took {took(row.duration_s)}"
+        + (", times estimated" if row.is_estimated else ""),
+        counted(row.errors, "error") if row.errors else "no errors",
+        f"round {row.round_id}",
+    )
+    shared = (
+        f"{row.project}/{row.client}" if row.client else row.project,
+        " on ".join(part for part in (row.agent, row.model) if part),
+        f"git {row.git_sha}" if row.git_sha else "",
+        f"run {row.run_id}" if row.run_id else "",
+    )
+    return tuple(tuple(part for part in group if part) for group in (own, shared))

@@ -1,0 +1,149 @@
+"""Bars and sparklines in eighths of a cell, and the axis under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from tui.palette import Palette
+from tui.widgets.formats import bucket_label
+from tui.widgets.strips import Cell, Run, said
+
+_WIDEST = 6  # cells of one bucket; wider ones look like blocks, not like a line
+_SPACE = Style()
+
+
+def bar(share: float, width: int, palette: Palette) -> str:
+    """A bar of at most `width` cells for a share of 0..1; whatever is more than nothing shows."""
+    bars = palette.glyphs.bars
+    steps = len(bars) - 1
+    filled = round(max(0.0, min(1.0, share)) * width * steps)
+    if share > 0:
+        filled = max(1, filled)
+    full, part = divmod(filled, steps)
+    return bars[-1] * full + (bars[part] if part else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How buckets share a width: each slot is `wide` cells, the last `gap` of them blank, and holds `group` buckets."""
+
+    buckets: int
+    group: int
+    wide: int
+    gap: int
+
+    @property
+    def count(self) -> int:
+        return -(-self.buckets // self.group)
+
+    @property
+    def width(self) -> int:
+        return self.count * self.wide
+
+    def of(self, bucket: int) -> int:
+        """The first cell of a bucket's slot."""
+        return bucket // self.group * self.wide
+
+
+def slots(buckets: int, width: int) -> Slots:
+    """As wide as they can be; where there are more buckets than cells, neighbours share one."""
+    buckets, width = max(1, buckets), max(1, width)
+    if buckets > width:
+        return Slots(buckets, -(-buckets // width), 1, 0)
+    wide = min(_WIDEST, width // buckets)
+    return Slots(buckets, 1, wide, 1 if wide > 2 else 0)
+
+
+def gathered(
+    values: Sequence[float | None], shape: Slots, how: Callable[[Iterable[float]], float]
+) -> list[float | None]:
+    """One value a slot; None where none of its buckets has one."""
+    found: list[float | None] = []
+    for start in range(0, len(values), shape.group):
+        known = [value for value in values[start : start + shape.group] if value is not None]
+        found.append(how(known) if known else None)
+    return found
+
+
+def mean(values: Iterable[float]) -> float:
+    """Of at least one value. Divided before it is added, so that no score is too large for it."""
+    known = list(values)
+    return sum(value / len(known) for value in known)
+
+
+def fraction(value: float, low: float, high: float) -> float:
+    """Where a value stands between the ends, 0..1; in the middle where they are one. Halves, because the distance of
+    two numbers may be too large for a number."""
+    span = high / 2 - low / 2
+    found = (value / 2 - low / 2) / span if span > 0 else 0.5
+    return max(0.0, min(1.0, found)) if isfinite(found) else 0.5
+
+
+def spark(
+    values: Sequence[float | None], low: float, high: float, shape: Slots, style: Style, palette: Palette, rows: int = 1
+) -> list[Cell]:
+    """A column chart `rows` lines high, top line first. None is a gap; the lowest value still shows."""
+    sparks = palette.glyphs.sparks
+    steps = len(sparks)
+    levels = [None if value is None else 1 + round(fraction(value, low, high) * (steps * rows - 1)) for value in values]
+    lines: list[Cell] = []
+    for row in reversed(range(rows)):
+        text = ""
+        for level in levels:
+            inside = 0 if level is None else max(0, min(steps, level - row * steps))
+            glyph = sparks[inside - 1] if inside else " "
+            text += glyph * (shape.wide - shape.gap) + " " * shape.gap
+        lines.append(((text, style),))
+    return lines
+
+
+def tally(values: Sequence[float], high: float, shape: Slots, style: Style, palette: Palette) -> Cell:
+    """Counts on one line, from zero; a bucket of none is a dot, so that quiet hours can be told from missing ones."""
+    sparks = palette.glyphs.sparks
+    runs: list[Run] = []
+    for value in values:
+        level = max(1, min(len(sparks), round(value / high * len(sparks)))) if value > 0 else 0
+        glyph, ink = (sparks[level - 1], style) if level else (palette.glyphs.zero, palette.dim)
+        wide = shape.wide - shape.gap
+        if level:
+            runs += [(glyph * wide, ink), (" " * shape.gap, _SPACE)]
+        else:
+            runs.append((glyph + " " * (shape.wide - 1), ink))
+    return tuple(runs)
+
+
+def axis(buckets: Sequence[str], shape: Slots, palette: Palette) -> list[Run]:
+    """Times under a chart, evenly spaced, as many as there is room for."""
+    labels = [said(bucket_label(name), palette) for name in buckets[:: shape.group]]
+    widest = max((cell_len(label) for label in labels), default=0)
+    every = -(-(widest + 3) // shape.wide)
+    line, end = "", 0
+    for index in range(0, len(labels), every):
+        start, wide = index * shape.wide, cell_len(labels[index])
+        if start + wide <= shape.width:
+            line += " " * (start - end) + labels[index]
+            end = start + wide
+    return [(line, palette.dim)]
+
+
+def marks(places: Iterable[tuple[int, str]], width: int, palette: Palette) -> list[Run]:
+    """Carets at cells of a chart, each with its name behind it where the next one leaves room."""
+    ordered = sorted({start: name for start, name in places if 0 <= start < width}.items())
+    runs: list[Run] = []
+    end = 0
+    for index, (start, name) in enumerate(ordered):
+        until = ordered[index + 1][0] - 1 if index + 1 < len(ordered) else width
+        wide = cell_len(name)
+        if start < end:
+            continue
+        runs += [(" " * (start - end), _SPACE), (palette.glyphs.caret, palette.warn)]
+        end = start + 1
+        if end + wide <= until:
+            runs.append((name, palette.dim))
+            end += wide
+    return runs

@@ -1,0 +1,71 @@
+"""Cost per kept round: what a project paid for each, against the time before, and where the dollars are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.strip import Strip
+
+from queries.views.cost import CostLine, CostPerKept
+from tui.palette import Palette
+from tui.widgets.aligned import Column, listed, name_room
+from tui.widgets.blocks import gathered, mean, slots, spark
+from tui.widgets.formats import cost_change, counted, paid
+from tui.widgets.strips import Cell, cell, clipped, more, painted, said, verdict
+
+_SHORTEST = 9  # cells of a course over time, and of its heading
+
+
+def paint_cost(view: CostPerKept, width: int, height: int, palette: Palette) -> list[Strip]:
+    """At most `height` strips of `width` cells; the last names the source of the dollars wherever there are two."""
+    head = verdict(view.verdict, width, height, palette)
+    room = height - len(head)
+    if not view.lines or room <= 0:
+        return painted(head, [], width, height)
+    source = clipped(((f"from {said(view.source, palette)}", palette.dim),), width, palette)
+    shown = min(len(view.lines), room - 1)
+    if 0 < shown < len(view.lines):
+        hidden = more(len(view.lines) - shown, width, palette)
+        source = clipped((*hidden, ("; ", palette.dim), *source), width, palette)
+    columns = _columns(view, shown, width, palette)
+    return painted(head, listed(columns, width, room, palette, foot=[source]), width, height)
+
+
+def _columns(view: CostPerKept, shown: int, width: int, palette: Palette) -> list[Column]:
+    lines = view.lines[:shown]
+    return [
+        Column([cell(said(line.project, palette), palette.text) for line in lines], least=name_room(width)),
+        Column(
+            [paid(line.per_kept_usd, palette, palette.strong) for line in lines],
+            heading="per kept",
+            unit="per kept",
+            right=True,
+        ),
+        Column([cost_change(line.per_kept_usd, line.per_kept_before_usd, palette) for line in lines], rank=1),
+        Column(
+            [paid(line.per_kept_before_usd, palette, palette.dim) for line in lines],
+            heading="before",
+            unit="before",
+            right=True,
+            rank=5,
+        ),
+        Column([paid(line.spent_usd, palette) for line in lines], heading="spent", unit="spent", right=True, rank=3),
+        Column([counted(line.kept, palette) for line in lines], heading="kept", unit="kept", right=True, rank=4),
+        Column(
+            draw=lambda cells: [_course(line, view.buckets, cells, palette) for line in lines],
+            heading="over time",
+            least=_SHORTEST,
+            most=4 * len(view.buckets),
+            step=max(1, len(view.buckets)),
+            rank=2,
+        ),
+    ]
+
+
+def _course(line: CostLine, buckets: Sequence[str], cells: int, palette: Palette) -> Cell:
+    """Dollars per kept round by bucket, from zero, so that half the height is half the price."""
+    shape = slots(len(buckets), cells)
+    prices = {bucket: price for bucket, price, _ in line.points}
+    values = gathered([prices.get(name) for name in buckets], shape, mean)
+    high = max((value for value in values if value is not None), default=0.0)
+    return spark(values, 0.0, high, shape, palette.accent, palette)[0]

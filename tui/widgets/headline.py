@@ -1,0 +1,78 @@
+"""The headline: one line a project, columns aligned across them."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+
+from queries.views.headline import Headline, ProjectNight
+from queries.views.words import share
+from tui.palette import Palette
+from tui.widgets.aligned import Column, listed, name_room
+from tui.widgets.formats import counted, paid, score_change, scored
+from tui.widgets.strips import Cell, cell, flow, painted, said, verdict
+
+_IN_WORDS = 90  # cells; from here on `better` and `worse` are written out
+
+
+def paint_headline(view: Headline, width: int, height: int, palette: Palette) -> list[Strip]:
+    """At most `height` strips of `width` cells.
+
+    A narrow line gives up, in this order: escalations, cost per kept round, why it stopped, rounds, money spent, the
+    change, kept rounds; the project and its best score stay. What still fits into the gap is put back.
+    """
+    head = verdict(view.verdict, width, height, palette)
+    room = height - len(head)
+    if not view.projects or room <= 0:
+        return painted(head, [], width, height)
+    # A line of headings comes before a line of notes: it makes the numbers readable.
+    spare = min(2, room - len(view.projects) - 1)
+    notes = flow(_missing(view, palette), width, spare, palette, between="; ")
+    return painted(head, listed(_columns(view, width, palette), width, room, palette, foot=notes), width, height)
+
+
+def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
+    projects, in_words = view.projects, width >= _IN_WORDS
+    return [
+        Column([cell(said(one.project, palette), palette.title) for one in projects], least=name_room(width)),
+        Column([counted(one.rounds, palette) for one in projects], heading="rounds", unit="rounds", right=True, rank=4),
+        Column([counted(one.kept, palette) for one in projects], heading="kept", unit="kept", right=True, rank=1),
+        Column([scored(one.best, palette, palette.strong) for one in projects], heading="best", right=True),
+        Column(
+            [score_change(one.change, one.is_better, palette, in_words=in_words) for one in projects],
+            heading="change",
+            rank=2,
+        ),
+        Column([paid(one.spent_usd, palette) for one in projects], heading="spent", unit="spent", right=True, rank=3),
+        Column(
+            [paid(one.per_kept_usd, palette) for one in projects],
+            heading="per kept",
+            unit="per kept",
+            right=True,
+            rank=6,
+        ),
+        Column(
+            [counted(one.escalations, palette) for one in projects],
+            heading="escalations",
+            unit="escalations",
+            right=True,
+            rank=7,
+        ),
+        Column([_stopped(one, palette) for one in projects], heading="stopped on", least=10, rank=5),
+    ]
+
+
+def _stopped(project: ProjectNight, palette: Palette) -> Cell:
+    return (
+        cell(said(project.stopped, palette), palette.text)
+        if project.stopped
+        else cell(palette.glyphs.dash, palette.dim)
+    )
+
+
+def _missing(view: Headline, palette: Palette) -> list[Cell]:
+    """Which common properties a project leaves out, and how often."""
+    return [
+        cell(f"{said(one.project, palette)}: {said(name, palette)} missing on {share(part)}", palette.dim)
+        for one in view.projects
+        for name, part in one.missing
+    ]

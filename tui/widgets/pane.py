@@ -1,0 +1,192 @@
+"""A pane: its title, then its board painted from the answer, or words that say why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from queries.boards import TITLES, Answer
+from tui.palette import Palette
+from tui.widgets.strips import Run, cells_wide, clip, said, strip, wrap
+from workspace.errors import LoopdeskError
+
+if TYPE_CHECKING:
+    from tui.app import Desk
+
+Painter = Callable[..., list[Strip]]
+"""(view, width, height, palette) -> at most `height` strips of `width` cells."""
+
+
+class BoardPane(Widget, can_focus=True, inherit_bindings=False):
+    """Draws what it is told and asks nobody. Line 0 is the title; the rest is the painter's."""
+
+    class Clicked(Message):
+        def __init__(self, pane: BoardPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, board: str, painter: Painter, answer: Answer | None = None, *, has_title: bool = True) -> None:
+        super().__init__(id=board)
+        self._titles = int(has_title)
+        self.board = board
+        self.title = TITLES[board]
+        self.answer = answer
+        self.problem: LoopdeskError | None = None
+        self.remark = ""
+        """A sentence before the answer, where it is not quite the one that was asked for."""
+        self.letter = ""
+        """The key that jumps here, while the screen waits for one."""
+        self._painter = painter
+        self._lines: list[Strip] | None = None
+        self._painted_for: Size | None = None
+
+    @property
+    def palette(self) -> Palette:
+        return cast("Desk", self.app).palette
+
+    def show(self, answer: Answer) -> None:
+        """An answer that says the same as the one on screen repaints nothing."""
+        same = self.answer is not None and self.answer.view == answer.view and not self.problem
+        noted = self._note
+        self.answer, self.problem = answer, None
+        if not same:
+            self.repaint()
+        elif self._note != noted:
+            self._repaint_title()
+
+    def fail(self, problem: LoopdeskError) -> None:
+        """Says what happened; an answer that is already here stays below it, with its age."""
+        self.problem = problem
+        self.repaint()
+
+    def clear(self) -> None:
+        """Forget the answer: it was to another question."""
+        self.answer = self.problem = None
+        self.repaint()
+
+    def name_it(self, title: str, remark: str) -> None:
+        if (title, remark) != (self.title, self.remark):
+            changed = remark != self.remark
+            self.title, self.remark = title, remark
+            if changed:
+                self.repaint()
+            else:
+                self._repaint_title()
+
+    def show_title(self, shown: bool) -> None:
+        if self._titles != shown:
+            self._titles = int(shown)
+            self.repaint()
+
+    def draw_with(self, painter: Painter) -> None:
+        if painter is not self._painter:
+            self._painter = painter
+            if self.answer is not None:
+                self.repaint()
+
+    def mark(self, letter: str) -> None:
+        self.letter = letter
+        self._repaint_title()
+
+    def repaint(self) -> None:
+        self._lines = None
+        self.refresh()
+
+    def wanted_height(self, width: int, most: int) -> int:
+        """Lines that the board would fill at this width, title included."""
+        return min(most, self._titles + len(self._body(width, most - self._titles)))
+
+    def render_line(self, y: int) -> Strip:
+        if self._lines is None or self._painted_for != self.size:
+            self._painted_for = self.size
+            head = [self._title_strip()] if self._titles else []
+            self._lines = [*head, *self._body(self.size.width, self.size.height - self._titles)]
+        line = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return line.apply_style(self.rich_style)
+
+    # Textual repaints a widget whole when focus comes or goes; here only the marker in the title changes.
+
+    def on_focus(self, event: events.Focus) -> None:
+        event.prevent_default()
+        self.has_focus = True
+        self._repaint_title()
+
+    def on_blur(self, event: events.Blur) -> None:
+        event.prevent_default()
+        self.has_focus = False
+        self._repaint_title()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.chain == 2:
+            self.post_message(self.Clicked(self))
+
+    def _repaint_title(self) -> None:
+        if not self._titles:
+            return
+        if self._lines:
+            self._lines[0] = self._title_strip()
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    def _title_strip(self) -> Strip:
+        width, palette = self.size.width, self.palette
+        head: list[Run] = [*self._marker(palette), (said(self.title, palette), palette.title)]
+        room = width - cells_wide(head)
+        note = clip(said(self._note, palette), room - 2, palette) if room > 6 else ""
+        gap = " " * max(0, room - cell_len(note))
+        note_style = palette.warn if self.problem else palette.dim
+        return strip([*head, (gap, palette.text), (note, note_style)], width)
+
+    def _marker(self, palette: Palette) -> list[Run]:
+        if self.letter:
+            return [(self.letter, palette.selected), (" ", palette.text)]
+        mark = (">" if palette.ascii else "▸") if self.has_focus else " "
+        return [(f"{mark} ", palette.focus)]
+
+    @property
+    def _note(self) -> str:
+        """What a person must know about the answer's age and completeness; usually nothing."""
+        if self.answer is None:
+            return ""
+        if self.problem:
+            return f"stale, as of {cast('Desk', self.app).clock_time(self.answer.asked_at)}"
+        main = self.answer.results[0]
+        if main.has_more or (main.limit is not None and len(main.rows) >= main.limit):
+            return f"only the first {len(main.rows):,} rows"
+        return ""
+
+    def _body(self, width: int, height: int) -> list[Strip]:
+        if height <= 0 or width <= 2:
+            return []
+        # Indented by the marker's width, so that titles and sentences stand under each other.
+        lines = self._words(width - 2, height)
+        if self.answer is not None and height > len(lines):
+            lines += self._painter(self.answer.view, width - 2, height - len(lines), self.palette)
+        return [Strip.join([Strip.blank(2), line]) for line in lines]
+
+    def _words(self, width: int, height: int) -> list[Strip]:
+        palette = self.palette
+        texts: list[Run]
+        if self.problem is None and self.answer is None:
+            texts = [("Asking" + palette.glyphs.ellipsis, palette.dim)]
+        elif self.problem is None:
+            texts = [(self.remark, palette.warn)] if self.remark else []
+            height = min(height, 2)
+        elif self.answer is not None:
+            texts = [(str(self.problem), palette.warn)]
+            height = min(height, 2)
+        else:
+            parts = (self.problem.what, self.problem.means, self.problem.do)
+            styles = (palette.warn, palette.text, palette.text)
+            texts = [(text, style) for text, style in zip(parts, styles, strict=True) if text]
+        lines: list[Strip] = []
+        for text, style in texts:
+            for line in wrap(said(text, palette), width, height - len(lines), palette):
+                lines.append(strip([(line, style)], width))
+        return lines[:height]

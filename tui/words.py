@@ -1,0 +1,46 @@
+"""Times and windows as the desk says them. Always absolute, so that nothing on screen ticks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from queries.views.window import Window
+from queries.views.words import day
+
+_NAMES = {"night": "Last night", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "run": "One run"}
+
+
+def clock_time(instant: datetime, now: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
+    """`07:12` today, `Thu 19 Nov 07:12` on another day."""
+    local = instant.astimezone(zone)
+    spelled = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    return spelled if local.date() == now.astimezone(zone).date() else f"{day(local)} {spelled}"
+
+
+def window_name(kind: str) -> str:
+    return _NAMES.get(kind, kind)
+
+
+def window_words(window: Window | None, kind: str, note: str, zone: ZoneInfo) -> str:
+    """`Last night  Thu 19 Nov 18:00 – Fri 20 Nov 07:12`."""
+    if window is None:
+        return window_name(kind)
+    since, until = window.span.since.astimezone(zone), window.span.until.astimezone(zone)
+    # A note says that this is an older night.
+    name = "Latest night" if note and kind == "night" else window_name(kind)
+    return f"{name}  {_span(since, until)}"
+
+
+def window_in_short(window: Window | None, kind: str, zone: ZoneInfo) -> str:
+    """`Last night` or, for windows of days, with their dates: `7 days to Fri 20 Nov`."""
+    if window is None or kind in ("7d", "30d", "24h"):
+        return window_name(kind)
+    since, until = window.span.since.astimezone(zone), window.span.until.astimezone(zone)
+    return f"{f'{since:%a} {since:%H:%M}'}–{f'{until:%a} ' if since.date() != until.date() else ''}{until:%H:%M}"
+
+
+def _span(since: datetime, until: datetime) -> str:
+    if since.date() == until.date():
+        return f"{day(since)} {since:%H:%M} – {until:%H:%M}"
+    return f"{day(since)} {since:%H:%M} – {day(until)} {until:%H:%M}"
