@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from queries.backend import Backend, QueryResult
@@ -47,10 +48,10 @@ class Chosen:
     note: str = ""
 
 
-def open_backend(config: Config) -> LocalBackend | None:
+def open_backend(config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> LocalBackend | None:
     """The workspace's own store; None while there is none."""
     path = config.workspace.events_db
-    return LocalBackend(path, config.zone) if path.exists() else None
+    return LocalBackend(path, config.zone, now=now) if path.exists() else None
 
 
 def scope(backend: Backend, *, now: datetime) -> Scope:

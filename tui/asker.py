@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -53,8 +54,8 @@ class LocalAsker:
 
     name = "embedded"
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._config, self._now = config, now
         self._lock = threading.Lock()
         self._backend: LocalBackend | None = None
         self._seen: int | None = None
@@ -68,7 +69,7 @@ class LocalAsker:
         return morning.choose_window(
             backend,
             place.kind,
-            now=datetime.now(UTC),
+            now=self._now(),
             zone=self._config.zone,
             night_starts_hour=self._config.night_starts_hour,
             run_id=place.run_id,
@@ -85,7 +86,7 @@ class LocalAsker:
         backend = self._open()
         if backend is None:
             return morning.Scope((), (), (), None)
-        return morning.scope(backend, now=datetime.now(UTC))
+        return morning.scope(backend, now=self._now())
 
     def arrived(self) -> frozenset[str]:
         backend = self._open()
@@ -108,5 +109,5 @@ class LocalAsker:
 
         with self._lock:
             if self._backend is None:
-                self._backend = morning.open_backend(self._config)
+                self._backend = morning.open_backend(self._config, self._now)
             return self._backend
