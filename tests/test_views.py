@@ -466,5 +466,15 @@ def test_scores_read_as_people_write_them(value: float | None, shown: str):
     assert words.score(value) == shown
 
 
+def test_money_that_is_next_to_nothing_is_not_shown_as_nothing():
+    assert (words.money(0.0), words.money(0.0001), words.money(0.0421), words.money(1.5), words.money(1234)) == (
+        "$0.00",
+        "<$0.001",
+        "$0.042",
+        "$1.50",
+        "$1,234",
+    )
+
+
 def test_a_tiny_change_is_not_shown_as_nothing():
     assert (words.signed(0.00001), words.signed(-0.012), words.signed(0.5)) == ("+1e-05", "−0.012", "+0.500")

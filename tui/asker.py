@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +24,7 @@ class Place:
 
     kind: str = "night"
     run_id: str = ""
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
 
     @property
     def cache_kind(self) -> str:
@@ -64,7 +64,10 @@ class LocalAsker:
         from queries import morning
 
         backend = self._open()
-        if backend is None or not backend.data_version():
+        version = backend.data_version() if backend else 0
+        if self._seen is None:
+            self._seen = version  # what comes after this answer is news
+        if backend is None or not version:
             return None
         return morning.choose_window(
             backend,

@@ -31,6 +31,7 @@ class Verb:
 # Scope -> its heading. A key may mean two things only in scopes that no screen has together.
 SCOPES: Mapping[str, str] = {
     "everywhere": "Everywhere",
+    "screens": "Screens",
     "boards": "Morning and Rounds",
     "panes": "Morning",
     "full": "Full screen",
@@ -42,18 +43,18 @@ SCOPES: Mapping[str, str] = {
 
 # Screen -> its scopes, the most particular one first: the order of `?`.
 REACHABLE: Mapping[str, tuple[str, ...]] = {
-    "morning": ("panes", "boards", "everywhere"),
-    "rounds": ("list", "boards", "everywhere"),
-    "full": ("full", "list", "boards", "everywhere"),
+    "morning": ("panes", "boards", "screens", "everywhere"),
+    "rounds": ("list", "boards", "screens", "everywhere"),
+    "full": ("full", "list", "boards", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
     "help": ("reading",),
 }
 
 VERBS: tuple[Verb, ...] = (
-    Verb("morning", "1", "everywhere", "Morning: last night on six boards", "app.go('morning')"),
-    Verb("rounds", "2", "everywhere", "Rounds: one row a round", "app.go('rounds')"),
-    Verb("back", "escape", "everywhere", "Back to where you came from", "screen.back"),
+    Verb("morning", "1", "screens", "Morning: last night on six boards", "app.go('morning')"),
+    Verb("rounds", "2", "screens", "Rounds: one row a round", "app.go('rounds')"),
+    Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
     Verb("suspend", "ctrl+z", "everywhere", "Suspend to the shell; fg comes back", "app.suspend_process"),
@@ -104,8 +105,8 @@ VERBS: tuple[Verb, ...] = (
 
 # Names of keys that are longer than one character; anything else longer than that is a sequence.
 _NAMED = frozenset(
-    "up down left right enter escape tab space home end pageup pagedown backspace delete insert comma".split()
-) | {f"f{number}" for number in range(1, 25)}
+    ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space", "comma")
+) | {"backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25))}
 _SPELLED = {
     "escape": "esc",
     "up": "↑",

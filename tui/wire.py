@@ -81,7 +81,7 @@ def lean_driver(base: type) -> type:
     if base.__name__ != "LinuxDriver":
         return base
 
-    class LeanDriver(base):  # type: ignore[misc, valid-type]
+    class LeanDriver(base):
         def write(self, data: str) -> None:
             super().write(lean(data))
 

@@ -128,11 +128,10 @@ class Watcher:
             self.look()
 
     def look(self) -> None:
-        """Tell the target what arrived since the last look, if anything. A store that cannot be read says nothing
-        here: the panes that ask it say what is wrong."""
+        """Tell the target what arrived since the last look, if anything."""
         try:
             events = self._arrived()
-        except LoopdeskError:
+        except Exception:  # a store that cannot be read now may be later; the panes that ask it say what is wrong
             return
         if events:
             self._target.post_message(Arrived(events))

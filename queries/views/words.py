@@ -38,6 +38,8 @@ def money(value: float | None) -> str:
     """US dollars; cents below 100, tenths of a cent below 10 cents."""
     if value is None:
         return "–"
+    if 0 < value < 0.0005:
+        return "<$0.001"
     if abs(value) >= 100:
         return f"${value:,.0f}"
     return f"${value:.3f}" if 0 < abs(value) < 0.1 else f"${value:.2f}"

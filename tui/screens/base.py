@@ -17,7 +17,7 @@ from tui.widgets.statusbar import StatusBar
 from tui.widgets.strips import said, strip, wrap
 
 if TYPE_CHECKING:
-    from tui.app import Desk
+    from tui.desk import Desk
 
 MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
 SETTLES_S = 0.03  # what Textual sends a screen that comes up arrives within this time
@@ -32,7 +32,7 @@ class BaseScreen(Screen, inherit_bindings=False):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     KEYS: ClassVar[str] = ""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()

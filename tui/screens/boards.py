@@ -38,6 +38,11 @@ class BoardsScreen(BaseScreen):
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         raise NotImplementedError
 
+    def show_no_window(self, boards: Sequence[str], problem: LoopdeskError) -> None:
+        """Without a window none of the boards could be asked."""
+        for board in boards:
+            self.show_problem(board, problem)
+
     def clear_answers(self) -> None:
         """What is shown belongs to another window or filter."""
         raise NotImplementedError
@@ -123,10 +128,11 @@ class BoardsScreen(BaseScreen):
     def on_failed(self, message: Failed) -> None:
         if not self.desk.work.accept(self, message):
             return
-        failed = self._wanted if message.job == WINDOW else (message.job,)
-        self._wanted = tuple(board for board in self._wanted if board not in failed)
-        for board in failed:
-            self.show_problem(board, message.error)
+        if message.job == WINDOW:
+            boards, self._wanted = self._wanted, ()
+            self.show_no_window(boards, message.error)
+        else:
+            self.show_problem(message.job, message.error)
         self._finish()
 
     def _window_told(self, chosen) -> None:

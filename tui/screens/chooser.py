@@ -151,7 +151,7 @@ class ChoicePainter:
         return rows
 
 
-def window_choices(place: Place, scope: Scope | None, clock_time: Callable[[datetime], str]) -> list[Choice]:
+def window_choices(scope: Scope | None, place: Place, clock_time: Callable[[datetime], str]) -> list[Choice]:
     """The windows of time, then the runs that are stored, newest first."""
     notes = {
         "night": "compared with the night before",
@@ -175,7 +175,7 @@ def window_choices(place: Place, scope: Scope | None, clock_time: Callable[[date
     return windows + runs
 
 
-def filter_choices(place: Place, scope: Scope | None) -> list[Choice]:
+def filter_choices(scope: Scope | None, place: Place) -> list[Choice]:
     """Everything, each project, each client. A project and a client may be chosen one after the other."""
     now = place.filters
     choices = [Choice("All projects and clients", "", replace(place, filters=Filters()), now == Filters())]

@@ -69,6 +69,12 @@ class MorningScreen(BoardsScreen):
         self.pane(board).fail(problem)
         self._refit()
 
+    def show_no_window(self, boards: Sequence[str], problem: LoopdeskError) -> None:
+        """Said once, in the headline."""
+        for board in boards:
+            self.show_problem(board, LoopdeskError("Not asked, for the reason above"))
+        self.show_problem("headline", problem)
+
     def clear_answers(self) -> None:
         for pane in self.query(BoardPane):
             pane.clear()

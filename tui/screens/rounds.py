@@ -51,7 +51,8 @@ class RoundsScreen(ListScreen):
         self._rounds, self._problem = view, None
         if is_news:
             self.list.empty = "No rounds in this window."
-            self.list.show(self.table.sorted(view.rows), keep=lambda row, now=self._chosen_id(): row.round_id == now)
+            chosen = self._chosen_id()
+            self.list.show(self.table.sorted(view.rows), keep=lambda row: row.round_id == chosen)
             self.say_title()
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
@@ -152,8 +153,10 @@ def _errors(row: Round, palette: Palette) -> Run:
     return (str(row.errors), palette.bad) if row.errors else (palette.glyphs.zero, palette.text)
 
 
-def took(seconds: float) -> str:
+def took(seconds: float | None) -> str:
     """`42s`, `4m 05s`, `1h 02m`."""
+    if seconds is None:
+        return "–"
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -168,7 +171,8 @@ def details(row: Round, clock_time: Callable[..., str]) -> tuple[tuple[str, ...]
         f"{row.outcome}, last stage {row.last_stage}",
         f"score {score(row.score)}" + (f", {signed(row.delta)}{said}" if row.delta is not None else ""),
         f"cost {money(row.cost_usd)}" if row.cost_usd is not None else "",
-        f"{clock_time(row.started, seconds=True)}, took {took(row.duration_s)}"
+        f"{clock_time(row.started, seconds=True)}"
+        + (f", took {took(row.duration_s)}" if row.duration_s is not None else "")
         + (", times estimated" if row.is_estimated else ""),
         counted(row.errors, "error") if row.errors else "no errors",
         f"round {row.round_id}",

@@ -47,9 +47,6 @@ class WelcomeScreen(BaseScreen):
     def context(self) -> Sequence[str]:
         return self.desk.context(None)[-1:]
 
-    def action_back(self) -> None:
-        """There is nothing behind it yet."""
-
 
 def lines(palette: Palette) -> list[list[Run]]:
     styles = {

@@ -148,7 +148,7 @@ def _figure(
     last = len(buckets) - 1
     ticks = sorted({round(last * step / (_TICKS - 1)) for step in range(_TICKS)}) if last > 0 else [0]
     plot.xlim(0, max(1, last))
-    plot.xticks(ticks, [bucket_label(buckets[tick]) for tick in ticks])
+    plot.xticks([float(tick) for tick in ticks], [bucket_label(buckets[tick]) for tick in ticks])
     return [_strip(line, width, palette) for line in plot.build().splitlines()[:height]]
 
 
@@ -180,4 +180,7 @@ def _colour(style: Style) -> tuple[int, int, int] | int | str:
     colour = style.color
     if colour is None or colour.is_default:
         return "default"
-    return tuple(colour.triplet) if colour.triplet else colour.number or 0
+    if colour.triplet:
+        red, green, blue = colour.triplet
+        return red, green, blue
+    return colour.number or 0

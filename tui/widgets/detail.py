@@ -12,7 +12,7 @@ from textual.widget import Widget
 from tui.widgets.strips import Run, cells_wide, flow, said, strip
 
 if TYPE_CHECKING:
-    from tui.app import Desk
+    from tui.desk import Desk
 
 
 class Detail(Widget, can_focus=False):

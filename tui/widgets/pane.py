@@ -18,7 +18,7 @@ from tui.widgets.strips import Run, cells_wide, clip, said, strip, wrap
 from workspace.errors import LoopdeskError
 
 if TYPE_CHECKING:
-    from tui.app import Desk
+    from tui.desk import Desk
 
 Painter = Callable[..., list[Strip]]
 """(view, width, height, palette) -> at most `height` strips of `width` cells."""

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from tui.palette import Palette
 
 if TYPE_CHECKING:
-    from tui.app import Desk
+    from tui.desk import Desk
 
 MARGIN = 2  # cells for the marker, left of every row
 _CACHED_STRIPS = 4000

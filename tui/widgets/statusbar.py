@@ -12,7 +12,7 @@ from tui.palette import Palette
 from tui.widgets.strips import Run, cells_wide, clip, said, strip
 
 if TYPE_CHECKING:
-    from tui.app import Desk
+    from tui.desk import Desk
 
 
 class StatusBar(Widget, can_focus=False):
