@@ -39,14 +39,14 @@ def _both(question: str) -> tuple[tuple[str, str], ...]:
 
 
 BOARDS: Mapping[str, Board] = {
-    "headline": Board("Headline", _both("headline"), lambda window, found: headline(*found, window)),
+    "headline": Board("Headline", _both("headline"), lambda window, found: headline(window, *found)),
     "funnel": Board("Round funnel", _both("round_funnel"), lambda _, found: funnel(*found)),
     "trend": Board(
-        "Score trend", _both("score_trend") + _both("git_shas"), lambda window, found: trend(*found, window)
+        "Score trend", _both("score_trend") + _both("git_shas"), lambda window, found: trend(window, *found)
     ),
-    "heatmap": Board("Dimension heatmap", _both("dimension_heatmap"), lambda window, found: heatmap(*found, window)),
-    "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(*found, window)),
-    "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(*found, window)),
+    "heatmap": Board("Dimension heatmap", _both("dimension_heatmap"), lambda window, found: heatmap(window, *found)),
+    "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(window, *found)),
+    "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(window, *found)),
     "stops": Board("Stop reasons", (*_both("stop_reasons"), ("unfinished_runs", NOW)), lambda _, found: stops(*found)),
     "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(*found)),
     "deploys": Board("Deploys", (("deploys", NOW),), lambda _, found: deploys(*found)),

@@ -164,11 +164,11 @@ def scored(bucket: str, project: str, highest: float, lowest: float, goal: str |
 class TestTrend:
     def view(self, now: list[dict], before: list[dict], deploys: list[dict] = (), shas: list[dict] = ()):  # type: ignore[assignment]
         return trend(
+            WINDOW,
             result("score_trend", *now),
             result("score_trend", *before),
             result("git_shas", *deploys),
             result("git_shas", *shas),
-            WINDOW,
         )
 
     def test_higher_is_better_unless_said_otherwise(self):
@@ -249,7 +249,7 @@ class TestHeatmap:
             dim("2026-11-19 22:00:00", "tests", 0.9),
         ]
         before = [dim("2026-11-18 22:00:00", "naming", 0.6), dim("2026-11-18 22:00:00", "tests", 0.95)]
-        found = heatmap(result("dimension_heatmap", *now), result("dimension_heatmap", *before), WINDOW)
+        found = heatmap(WINDOW, result("dimension_heatmap", *now), result("dimension_heatmap", *before))
         assert [row.dimension for row in found.rows] == ["naming", "tests"]
         assert found.rows[0].average == pytest.approx(0.7)
         assert found.rows[0].change == pytest.approx(0.1)
@@ -259,7 +259,7 @@ class TestHeatmap:
 
     def test_owners_say_only_what_tells_rows_apart(self):
         now = [dim("2026-11-19 22:00:00", "d", 0.5, client="x"), dim("2026-11-19 22:00:00", "d", 0.6, client="y")]
-        found = heatmap(result("dimension_heatmap", *now), result("dimension_heatmap"), WINDOW)
+        found = heatmap(WINDOW, result("dimension_heatmap", *now), result("dimension_heatmap"))
         assert [row.owner for row in found.rows] == ["x", "y"]
 
 
@@ -277,23 +277,23 @@ class TestCost:
 
     def test_reverted_rounds_cost_too(self):
         found = cost(
-            result("cost_per_kept", self.row("a", 2, 3.0)), result("cost_per_kept", self.row("a", 2, 1.0)), WINDOW
+            WINDOW, result("cost_per_kept", self.row("a", 2, 3.0)), result("cost_per_kept", self.row("a", 2, 1.0))
         )
         (line,) = found.lines
         assert (line.per_kept_usd, line.per_kept_before_usd, found.spent_usd) == (1.5, 0.5, 3.0)
         assert found.verdict == "$1.50 per kept round, $3.00 spent; a dearer, 3.0× the time before."
 
     def test_no_cost_sent_is_not_free(self):
-        found = cost(result("cost_per_kept", self.row("a", 2, None)), result("cost_per_kept"), WINDOW)
+        found = cost(WINDOW, result("cost_per_kept", self.row("a", 2, None)), result("cost_per_kept"))
         assert (found.lines[0].spent_usd, found.verdict) == (None, "Nobody sends what a round cost.")
 
     def test_a_project_that_sends_no_cost_does_not_make_others_cheaper(self):
         rows = (self.row("a", 2, 4.0), self.row("log", 98, None))
-        found = cost(result("cost_per_kept", *rows), result("cost_per_kept"), WINDOW)
+        found = cost(WINDOW, result("cost_per_kept", *rows), result("cost_per_kept"))
         assert found.per_kept_usd == 2.0
 
     def test_money_spent_and_nothing_kept(self):
-        found = cost(result("cost_per_kept", self.row("a", 0, 4.0)), result("cost_per_kept"), WINDOW)
+        found = cost(WINDOW, result("cost_per_kept", self.row("a", 0, 4.0)), result("cost_per_kept"))
         assert (found.per_kept_usd, found.verdict) == (None, "$4.00 spent, nothing kept.")
 
 
@@ -304,13 +304,13 @@ class TestEscalations:
             {"bucket": "2026-11-19 23:00:00", "project": "b", "to_model": "big", "reason": None, "escalations": 1},
             {"bucket": "2026-11-19 23:00:00", "project": "b", "to_model": "mid", "reason": "stall", "escalations": 1},
         ]
-        found = escalations(result("escalations", *rows), result("escalations"), WINDOW)
+        found = escalations(WINDOW, result("escalations", *rows), result("escalations"))
         assert [(t.to_model, t.count, sum(t.by_bucket)) for t in found.targets] == [("big", 4, 4), ("mid", 1, 1)]
         assert found.targets[0].projects == (("a", 3), ("b", 1))
         assert found.verdict == "5 escalations, none the night before; most to big from a."
 
     def test_none(self):
-        assert escalations(result("escalations"), result("escalations"), WINDOW).verdict == "No escalations."
+        assert escalations(WINDOW, result("escalations"), result("escalations")).verdict == "No escalations."
 
 
 class TestStops:
@@ -351,7 +351,7 @@ class TestHeadline:
     def test_one_line_a_project_against_the_night_before(self):
         now = result("headline", self.row("a", highest=0.974), self.row("loss", goal="min", lowest=0.97))
         before = result("headline", self.row("a", highest=0.962), self.row("loss", goal="min", lowest=0.98))
-        found = headline(now, before, WINDOW)
+        found = headline(WINDOW, now, before)
         first, second = found.projects
         assert (first.best, round(first.change or 0, 3), first.is_better, first.per_kept_usd) == (
             0.974,
@@ -366,12 +366,12 @@ class TestHeadline:
         row = self.row(
             "log", outcomes=0, kept=0, priced=0, highest=None, lowest=None, no_git_sha=200, stopped="", git_shas=[]
         )
-        (project,) = headline(result("headline", row), result("headline"), WINDOW).projects
+        (project,) = headline(WINDOW, result("headline", row), result("headline")).projects
         assert (project.kept, project.best, project.spent_usd, project.per_kept_usd) == (None, None, None, None)
         assert project.missing == (("git_sha", 1.0),)
 
     def test_events_without_a_project_are_counted_and_named(self):
-        (project,) = headline(result("headline", self.row(None)), result("headline"), WINDOW).projects  # type: ignore[arg-type]
+        (project,) = headline(WINDOW, result("headline", self.row(None)), result("headline")).projects  # type: ignore[arg-type]
         assert (project.project, project.missing[0]) == ("(unnamed)", ("project", 1.0))
 
 

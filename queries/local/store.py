@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.local import ingest
+from queries.local.ingest import EventRejected, Row, clock_skew, microseconds, to_row
 from queries.local.schema import HOT_PROPERTIES, MIGRATIONS, column
 from workspace import databases
 
@@ -70,14 +70,14 @@ class Store:
         """Store wire events (PostHog's `/batch/` form) in one transaction. An event that cannot be stored is refused
         alone; the others are stored. Raises `LoopdeskError` when the file cannot be written."""
         now = now or datetime.now(UTC)
-        skew = ingest.clock_skew(sent_at, now)
-        rows: dict[str, ingest.Row] = {}
+        skew = clock_skew(sent_at, now)
+        rows: dict[str, Row] = {}
         rejected: list[str] = []
         duplicates = 0
         for event in events:
             try:
-                row = ingest.to_row(event, now=now, skew=skew)
-            except ingest.EventRejected as error:
+                row = to_row(event, now=now, skew=skew)
+            except EventRejected as error:
                 rejected.append(str(error))
                 continue
             duplicates += row.uuid in rows
@@ -85,7 +85,7 @@ class Store:
         with self.transaction():
             known = self._known(rows)
             new = [row for row in rows.values() if row.uuid not in known]
-            self._insert(new, ingest.microseconds(now))
+            self._insert(new, microseconds(now))
         return Ingested(len(new), duplicates + len(known), tuple(rejected))
 
     def delete(self, uuids: Sequence[str]) -> int:
@@ -96,7 +96,7 @@ class Store:
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
         return len(json.loads(ids))
 
-    def _known(self, rows: Mapping[str, ingest.Row]) -> set[str]:
+    def _known(self, rows: Mapping[str, Row]) -> set[str]:
         return {row[0] for row in self._select_uuids("uuid", list(rows))}
 
     def _select_uuids(self, what: str, uuids: Sequence[str]) -> list[tuple]:
@@ -105,7 +105,7 @@ class Store:
             f"SELECT {what} FROM bodies WHERE uuid IN (SELECT value FROM json_each(?))", (json.dumps(list(uuids)),)
         ).fetchall()
 
-    def _insert(self, rows: Sequence[ingest.Row], created_at: int) -> None:
+    def _insert(self, rows: Sequence[Row], created_at: int) -> None:
         execute = self.connection.execute
         many = self.connection.executemany
         first = execute("SELECT coalesce(max(id), 0) + 1 FROM bodies").fetchone()[0]

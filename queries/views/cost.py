@@ -42,7 +42,7 @@ class CostPerKept:
 SOURCE = "round_kept and round_reverted cost_usd"
 
 
-def cost(now: QueryResult, before: QueryResult, window: Window) -> CostPerKept:
+def cost(window: Window, now: QueryResult, before: QueryResult) -> CostPerKept:
     """From `cost_per_kept`'s rows of both spans. A project that sends no cost has None, not $0."""
     rows, earlier = _by_project(records(now)), _by_project(records(before))
     lines = tuple(_line(project, rows[project], earlier.get(project, [])) for project in sorted(rows))

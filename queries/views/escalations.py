@@ -32,7 +32,7 @@ class Escalations:
     verdict: str
 
 
-def escalations(now: QueryResult, before: QueryResult, window: Window) -> Escalations:
+def escalations(window: Window, now: QueryResult, before: QueryResult) -> Escalations:
     """From `escalations`' rows of both spans, the most used target first."""
     rows, earlier = records(now), records(before)
     names = buckets(window, now.timezone)

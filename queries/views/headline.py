@@ -42,7 +42,7 @@ class Headline:
 _COMMON = ("client", "run_id", "round_id", "agent", "git_sha")
 
 
-def headline(now: QueryResult, before: QueryResult, window: Window) -> Headline:
+def headline(window: Window, now: QueryResult, before: QueryResult) -> Headline:
     """From `headline`'s rows of both spans, one project a line."""
     earlier = {row["project"]: row for row in records(before)}
     projects = tuple(_project(row, earlier.get(row["project"])) for row in records(now))

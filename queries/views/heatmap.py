@@ -37,7 +37,7 @@ class Heatmap:
     verdict: str
 
 
-def heatmap(now: QueryResult, before: QueryResult, window: Window) -> Heatmap:
+def heatmap(window: Window, now: QueryResult, before: QueryResult) -> Heatmap:
     """From `dimension_heatmap`'s rows of both spans. Averages weigh every scored round the same."""
     rows, earlier = records(now), _averages(records(before))
     names = buckets(window, now.timezone)

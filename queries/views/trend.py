@@ -55,7 +55,7 @@ class Trend:
     verdict: str
 
 
-def trend(now: QueryResult, before: QueryResult, shas: QueryResult, shas_before: QueryResult, window: Window) -> Trend:
+def trend(window: Window, now: QueryResult, before: QueryResult, shas: QueryResult, shas_before: QueryResult) -> Trend:
     """From `score_trend`'s rows of both spans, and `git_shas`' rows of both for the marks."""
     names = buckets(window, now.timezone)
     earlier = _by_project(records(before))
