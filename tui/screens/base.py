@@ -38,6 +38,7 @@ class BaseScreen(Screen, inherit_bindings=False):
         super().__init__()
         self._typed: tuple[str, ...] = ()
         self._message = ""
+        self._left_focus: Widget | None = None
         self._is_settled = self._was_seen = False
 
     @property
@@ -81,7 +82,14 @@ class BaseScreen(Screen, inherit_bindings=False):
         self.update_status()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-too-small")
+        is_small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if is_small == self.has_class("-too-small"):
+            return
+        if is_small:
+            self._left_focus = self.focused  # what is hidden loses it
+        self.set_class(is_small, "-too-small")
+        if not is_small:
+            self.call_after_refresh(self.set_focus, self._left_focus)
 
     # Keys
 

@@ -1,0 +1,127 @@
+"""The key table: one meaning a key on every screen, actions that exist, the user's own keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from themes.loader import load
+from tui.desk import Desk
+from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
+from tui.palette import palette
+from tui.screens.chooser import Chooser
+from tui.screens.full import FullScreen
+from tui.screens.help import HelpScreen, help_lines
+from tui.screens.morning import MorningScreen
+from tui.screens.rounds import RoundsScreen
+from tui.screens.welcome import WelcomeScreen
+from tui.widgets.rowlist import RowList
+from workspace.errors import LoopdeskError
+
+SCREENS = {
+    "morning": MorningScreen,
+    "rounds": RoundsScreen,
+    "full": FullScreen,
+    "welcome": WelcomeScreen,
+    "dialog": Chooser,
+    "help": HelpScreen,
+}
+
+
+def test_a_key_has_one_meaning_on_every_screen():
+    assert conflicts(VERBS, {verb.name: parse(verb.keys) for verb in VERBS}) == []
+
+
+def test_two_verbs_for_one_key_in_a_reachable_scope_are_found():
+    verbs = (Verb("one", "x", "list", "One", "screen.one"), Verb("two", "x", "everywhere", "Two", "screen.two"))
+    assert [clash.key for clash in conflicts(verbs, {verb.name: parse(verb.keys) for verb in verbs})] == ["x"]
+
+
+def test_a_key_that_begins_another_verbs_sequence_is_a_conflict():
+    verbs = (Verb("one", "g", "list", "One", "screen.one"), Verb("two", "gg", "list", "Two", "screen.two"))
+    assert len(conflicts(verbs, {verb.name: parse(verb.keys) for verb in verbs})) == 1
+
+
+def test_one_key_may_mean_two_things_where_no_screen_has_both():
+    verbs = (Verb("one", "tab", "panes", "One", "screen.one"), Verb("two", "tab", "full", "Two", "screen.two"))
+    assert conflicts(verbs, {verb.name: parse(verb.keys) for verb in verbs}) == []
+
+
+def test_every_scope_is_named_and_every_screen_has_its_class():
+    assert {verb.scope for verb in VERBS} <= SCOPES.keys()
+    assert REACHABLE.keys() == SCREENS.keys()
+    assert {name: screen.KEYS for name, screen in SCREENS.items()} == {name: name for name in SCREENS}
+
+
+@pytest.mark.parametrize("screen", REACHABLE)
+def test_every_verb_of_a_screen_can_be_done_there(screen: str):
+    targets = {"app": Desk, "screen": SCREENS[screen], "focused": RowList}
+    for verb in Keymap().on(screen):
+        target, _, action = verb.action.partition(".")
+        assert hasattr(targets[target], f"action_{action.partition('(')[0]}"), verb.name
+
+
+def test_keys_are_parsed_into_names_characters_and_sequences():
+    assert parse("gg,home, ctrl+p,f5,zR,+,?") == (
+        ("g", "g"),
+        ("home",),
+        ("ctrl+p",),
+        ("f5",),
+        ("z", "R"),
+        ("+",),
+        ("?",),
+    )
+
+
+def test_a_sequence_is_waited_for():
+    keys = Keymap()
+    assert keys.press("rounds", ("g",)) is True
+    assert getattr(keys.press("rounds", ("g", "g")), "name", None) == "top"
+    assert keys.press("rounds", ("g", "x")) is False
+
+
+def test_a_press_is_named_by_its_character_where_it_has_one():
+    assert typed("question_mark", "?") == "?"
+    assert typed("G", "G") == "G"
+    assert typed("space", " ") == "space"
+    assert typed("ctrl+p", "\x10") == "ctrl+p"
+
+
+def test_the_users_keys_replace_the_tables():
+    keys = Keymap({"refresh": "f5,ctrl+r"})
+    assert getattr(keys.press("morning", ("f5",)), "name", None) == "refresh"
+    assert keys.press("morning", ("r",)) is False
+    assert "`f5` `ctrl+r`" in readme_table(keys)
+
+
+def test_a_verb_without_keys_is_not_shown():
+    keys = Keymap({"quit": ""})
+    assert ("q", "quit") not in keys.hints("morning")
+    assert ("?", "help") in keys.hints("morning")
+
+
+def test_keys_of_the_user_that_clash_are_reported_in_a_sentence():
+    with pytest.raises(LoopdeskError) as failed:
+        Keymap({"refresh": "w"})
+    assert "w" in failed.value.what and "'window'" in failed.value.what and "'refresh'" in failed.value.what
+    assert "[keys]" in failed.value.do
+
+
+def test_keys_for_a_verb_that_does_not_exist_are_reported():
+    with pytest.raises(LoopdeskError, match="no such command"):
+        Keymap({"fly": "x"})
+
+
+def test_help_begins_with_what_belongs_to_the_screen_and_shows_the_users_keys():
+    lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "o"}), "rounds", PALETTE)]
+    assert lines[0] == SCOPES["list"]
+    assert any(line.split()[:1] == ["o"] and "Sort" in line for line in lines)
+    assert not any("pane by its letter" in line for line in lines)
+
+
+PALETTE = palette(load("loopdesk-dark"))
+
+
+def test_the_readme_table_has_every_verb():
+    table = readme_table()
+    assert all(verb.help in table for verb in VERBS)
+    assert table.startswith("| where | keys | what |\n| --- | --- | --- |\n")

@@ -1,0 +1,283 @@
+"""The desk: a Textual app that looks at one place (window and filters) through several screens.
+
+It is given all it needs: who answers, what is remembered, the theme, the keys, the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+from zoneinfo import ZoneInfo
+
+from textual import events
+from textual.app import App
+from textual.driver import Driver
+from textual.screen import Screen
+
+from queries import boards
+from queries.boards import Answer
+from queries.cache import AnswerCache
+from queries.views.window import Window
+from themes import loader
+from tui import clipboard
+from tui.asker import Asker, Place
+from tui.keymap import Keymap
+from tui.messages import Arrived
+from tui.palette import Palette, palette, textual_theme
+from tui.screens.base import BaseScreen
+from tui.screens.boards import BoardsScreen
+from tui.screens.morning import MorningScreen
+from tui.wire import lean_driver
+from tui.words import clock_time, window_in_short, window_words
+from tui.work import Spawn, Watcher, Work
+
+if TYPE_CHECKING:
+    from queries.morning import Chosen
+
+DEMO = "demo"
+
+
+def _rounds() -> Screen:
+    from tui.screens.rounds import RoundsScreen
+
+    return RoundsScreen()
+
+
+class Desk(App[str], inherit_bindings=False):
+    TITLE = "loopdesk"
+    # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
+    CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
+    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds}
+    DEFAULT_MODE = "morning"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        asker: Asker,
+        cache: AnswerCache,
+        *,
+        place: Place | None = None,
+        keys: Keymap | None = None,
+        theme: loader.Theme | None = None,
+        ascii: bool = False,
+        zone: str = "UTC",
+        label: str = "",
+        read_only: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        spawn: Spawn | None = None,
+        watch: bool = True,
+        painted: Callable[[], None] = lambda: None,
+    ) -> None:
+        no_color = "NO_COLOR" in os.environ
+        theme = loader.load("loopdesk-16") if no_color else theme or loader.load("loopdesk-dark")
+        super().__init__(ansi_color=theme.is_ansi)
+        self.register_theme(textual_theme(theme))
+        self.theme = theme.name
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.animation_level = "none"
+        self.palette: Palette = palette(theme, ascii=ascii, no_color=no_color)
+        self.asker, self.cache = asker, cache
+        self.place = place or Place()
+        self.chosen: Chosen | None = None
+        self.keys = keys or Keymap()
+        self.work = Work(spawn)
+        self.now = now
+        self.arrivals = 0
+        self.zone = ZoneInfo(zone)
+        self._label = label
+        self._read_only = read_only
+        self._answers: dict[tuple[str, Place], Answer] = {}
+        self._painted = painted
+        self.is_starting = True
+        self._waiting: list[Callable[[], object]] = []
+        self._watcher = Watcher(asker.arrived, self) if watch else None
+
+    def get_css_variables(self) -> dict[str, str]:
+        # Textual's own style sheets name these two, which a theme of terminal colours must bring itself.
+        return {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default", **super().get_css_variables()}
+
+    def get_driver_class(self) -> type[Driver]:
+        return lean_driver(super().get_driver_class())
+
+    def on_ready(self) -> None:
+        """The first layout is done. What the screen has been sent meanwhile comes before the first paint."""
+        self.call_later(self.screen.call_later, self._first_paint)
+
+    def _first_paint(self) -> None:
+        self.is_starting = False
+        if isinstance(self.screen, BaseScreen):
+            self.screen.settle()
+        self.call_after_refresh(self._first_painted)
+
+    def after_first_paint(self, call: Callable[..., object], *arguments: object) -> None:
+        if self.is_starting:
+            self._waiting.append(partial(call, *arguments))
+        else:
+            self.call_after_refresh(call, *arguments)
+
+    def _first_painted(self) -> None:
+        self._painted()
+        for call in self._waiting:
+            call()
+        self._waiting.clear()
+
+    def on_mount(self) -> None:
+        # The terminal forgot the screen while the desk was suspended (ctrl+z, fg).
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
+        if self._watcher:
+            self._watcher.start()
+        if not self.is_headless and os.name != "nt":
+            # A hang-up or a polite kill leaves the terminal as it was found.
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self._leave, 128 + number)
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    def on_unmount(self) -> None:
+        if self._watcher:
+            self._watcher.stop()
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        self._watch_every(Watcher.FOCUSED_S)
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        self._watch_every(Watcher.AWAY_S)
+
+    def _watch_every(self, seconds: float) -> None:
+        if self._watcher:
+            self._watcher.interval_s = seconds
+
+    # What is known
+
+    def known(self, board: str) -> Answer | None:
+        """The last answer for this place, from memory or from an earlier day."""
+        found = self._answers.get((board, self.place))
+        return found or self.cache.load(board, self.place.cache_kind, self.place.filters)
+
+    def keep(self, answer: Answer) -> None:
+        place = Place(answer.window.kind, answer.window.run_id, answer.filters)
+        self._answers[answer.board, place] = answer
+        if not self._read_only:
+            self.work.aside(lambda: self.cache.save(answer, place.cache_kind))
+
+    def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
+        """Those of the boards whose answer these events may change."""
+        return tuple(name for name in names if "*" in arrived or arrived & boards.events_of(name))
+
+    def on_arrived(self, message: Arrived) -> None:
+        from tui.screens.welcome import WelcomeScreen
+
+        self.arrivals += 1
+        if isinstance(self.screen, WelcomeScreen):
+            self.screen.dismiss()
+            return
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardsScreen):
+                screen.post_message(Arrived(message.events))
+                return
+
+    def nothing_stored(self) -> None:
+        """The friendly first screen, over whatever was shown."""
+        from tui.screens.welcome import WelcomeScreen
+
+        if not isinstance(self.screen, WelcomeScreen):
+            self.push_screen(WelcomeScreen())
+
+    # Where the desk looks
+
+    def look(self, place: Place) -> None:
+        """Look at another window or filter, on every screen, and remember it."""
+        if place == self.place:
+            return
+        self.place, self.chosen = place, None
+        if not self._read_only:
+            self.cache.set_state("place", asdict(place))
+        if isinstance(self.screen, BoardsScreen):
+            self.screen.moved()
+
+    def choose_window(self) -> None:
+        from tui.screens.chooser import Chooser, window_choices
+
+        choices = partial(window_choices, place=self.place, clock_time=self.clock_time)
+        self.push_screen(Chooser("Window", choices), self._look_if_chosen)
+
+    def choose_filter(self) -> None:
+        from tui.screens.chooser import Chooser, filter_choices
+
+        choices = partial(filter_choices, place=self.place)
+        self.push_screen(Chooser("Project and client", choices), self._look_if_chosen)
+
+    def _look_if_chosen(self, place: Place | None) -> None:
+        if place is not None:
+            self.look(place)
+
+    # Words
+
+    def clock_time(self, instant: datetime, *, seconds: bool = False) -> str:
+        return clock_time(instant, self.now(), self.zone, seconds=seconds)
+
+    def window_words(self, answer: Answer | None) -> tuple[str, str]:
+        """The window's name and times, and a remark where it is not the one that was asked for."""
+        window = self.chosen.window if self.chosen else answer.window if answer else None
+        note = self.chosen.note if self.chosen else ""
+        return window_words(window, self.place.kind, note, self.zone), note
+
+    def context(self, as_of: datetime | None, shown: Window | None = None) -> tuple[str, ...]:
+        """For the status line: window, filters, who answers, and how old the oldest answer is."""
+        window = self.chosen.window if self.chosen else shown
+        parts = (
+            window_in_short(window, self.place.kind, self.zone),
+            self.place.filters.said,
+            f"as of {self.clock_time(as_of)}" if as_of else "",
+            self.asker.name + (f", {self._label}" if self._label else ""),
+            "read-only" if self._read_only else "",
+        )
+        return tuple(part for part in parts if part)
+
+    def copy(self, text: str, what: str) -> str:
+        """Copy through the terminal (OSC 52); returns what the status line says, which shows the text as well."""
+        text = clipboard.copyable(text)
+        if clipboard.is_too_long(text):
+            return f"Not copied: {what} is longer than a terminal takes."
+        self.copy_to_clipboard(text)
+        self.work.aside(lambda: clipboard.give_to_tmux(text))
+        return f"Copied {what}: {text}"
+
+    # Verbs of every screen
+
+    def action_go(self, mode: str) -> None:
+        self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(getattr(self.screen, "KEYS", "morning")))
+
+    def action_palette(self) -> None:
+        from tui.screens.chooser import Chooser, verb_choices
+
+        screen = self.screen
+        verbs = self.keys.on(getattr(screen, "KEYS", "morning"))
+        chooser = Chooser("Commands", lambda _: verb_choices(self.keys, verbs), needs_scope=False)
+
+        def do(action: str | None) -> None:
+            if action:
+                self.call_later(self.run_action, action, screen)
+
+        self.push_screen(chooser, do)
+
+    def action_demo(self) -> None:
+        self.exit(DEMO)
+
+    def open_full(self, board: str) -> None:
+        from tui.screens.full import FullScreen
+
+        self.push_screen(FullScreen(board))
