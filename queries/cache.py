@@ -26,10 +26,10 @@ _BUSY_MS = 500  # a cache never makes the desk wait for another desk
 class AnswerCache:
     """Never fails: what cannot be read counts as absent, what cannot be written is asked again next time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._connection: sqlite3.Connection | None
         try:
-            self._connection = databases.open_database(path, MIGRATIONS)
+            self._connection = databases.open_database(path, MIGRATIONS, read_only=read_only)
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         except (LoopdeskError, sqlite3.Error):
             self._connection = None

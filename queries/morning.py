@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 from queries.backend import Backend, QueryResult
 from queries.catalog import catalog
 from queries.local.backend import LocalBackend
+from queries.local.schema import MIGRATIONS
 from queries.views import window as windows
 from queries.views.answers import records
 from queries.views.window import Span, Window
 from queries.views.words import day
+from workspace import databases
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -48,10 +50,20 @@ class Chosen:
     note: str = ""
 
 
-def open_backend(config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> LocalBackend | None:
-    """The workspace's own store; None while there is none."""
+def open_backend(
+    config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, read_only: bool = False
+) -> LocalBackend | None:
+    """The workspace's own store; None while there is none.
+
+    Unless `read_only`, its schema is brought up to date, and a file that is no database is moved aside. Raises
+    `LoopdeskError`.
+    """
     path = config.workspace.events_db
-    return LocalBackend(path, config.zone, now=now) if path.exists() else None
+    if not path.exists():
+        return None
+    if not read_only:
+        databases.open_database(path, MIGRATIONS).close()
+    return LocalBackend(path, config.zone, now=now)
 
 
 def scope(backend: Backend, *, now: datetime) -> Scope:

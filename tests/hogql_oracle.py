@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class ClickHouse:
     """One tree as ClickHouse SQL."""
 
     renames_timestamp = False
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self.values = values
 
     def __call__(self, query: str) -> str:
         return self.select(parse(query), top=True)
@@ -105,7 +108,7 @@ class ClickHouse:
         return "NULL" if value is None else repr(value).lower() if isinstance(value, bool) else repr(value)
 
     def Placeholder(self, node: dict) -> str:
-        _, value = PLACEHOLDERS[node["expr"]["chain"][0]]
+        value = self.values[node["expr"]["chain"][0]]
         if isinstance(value, datetime):
             return f"toDateTime64('{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
         return text(str(value))
@@ -223,9 +226,9 @@ _JOINABLE = frozenset({"And", "CompareOperation"})
 
 
 class Oracle:
-    """chdb with the corpus in it."""
+    """chdb with the given events in it, the corpus' where none are."""
 
-    def __init__(self) -> None:
+    def __init__(self, wire: Sequence[Mapping] | None = None) -> None:
         from chdb import session
 
         self._session = session.Session()
@@ -235,17 +238,18 @@ class Oracle:
         )
         rows = "\n".join(
             json.dumps({**event, "properties": json.dumps(event["properties"]), "created_at": event["timestamp"]})
-            for event in events()
+            for event in (events() if wire is None else wire)
         )
         self._run(f"INSERT INTO events SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow {rows}")
 
-    def ask(self, query: str) -> dict[str, list]:
+    def ask(self, query: str, values: Mapping[str, object] | None = None) -> dict[str, list]:
         """The answer's `types` and `rows`, as JSON values."""
+        values = {name: value for name, (_, value) in PLACEHOLDERS.items()} if values is None else values
         settings = (
             " SETTINGS transform_null_in = 1, output_format_json_quote_64bit_integers = 0, "
             "allow_experimental_analyzer = 1"
         )
-        document = self._run(ClickHouse()(query) + settings + " FORMAT JSONCompact")
+        document = self._run(ClickHouse(values)(query) + settings + " FORMAT JSONCompact")
         found = json.loads(document)
         return {"types": [column["type"] for column in found["meta"]], "rows": found["data"]}
 

@@ -28,9 +28,9 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         theme = loader.load(settings.theme, config_folder() / "themes")
     except loader.ThemeError as error:
         raise LoopdeskError(str(error)) from error
-    cache = AnswerCache(workspace.desk_db)
+    cache = AnswerCache(workspace.desk_db, read_only=options.read_only)
     desk = Desk(
-        LocalAsker(settings),
+        LocalAsker(settings, read_only=options.read_only),
         cache,
         place=_place(cache, options),
         keys=Keymap(settings.keys),

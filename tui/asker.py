@@ -54,8 +54,10 @@ class LocalAsker:
 
     name = "embedded"
 
-    def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._config, self._now = config, now
+    def __init__(
+        self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, read_only: bool = False
+    ) -> None:
+        self._config, self._now, self._read_only = config, now, read_only
         self._lock = threading.Lock()
         self._backend: LocalBackend | None = None
         self._seen: int | None = None
@@ -112,5 +114,5 @@ class LocalAsker:
 
         with self._lock:
             if self._backend is None:
-                self._backend = morning.open_backend(self._config, self._now)
+                self._backend = morning.open_backend(self._config, self._now, read_only=self._read_only)
             return self._backend
