@@ -79,13 +79,6 @@ def test_a_bad_setting_is_one_sentence(text: str, said: str, tmp_path: Path, mon
         config.load()
 
 
-def test_a_dotenv_gives_only_the_loops_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("export AUTORESEARCH_PROJECT='autoagent'\nLOOPDESK_THEME=evil\n# a=b\n")
-    found = config.load()
-    assert (found.loop_project, found.theme) == ("autoagent", config.Config().theme)
-
-
 def test_a_workspace_that_others_can_write_is_refused(tmp_path: Path):
     root = tmp_path / "shared"
     root.mkdir()

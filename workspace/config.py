@@ -1,7 +1,6 @@
 """What is configured, and where each value came from.
 
-Order, later wins: defaults, `config.toml`, a `.env` in the current folder (the loops' names only), the environment,
-the command line.
+Order, later wins: defaults, `config.toml`, the environment, the command line.
 """
 
 from __future__ import annotations
@@ -16,15 +15,12 @@ from zoneinfo import ZoneInfo
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace, config_folder, default_root, refuse_writable_by_others
 
-# Environment variable -> field. The loops' own names come first in DESIGN's words: the desk reads what the loops read.
+# Environment variable -> field.
 _ENVIRONMENT = {
     "LOOPDESK_WORKSPACE": "workspace_dir",
     "LOOPDESK_TIMEZONE": "timezone",
     "LOOPDESK_THEME": "theme",
-    "AUTORESEARCH_PROJECT": "loop_project",
-    "AUTORESEARCH_CLIENT": "loop_client",
 }
-_FROM_DOTENV = ("AUTORESEARCH_PROJECT", "AUTORESEARCH_CLIENT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +36,6 @@ class Config:
     port: int = 8377
     """Where `loopdesk serve` listens on loopback."""
     ascii: bool = False
-    loop_project: str = ""
-    loop_client: str = "internal"
     keys: Mapping[str, str] = field(default_factory=dict)
     """Key overrides of the desk: verb name -> keys, comma separated."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -70,8 +64,6 @@ def load(overrides: Mapping[str, object] | None = None, environment: Mapping[str
 
     path = config_folder() / "config.toml"
     put(_from_file(path), str(path))
-    dotenv = _from_dotenv(Path(".env"))
-    put({_ENVIRONMENT[name]: dotenv[name] for name in _FROM_DOTENV if dotenv.get(name)}, ".env")
     put({key: environment[name] for name, key in _ENVIRONMENT.items() if environment.get(name)}, "environment")
     put({key: value for key, value in (overrides or {}).items() if value is not None}, "command line")
     return _checked(replace(Config(), **values, sources=sources))  # type: ignore[arg-type]
@@ -96,16 +88,6 @@ def _from_file(path: Path) -> dict[str, object]:
             do=f"Known settings are {', '.join(sorted(_SETTABLE))}",
         )
     return found
-
-
-def _from_dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; quotes around a value are taken off. A `.env` that cannot be read counts as empty."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line and line[:1] != "#")
-    return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
 
 
 def _checked(config: Config) -> Config:

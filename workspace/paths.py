@@ -31,11 +31,6 @@ class Workspace:
         """Present in a workspace whose events were simulated; the desk says so on screen."""
         return self.root / "demo.json"
 
-    @property
-    def server_note(self) -> Path:
-        """What a running `loopdesk serve` says about itself: URL and process id."""
-        return self.root / "serve.json"
-
     def create(self) -> Workspace:
         """Make the folder if it is missing and check that it is ours alone. Raises `LoopdeskError`."""
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import threading
@@ -172,7 +171,3 @@ def document(result: QueryResult) -> dict:
         "limit": result.limit,
         "timezone": result.timezone,
     }
-
-
-def to_json(result: QueryResult) -> str:
-    return json.dumps(document(result), ensure_ascii=False, allow_nan=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import socket
 import sys
 
@@ -16,7 +15,6 @@ from queries.local.server import application
 from queries.local.store import Store
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
-from workspace.paths import write_private
 
 
 @click.command("serve")
@@ -37,7 +35,6 @@ def command(context: Context, port: int | None, as_json: bool) -> int:
     else:
         _say(f"POSTHOG_HOST={url}\nPOSTHOG_API_KEY={keys.project}")
         print(f"Storing events in {workspace.events_db}. Stop with Ctrl-C.", file=sys.stderr, flush=True)
-    write_private(workspace.server_note, json.dumps({"url": url, "pid": os.getpid()}))
     backend = LocalBackend(workspace.events_db, context.config.zone)
     app = application(store, backend, keys, warn=lambda text: print(f"loopdesk: {text}", file=sys.stderr, flush=True))
     server = uvicorn.Server(
@@ -48,7 +45,6 @@ def command(context: Context, port: int | None, as_json: bool) -> int:
     try:
         server.run(sockets=[listener])
     finally:
-        workspace.server_note.unlink(missing_ok=True)
         backend.close()
         store.close()
     return 0

@@ -34,10 +34,6 @@ class Expr:
     condition: str = ""
 
     @property
-    def is_constant(self) -> bool:
-        return self.constant is not NOT_CONSTANT
-
-    @property
     def is_null(self) -> bool:
         return self.constant is None
 
