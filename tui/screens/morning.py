@@ -19,6 +19,8 @@ PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
 LETTERS = "asdfgh"
 
 
+VERDICT_LINES = 2
+MOST_PROJECTS = 6  # that push panes away; more are counted
 LEAST_LINES = 3  # of a pane in one column: title, verdict, and a line of picture
 
 
@@ -27,9 +29,13 @@ class Headline(BoardPane, can_focus=False):
     names the window too."""
 
     def fit(self, width: int, height: int) -> int:
-        """Take the lines that the answer needs, up to a fifth of the screen, and leave the rest to the panes."""
-        self.show_title(height >= 28)
-        lines = self.wanted_height(width, min(9, max(5, height // 5)))
+        """Take the lines that the answer needs, up to a fifth of the screen, and leave the rest to the panes. Its
+        sentence and a line a project come before any picture."""
+        is_titled = height >= 28
+        self.show_title(is_titled)
+        projects = len(self.answer.view.projects) if self.answer else 0  # type: ignore[attr-defined]
+        least = VERDICT_LINES + min(projects, MOST_PROJECTS) + is_titled
+        lines = self.wanted_height(width, max(least, min(9, height // 5)))
         if self.styles.height is None or self.styles.height.value != lines:
             self.styles.height = lines
         return lines
