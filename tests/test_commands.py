@@ -103,6 +103,10 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], s
     assert said in refused(loopdesk(*arguments))
 
 
+def test_the_desk_without_a_terminal_says_what_to_use_instead():
+    assert "loopdesk query NAME --json" in refused(loopdesk(stdin=subprocess.DEVNULL))
+
+
 def test_help_lists_the_subcommands():
     done = loopdesk("--help")
     assert done.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import sys
 
 from queries.cache import AnswerCache
 from queries.views.filters import Filters
@@ -19,6 +20,12 @@ from workspace.paths import config_folder
 
 def run_desk(settings: Config, options: argparse.Namespace) -> int:
     """Open the desk on the workspace of `settings`. Returns the exit code; raises `LoopdeskError`."""
+    # Textual reads keys from stdin and draws on stderr; without a terminal it would wait for keys for ever.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise LoopdeskError(
+            "The desk needs a terminal to read keys from and to draw on",
+            do="In a script, use: loopdesk query NAME --json",
+        )
     # Collecting garbage while starting finds none and takes a tenth of the time.
     gc.disable()
     workspace = settings.workspace
