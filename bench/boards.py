@@ -58,13 +58,13 @@ def run(loads: Sequence[Load]) -> None:
         found, missing = peers.installed(workspace)
         backend = LocalBackend(workspace.events_db, now=lambda: data.FIXED)
         try:
-            stored = backend.data_version()
             measured = [_measure(board, backend, found, load.turns) for board in MORNING]
-            at_once_ms = _two_at_a_time(backend, load.turns)
         finally:
-            backend.close()
             for peer in found:
                 peer.close()
+        at_once_ms = _two_at_a_time(backend, load.turns)  # without the peers' threads
+        stored = backend.data_version()
+        backend.close()
         names = [peer.name for peer in found]
         spread = f"{stored:,} events of {_days(workspace)} days"
         title = f"Six boards over 30 days, {spread}, warm, median of {load.turns}"
