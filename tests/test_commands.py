@@ -103,6 +103,16 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], s
     assert said in refused(loopdesk(*arguments))
 
 
+def test_lists_can_be_taken_apart_from_the_first_query_on(weekend: Path):
+    done = loopdesk("--workspace", weekend, "query", "SELECT arrayJoin([1, 2]) AS n ORDER BY n", "--json")
+    assert json.loads(done.stdout)["results"] == [[1], [2]]
+
+
+def test_options_of_the_catalog_are_not_ignored_beside_a_query(weekend: Path):
+    line = refused(loopdesk("--workspace", weekend, "query", "SELECT 1", "--project", "autoagent"))
+    assert "belong to the questions of the catalog" in line
+
+
 def test_the_desk_without_a_terminal_says_what_to_use_instead():
     assert "loopdesk query NAME --json" in refused(loopdesk(stdin=subprocess.DEVNULL))
 

@@ -142,6 +142,12 @@ class TestFunnel:
         found = funnel(result("round_funnel", *rows), result("round_funnel"))
         assert found.stages[1].share == 0.8  # 8 of a's 10, not 8 of 20
 
+    def test_a_share_is_only_of_those_who_send_both_stages(self):
+        whole = {"project": "a", "seen": 50, "started": 50, "applied": 40, "scored": 32, "kept": 8, "reverted": 24}
+        log = {"project": "b", "seen": 30, "started": 30, "scored": 30, "kept": 3, "reverted": 27}
+        found = funnel(result("round_funnel", whole, log), result("round_funnel"))
+        assert [(s.name, s.rounds, s.share) for s in found.stages[2:4]] == [("applied", 40, 0.8), ("scored", 62, 0.8)]
+
     def test_a_night_in_which_nothing_was_kept_has_zero_kept(self):
         row = {"project": "a", "seen": 5, "started": 5, "scored": 5, "reverted": 5}
         found = funnel(result("round_funnel", row), result("round_funnel"))

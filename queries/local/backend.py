@@ -128,6 +128,8 @@ class LocalBackend:
         connection = databases.open_database(self.path, MIGRATIONS, read_only=True)
         connection.execute("PRAGMA cache_size = -16384")
         runtime.register(connection)
+        # SQLite declares a table-valued function on its first use, which the authorizer would take for a write.
+        connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
         connection.set_authorizer(_authorize)
         return connection
 

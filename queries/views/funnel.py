@@ -42,7 +42,7 @@ def funnel(now: QueryResult, before: QueryResult) -> Funnel:
     losses = [(stage.share, stage.name) for stage in stages if stage.share is not None and stage.name != "kept"]
     worst_share, worst = min(losses, default=(1.0, ""))
     kept = stages[-1]
-    parts = [f"{counted(seen, 'round')}, {'none' if kept.rounds == 0 else kept.rounds} kept"]
+    parts = [f"{counted(seen, 'round')}, {f'{kept.rounds:,}' if kept.rounds else 'none'} kept"]
     if kept.rounds is None:
         parts = [f"{counted(seen, 'round')}; nobody sends which were kept"]
     elif kept.rounds:
@@ -59,8 +59,11 @@ def funnel(now: QueryResult, before: QueryResult) -> Funnel:
 def _stage(name: str, projects: list[dict], earlier: list[dict]) -> Stage:
     senders = [row for row in projects if name in _sent(row)]
     reached = sum(row[name] for row in senders) if senders else None
-    base = sum(row[_previous(name, row)] for row in senders if _previous(name, row))
-    share_of_previous = min(1.0, reached / base) if reached is not None and base else None
+    # Only projects that send both stages say how many of the one reached the other.
+    previous = _previous(name, projects)
+    both = [row for row in senders if previous in _sent(row)]
+    base = sum(row[previous] for row in both)
+    share_of_previous = min(1.0, sum(row[name] for row in both) / base) if base else None
     then = [row[name] for row in earlier if name in _sent(row)]
     return Stage(name, reached, share_of_previous, sum(then) if then else None)
 
@@ -77,9 +80,10 @@ def _sent(row: dict) -> list[str]:
     return [*reached, *following[:1]]
 
 
-def _previous(name: str, row: dict) -> str:
-    earlier = _STAGES[: _STAGES.index(name)]
-    return next((stage for stage in reversed(earlier) if stage in _sent(row)), "")
+def _previous(name: str, projects: list[dict]) -> str:
+    """The nearest earlier stage that anybody sends; empty where there is none."""
+    sent = {stage for row in projects for stage in _sent(row)}
+    return next((stage for stage in reversed(_STAGES[: _STAGES.index(name)]) if stage in sent), "")
 
 
 def _named_before(name: str, stages: tuple[Stage, ...]) -> str:

@@ -91,5 +91,5 @@ def _verdict(projects: tuple[ProjectNight, ...], rounds: int, compared_with: str
         compared = any(project.change is not None for project in projects)
         said.append(f"Nothing changed on {compared_with}" if compared else "Nothing earlier to compare with")
     kept = [project.kept for project in projects if project.kept is not None]
-    counted_rounds = f"{counted(rounds, 'round')}, {sum(kept)} kept" if kept else counted(rounds, "round")
+    counted_rounds = f"{counted(rounds, 'round')}, {sum(kept):,} kept" if kept else counted(rounds, "round")
     return f"{'; '.join(said)}. {counted_rounds}."

@@ -114,7 +114,7 @@ def _verdict(rows: tuple[Round, ...], is_cut: bool) -> str:
         return "No rounds in this window."
     outcomes = Counter(row.outcome for row in rows)
     parts = [
-        f"{outcomes[name]} {name}" for name in ("kept", "reverted", "crashed", "running", "lost") if outcomes[name]
+        f"{outcomes[name]:,} {name}" for name in ("kept", "reverted", "crashed", "running", "lost") if outcomes[name]
     ]
     said = f"{counted(len(rows), 'round')}: {', '.join(parts)}."
     return f"The newest {said}" if is_cut else said

@@ -22,18 +22,19 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 _WIDEST_CELL = 60
+_WINDOWS = ("night", "24h", "7d", "30d")
 
 
 @click.command("query")
 @click.argument("text", metavar="NAME|SQL", required=False)
-@click.option("--window", type=click.Choice(["night", "24h", "7d", "30d"]), default="30d", help="Default 30d.")
+@click.option("--window", type=click.Choice(_WINDOWS), help="Of a catalog question. Default 30d.")
 @click.option("--project", default="", help="Only this project (catalog questions).")
 @click.option("--client", default="", help="Only this client (catalog questions).")
 @click.option("--run", default="", metavar="RUN_ID", help="Only this run (catalog questions).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def command(
-    context: Context, text: str | None, window: str, project: str, client: str, run: str, as_json: bool
+    context: Context, text: str | None, window: str | None, project: str, client: str, run: str, as_json: bool
 ) -> None:
     """Answer a question of the catalog by name, or any HogQL text. Without either, list the catalog."""
     if text is None:
@@ -48,6 +49,7 @@ def command(
     try:
         if text in catalog.names():
             question = catalog.load(text)
+            window = window or "30d"
             span = _span(context, window)
             given = {"since": span.since, "until": span.until, "project": project, "client": client, "run": run}
             given["bucket"] = "day" if window in ("7d", "30d") else "hour"
@@ -55,6 +57,11 @@ def command(
         elif text.replace("_", "").isalnum():
             catalog.load(text)  # one word is a name, never HogQL: this raises the sentence that lists the names
             return
+        elif window or project or client or run:
+            raise LoopdeskError(
+                "--window, --project, --client and --run belong to the questions of the catalog",
+                do="Write the conditions into the query",
+            )
         else:
             result = backend.query(text)
     finally:
