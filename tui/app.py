@@ -63,15 +63,15 @@ def _collect_again() -> None:
 
 
 def _place(cache: AnswerCache, options: argparse.Namespace) -> Place:
-    """Where the desk was left, unless the command line says otherwise."""
+    """Where the desk was left, unless the command line says otherwise. It never opens on an old run: a morning review
+    begins with last night."""
     left = cache.state("place", {})
     left = left if isinstance(left, dict) else {}
     filters = left.get("filters")
     filters = filters if isinstance(filters, dict) else {}
     kind = options.window or left.get("kind")
     return Place(
-        kind=kind if kind in KINDS else "night",
-        run_id=str(left.get("run_id") or "") if kind == "run" else "",
+        kind=kind if kind in KINDS and kind != "run" else "night",
         filters=Filters(
             project=options.project or str(filters.get("project") or ""),
             client=options.client or str(filters.get("client") or ""),

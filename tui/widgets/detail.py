@@ -25,7 +25,10 @@ class Detail(Widget, can_focus=False):
 
     def say(self, groups: Sequence[Sequence[str]]) -> None:
         self._groups = tuple(tuple(group) for group in groups)
-        before, self._lines = self._lines or [], self._wrapped()
+        if self._lines is None:  # nothing is known to be on screen: paint all of it
+            self.refresh()
+            return
+        before, self._lines = self._lines, self._wrapped()
         for y in range(self.size.height):
             old, new = self._at(before, y), self._at(self._lines, y)
             if old != new:
@@ -33,6 +36,7 @@ class Detail(Widget, can_focus=False):
 
     def on_resize(self) -> None:
         self._lines = None
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         if self._lines is None:
