@@ -17,6 +17,6 @@ WHERE event IN ('round_started', 'round_scored')
   AND ({project} = '' OR properties.project = {project})
   AND ({client} = '' OR properties.client = {client})
   AND ({run} = '' OR properties.run_id = {run})
-GROUP BY project, git_sha
+GROUP BY git_sha, project
 ORDER BY first_seen, project, git_sha
 LIMIT 1000
