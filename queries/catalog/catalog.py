@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from workspace.errors import LoopdeskError
@@ -65,8 +66,9 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
 
 
+@cache
 def load(name: str) -> Question:
-    """Raises `LoopdeskError` for a name that is not in the catalog."""
+    """Read once per process: the files are the package's own. Raises `LoopdeskError` for a name that is not in the catalog."""
     path = FOLDER / f"{name}.sql"
     if not _NAME.fullmatch(name) or not path.is_file():
         raise LoopdeskError(f"There is no question named {name}", do=f"The catalog has {', '.join(names())}")
