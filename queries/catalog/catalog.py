@@ -68,7 +68,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Question:
-    """Read once per process: the files are the package's own. Raises `LoopdeskError` for a name that is not in the catalog."""
+    """Read once per process. Raises `LoopdeskError` for a name that is not in the catalog."""
     path = FOLDER / f"{name}.sql"
     if not _NAME.fullmatch(name) or not path.is_file():
         raise LoopdeskError(f"There is no question named {name}", do=f"The catalog has {', '.join(names())}")
