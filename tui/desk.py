@@ -234,10 +234,11 @@ class Desk(App[str], inherit_bindings=False):
         """For the status line: window, filters, who answers, and how old the oldest answer is."""
         window = self.chosen.window if self.chosen else shown
         parts = (
+            self._label,  # first, because the last ones give way: made-up rounds never pass for real ones
             window_in_short(window, self.place.kind, self.zone),
             self.place.filters.said,
             f"as of {self.clock_time(as_of)}" if as_of else "",
-            self.asker.name + (f", {self._label}" if self._label else ""),
+            self.asker.name,
             "read-only" if self._read_only else "",
         )
         return tuple(part for part in parts if part)
