@@ -132,3 +132,67 @@ def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path):
     (aside,) = tmp_path.glob("events.db.damaged-*")
     assert aside.read_bytes().startswith(b"this is not a database")
     databases.open_database(path, ("CREATE TABLE a (x)",)).close()
+
+
+def test_posthog_is_a_table_of_the_file_and_its_secret_is_not_in_a_repr(tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text(
+        '[posthog]\nhost = "https://eu.posthog.com"\nproject_id = 42\npersonal_key = "phx_secret"\n'
+    )
+    (tmp_path / "config.toml").chmod(0o600)
+    monkeypatch.setenv("LOOPDESK_CONFIG_DIR", str(tmp_path))
+    found = config.load()
+    assert (found.posthog_host, found.posthog_project_id) == ("https://eu.posthog.com", "42")
+    assert found.asks_posthog
+    assert "phx_secret" not in repr(found)
+
+
+def test_a_dotenv_sets_the_loops_names_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(
+        "# comment\nexport POSTHOG_HOST='https://us.i.posthog.com'\nPOSTHOG_PERSONAL_API_KEY=phx_a # mine\n"
+        "LOOPDESK_WORKSPACE=/elsewhere\nbroken line\n"
+    )
+    found = config.load()
+    assert (found.posthog_host, found.posthog_personal_key) == ("https://us.i.posthog.com", "phx_a")
+    assert found.workspace_dir == ""
+    assert found.sources["posthog_host"] == ".env"
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", "phx_b")
+    assert config.load().posthog_personal_key == "phx_b"
+
+
+def test_a_dotenv_cannot_send_the_key_of_another_source_to_its_own_host(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("POSTHOG_HOST=https://posthog.com.evil.example\n")
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", "phx_b")
+    with pytest.raises(LoopdeskError, match="would be sent to that host"):
+        config.load()
+
+
+@pytest.mark.parametrize(
+    ("host", "backend", "asks"),
+    [
+        ("", "", False),
+        ("https://us.i.posthog.com", "", True),
+        ("http://127.0.0.1:8377", "", False),
+        ("http://127.0.0.1:8000", "", True),
+        ("https://us.i.posthog.com", "embedded", False),
+        ("http://127.0.0.1:8377", "posthog", True),
+    ],
+)
+def test_posthog_is_asked_where_a_personal_key_is_set_and_the_host_is_not_our_own(host, backend, asks):
+    given = {"posthog_host": host, "posthog_personal_key": "phx_a", "backend": backend}
+    assert config.load(given, environment={}).asks_posthog is asks
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"backend": "mysql"}, "posthog or embedded"),
+        ({"refresh_seconds": 5}, "at least 60"),
+        ({"prompt_days": -1}, "whole number of days"),
+        ({"posthog_host": "us.posthog.com"}, "must begin with https"),
+    ],
+)
+def test_a_wrong_posthog_setting_is_one_sentence(given, said):
+    with pytest.raises(LoopdeskError, match=said):
+        config.load(given, environment={})

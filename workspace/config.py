@@ -1,15 +1,17 @@
 """What is configured, and where each value came from.
 
-Order, later wins: defaults, `config.toml`, the environment, the command line.
+Order, later wins: defaults, `config.toml`, `.env` in the current folder, the environment, the command line.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from workspace.errors import LoopdeskError
@@ -20,7 +22,18 @@ _ENVIRONMENT = {
     "LOOPDESK_WORKSPACE": "workspace_dir",
     "LOOPDESK_TIMEZONE": "timezone",
     "LOOPDESK_THEME": "theme",
+    "LOOPDESK_BACKEND": "backend",
+    "POSTHOG_HOST": "posthog_host",
+    "POSTHOG_PROJECT_ID": "posthog_project_id",
+    "POSTHOG_API_KEY": "posthog_project_key",
+    "POSTHOG_PERSONAL_API_KEY": "posthog_personal_key",
 }
+# What a `.env` may set: the loops' own names. A checkout's file never says where loopdesk keeps its data.
+_DOTENV = tuple(name for name in _ENVIRONMENT if name.startswith("POSTHOG_"))
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BACKENDS = ("posthog", "embedded")
+SHORTEST_REFRESH_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,23 @@ class Config:
     port: int = 8377
     """Where `loopdesk serve` listens on loopback."""
     ascii: bool = False
+    backend: str = ""
+    """`posthog` or `embedded`; empty chooses by what is configured."""
+    posthog_host: str = ""
+    """As PostHog or a loop's environment gives it; `queries.remote` derives the host that answers questions."""
+    posthog_project_id: str = ""
+    posthog_project_key: str = ""
+    """`phc_...`, what loops send events with; not a secret."""
+    posthog_personal_key: str = field(default="", repr=False)
+    """`phx_...`, what asks questions; a secret."""
+    refresh_seconds: int = 0
+    """How often the desk asks PostHog by itself; 0 is never, else at least 60."""
+    prompt_days: int = 30
+    """How long the embedded store keeps prompts and completions; PostHog's own time is 30."""
+    prices_file: str = ""
+    """A table of model prices in place of the one that comes along."""
+    browser_origins: tuple[str, ...] = ()
+    """Web pages that may send events to `loopdesk serve`, as `https://app.example`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Key overrides of the desk: verb name -> keys, comma separated."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -48,8 +78,24 @@ class Config:
     def zone(self) -> str:
         return self.timezone or machine_timezone()
 
+    @property
+    def asks_posthog(self) -> bool:
+        """Whether the boards are asked of a PostHog elsewhere rather than of the embedded store."""
+        if self.backend:
+            return self.backend == "posthog"
+        return bool(self.posthog_personal_key and self.posthog_host) and not self.is_own_server
+
+    @property
+    def is_own_server(self) -> bool:
+        """Whether `posthog_host` is where this machine's `loopdesk serve` listens."""
+        parts = urlsplit(self.posthog_host)
+        return parts.hostname in _LOOPBACK and parts.port == self.port
+
 
 _SETTABLE = {f.name: f.type for f in fields(Config) if f.name != "sources"}
+# `[posthog] host = ...` in the file is `posthog_host` here.
+_TABLES = ("posthog",)
+SECRETS = ("posthog_personal_key",)
 
 
 def load(overrides: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Config:
@@ -62,11 +108,18 @@ def load(overrides: Mapping[str, object] | None = None, environment: Mapping[str
         values.update(found)
         sources.update(dict.fromkeys(found, source))
 
-    path = config_folder() / "config.toml"
+    path = config_file()
     put(_from_file(path), str(path))
+    if environment is os.environ:
+        put(_from_dotenv(Path.cwd() / ".env"), ".env")
     put({key: environment[name] for name, key in _ENVIRONMENT.items() if environment.get(name)}, "environment")
     put({key: value for key, value in (overrides or {}).items() if value is not None}, "command line")
     return _checked(replace(Config(), **values, sources=sources))  # type: ignore[arg-type]
+
+
+def config_file() -> Path:
+    """Where settings are read from, and where connecting PostHog writes them (0600)."""
+    return config_folder() / "config.toml"
 
 
 def _from_file(path: Path) -> dict[str, object]:
@@ -81,6 +134,13 @@ def _from_file(path: Path) -> dict[str, object]:
         found = tomllib.loads(text.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LoopdeskError(f"{path} is not valid TOML: {error}", do="Mend the line, or move the file away") from error
+    for table in _TABLES:
+        inner = found.pop(table, {})
+        if not isinstance(inner, dict):
+            raise LoopdeskError(f"{path} has a setting {table!r} that must be a table", do=f"Write [{table}]")
+        found |= {f"{table}_{name}": value for name, value in inner.items()}
+    if isinstance(found.get("browser_origins"), list):
+        found["browser_origins"] = tuple(found["browser_origins"])
     unknown = sorted(found.keys() - _SETTABLE.keys())
     if unknown:
         raise LoopdeskError(
@@ -90,22 +150,80 @@ def _from_file(path: Path) -> dict[str, object]:
     return found
 
 
+def _from_dotenv(path: Path) -> dict[str, object]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}  # a loop's file, not ours: one that cannot be read says nothing
+    found = {}
+    for line in lines:
+        assignment = _ASSIGNMENT.fullmatch(line)
+        if assignment and assignment[1] in _DOTENV:
+            value = assignment[2].strip()
+            quoted = value[:1] in ("'", '"') and value.endswith(value[:1]) and len(value) > 1
+            value = value[1:-1] if quoted else value.partition(" #")[0].strip()
+            if value:
+                found[_ENVIRONMENT[assignment[1]]] = value
+    return found
+
+
 def _checked(config: Config) -> Config:
     hour = config.night_starts_hour
     if isinstance(hour, bool) or not isinstance(hour, int) or not 0 <= hour <= 23:
         raise LoopdeskError(f"night_starts_hour is {hour!r}, but must be a whole hour from 0 to 23")
     if not isinstance(config.port, int) or not 0 <= config.port <= 65535:
         raise LoopdeskError(f"port is {config.port!r}, but must be a number from 0 to 65535")
-    for name in ("workspace_dir", "timezone", "theme"):
+    words = ("workspace_dir", "timezone", "theme", "prices_file", "backend")
+    for name in (*words, "posthog_host", "posthog_project_key", "posthog_personal_key"):
         if not isinstance(getattr(config, name), str):
-            raise LoopdeskError(f"{name} is {getattr(config, name)!r}, but must be text")
+            shown = "not text" if name in SECRETS else repr(getattr(config, name))
+            raise LoopdeskError(f"{name} is {shown}, but must be text")
+    _check_posthog(config)
     try:
         ZoneInfo(config.zone)
     except (KeyError, ValueError, OSError) as error:
         raise LoopdeskError(
             f"There is no time zone {config.timezone!r}", do='Use an IANA name such as "Europe/Berlin"'
         ) from error
-    return config
+    return replace(config, posthog_project_id=str(config.posthog_project_id))  # TOML writes a number
+
+
+def _check_posthog(config: Config) -> None:
+    if config.backend not in ("", *BACKENDS):
+        raise LoopdeskError(f"backend is {config.backend!r}, but must be posthog or embedded")
+    if type(config.refresh_seconds) is not int or 0 < config.refresh_seconds < SHORTEST_REFRESH_S:
+        raise LoopdeskError(
+            f"refresh_seconds is {config.refresh_seconds!r}, but must be 0 or at least {SHORTEST_REFRESH_S}",
+            "PostHog counts every question against the project's hourly limit",
+        )
+    if type(config.prompt_days) is not int or config.prompt_days < 0:
+        raise LoopdeskError(f"prompt_days is {config.prompt_days!r}, but must be a whole number of days")
+    if not all(isinstance(origin, str) for origin in config.browser_origins):
+        raise LoopdeskError('browser_origins must be a list of texts such as "https://app.example"')
+    if config.posthog_host and not is_http(config.posthog_host):
+        raise LoopdeskError(f"posthog_host is {config.posthog_host!r}, but must begin with https:// or http://")
+    if config.asks_posthog and config.sources.get("posthog_host") == ".env" != config.sources["posthog_personal_key"]:
+        _refuse_strange_host(config)
+
+
+def _refuse_strange_host(config: Config) -> None:
+    # A checkout that brings a `.env` must not be able to have the owner's personal key sent to a host of its choice.
+    name = urlsplit(config.posthog_host).hostname or ""
+    if name not in _LOOPBACK and name != "posthog.com" and not name.endswith(".posthog.com"):
+        raise LoopdeskError(
+            f"The .env in this folder names the host {config.posthog_host}, but your personal key comes from elsewhere",
+            "It would be sent to that host",
+            "Set POSTHOG_HOST in your environment or config.toml if this is right",
+        )
+
+
+def is_http(url: str) -> bool:
+    """Whether this is an address with a host that HTTP can reach."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def machine_timezone() -> str:

@@ -22,7 +22,7 @@ from workspace import databases
 DEFAULT_ROWS = 100  # PostHog answers 100 rows without LIMIT
 TIME_LIMIT_S = 10.0  # PostHog's limit for a personal key
 _UNZONED = re.compile(r"\b(DateTime(?:64)?)\b(\((\d*)\))?(?!\()")
-_PRIVATE_TABLES = frozenset({"sqlite_master", "compiled", "imported_rows"})
+_PRIVATE_TABLES = frozenset({"sqlite_master", "compiled", "imported_rows", "objects", "cursors"})
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
 

@@ -89,4 +89,27 @@ CREATE TABLE imported_rows (
 CREATE TABLE compiled (hash TEXT PRIMARY KEY, document TEXT NOT NULL);
 """
 
-MIGRATIONS = (FIRST,)
+# `objects` holds what PostHog's REST keeps: a row for each annotation, feature flag and experiment. `cursors` says how
+# far each PostHog project has been pulled.
+SECOND = """
+CREATE TABLE persons (
+  distinct_id TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  properties TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE objects (
+  kind TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  key TEXT,
+  document TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX objects_key ON objects(kind, key) WHERE key IS NOT NULL;
+CREATE TABLE cursors (
+  source TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (FIRST, SECOND)
