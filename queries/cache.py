@@ -19,14 +19,24 @@ _FIRST = """
 CREATE TABLE answers (board TEXT, kind TEXT, filters TEXT, document TEXT NOT NULL, PRIMARY KEY (board, kind, filters));
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-MIGRATIONS = (_FIRST,)
+# What one PostHog answered is never shown as another's answer.
+_SECOND = """
+DROP TABLE answers;
+CREATE TABLE answers (
+  source TEXT, board TEXT, kind TEXT, filters TEXT, document TEXT NOT NULL, PRIMARY KEY (source, board, kind, filters)
+);
+"""
+MIGRATIONS = (_FIRST, _SECOND)
 _BUSY_MS = 500  # a cache never makes the desk wait for another desk
 
 
 class AnswerCache:
-    """Never fails: what cannot be read counts as absent, what cannot be written is asked again next time."""
+    """Never fails: what cannot be read counts as absent, what cannot be written is asked again next time.
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    `source` is who answers: the embedded store, or a project of a PostHog."""
+
+    def __init__(self, path: Path, *, source: str = "embedded", read_only: bool = False) -> None:
+        self._source = source
         self._connection: sqlite3.Connection | None
         try:
             self._connection = databases.open_database(path, MIGRATIONS, read_only=read_only)
@@ -37,7 +47,11 @@ class AnswerCache:
     def load(self, board: str, kind: str, filters: Filters) -> Answer | None:
         """The board's last answer, with a view made anew from its rows."""
         row = self._first(
-            "SELECT document FROM answers WHERE board = ? AND kind = ? AND filters = ?", board, kind, _key(filters)
+            "SELECT document FROM answers WHERE source = ? AND board = ? AND kind = ? AND filters = ?",
+            self._source,
+            board,
+            kind,
+            _key(filters),
         )
         if row is None:
             return None
@@ -51,9 +65,8 @@ class AnswerCache:
     def save(self, answer: Answer, kind: str) -> None:
         document = {"window": asdict(answer.window), "results": [asdict(result) for result in answer.results]}
         text = json.dumps(document, default=datetime.isoformat, ensure_ascii=False)
-        self._write(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", answer.board, kind, _key(answer.filters), text
-        )
+        key = (self._source, answer.board, kind, _key(answer.filters))
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *key, text)
 
     def state(self, name: str, default: object) -> object:
         """A remembered value; `default` where there is none."""

@@ -50,7 +50,20 @@ class Chosen:
     note: str = ""
 
 
-def open_backend(
+def open_backend(config: Config) -> Backend | None:
+    """Who answers: the configured PostHog, or the workspace's own store; None while there is none.
+
+    Raises `LoopdeskError`."""
+    if not config.asks_posthog:
+        return open_local(config)
+    from queries.remote import open_remote
+    from workspace.connection import connection
+
+    connection(config)  # a key must not go to a host that somebody else has named
+    return open_remote(config)
+
+
+def open_local(
     config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, read_only: bool = False
 ) -> LocalBackend | None:
     """The workspace's own store; None while there is none.

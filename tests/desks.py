@@ -90,19 +90,23 @@ def answer(
 class FakeAsker:
     """Answers at once; what it is asked is written down. `views` and `errors` are by board."""
 
-    name = "embedded"
+    name = source = "embedded"
+    is_embedded = True
 
     def __init__(self) -> None:
         self.views: dict[str, object] = dict(VIEWS)
         self.errors: dict[str, LoopdeskError] = {}
         self.asked: list[str] = []
         self.places: list[Place] = []
+        self.freshness: list[bool] = []
+        self.cancelled = 0
         self.is_empty = False
         self.note = ""
         self.new_events: frozenset[str] = frozenset()
         self.results = TABLE
 
-    def choose(self, place: Place) -> Chosen | None:
+    def choose(self, place: Place, *, fresh: bool = False) -> Chosen | None:
+        self.freshness.append(fresh)
         self.places.append(place)
         if self.is_empty:
             return None
@@ -111,7 +115,7 @@ class FakeAsker:
         window = NIGHT if place.kind in ("night", "run") else rolling(place.kind, NOW)
         return Chosen(replace(window, kind=place.kind, run_id=place.run_id), self.note)
 
-    def ask(self, board: str, window: Window, filters: Filters) -> Answer:
+    def ask(self, board: str, window: Window, filters: Filters, *, fresh: bool = False) -> Answer:
         self.asked.append(board)
         if board in self.errors:
             raise self.errors[board]
@@ -120,6 +124,9 @@ class FakeAsker:
     def scope(self) -> Scope:
         runs = (Run("01RUN", "autoagent", "internal", NOW - timedelta(hours=9), NOW, 64),)
         return Scope(("autoagent", "autoresearch", "gtm-autoresearch"), ("acme", "internal"), runs, NOW)
+
+    def cancel(self) -> None:
+        self.cancelled += 1
 
     def arrived(self) -> frozenset[str]:
         found, self.new_events = self.new_events, frozenset()

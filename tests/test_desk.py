@@ -282,13 +282,20 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch):
 # Nothing stored
 
 
-async def test_an_empty_workspace_is_met_with_three_ways_to_begin():
+async def test_an_empty_workspace_is_met_with_four_ways_to_begin():
     asker = FakeAsker()
     asker.is_empty = True
     app = desk(asker)
     async with opened(app, NARROW) as pilot:
         text = screen_text(app)
-        for words in ("loopdesk demo", "loopdesk import", "loopdesk serve", "POSTHOG_HOST", "AUTORESEARCH_PROJECT"):
+        for words in (
+            "loopdesk demo",
+            "loopdesk connect",
+            "loopdesk import",
+            "loopdesk serve",
+            "POSTHOG_HOST",
+            "AUTORESEARCH_PROJECT",
+        ):
             assert words in text
         await press(pilot, "escape")
         assert isinstance(app.screen, WelcomeScreen)

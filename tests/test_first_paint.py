@@ -49,7 +49,8 @@ from tui.desk import Desk
 
 class Silent:
     name = "embedded"
-    def choose(self, place):
+    source, is_embedded = "embedded", True
+    def choose(self, place, fresh=False):
         threading.Event().wait()
 
 async def paint(settings):

@@ -9,6 +9,7 @@ from tui.desk import Desk
 from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
 from tui.palette import palette
 from tui.screens.chooser import Chooser
+from tui.screens.connect import ConnectScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.morning import MorningScreen
@@ -23,6 +24,7 @@ SCREENS = {
     "full": FullScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,
+    "form": ConnectScreen,
     "help": HelpScreen,
 }
 

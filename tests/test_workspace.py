@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workspace import config, databases
+from workspace import config, connection, databases
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace, write_private
 from workspace.text import plain, plain_lines
@@ -165,7 +165,38 @@ def test_a_dotenv_cannot_send_the_key_of_another_source_to_its_own_host(tmp_path
     (tmp_path / ".env").write_text("POSTHOG_HOST=https://posthog.com.evil.example\n")
     monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", "phx_b")
     with pytest.raises(LoopdeskError, match="would be sent to that host"):
-        config.load()
+        connection.connection(config.load())
+    (tmp_path / ".env").write_text("POSTHOG_HOST=https://eu.i.posthog.com\n")
+    assert connection.connection(config.load()).host == "https://eu.i.posthog.com"
+
+
+@pytest.mark.parametrize(
+    ("host", "project", "key", "said"),
+    [
+        ("", "", "phx_a", "no host"),
+        ("us.posthog.com", "", "phx_a", "no address"),
+        ("https://us.posthog.com", "", "", "no personal key"),
+        ("https://us.posthog.com", "", "phc_a", "project's key"),
+        ("https://us.posthog.com", "my project", "phx_a", "not a number"),
+        ("https://us.posthog.com", "", "phx_a\nX-Header: b", "characters that no key has"),
+    ],
+)
+def test_a_connection_that_cannot_be_right_is_one_sentence(host, project, key, said):
+    with pytest.raises(LoopdeskError, match=said):
+        connection.checked(host, project, key)
+
+
+def test_a_connection_is_written_privately_and_the_rest_of_the_file_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOPDESK_CONFIG_DIR", str(tmp_path / "config"))
+    made = connection.checked("https://eu.posthog.com/", "42", "phx_secret")
+    path = connection.save(made)
+    path.write_text('# mine\ntheme = "loopdesk-light"  # by day\n' + path.read_text())
+    connection.save(connection.checked("https://us.posthog.com", "", "phx_other"))
+    found = config.load(environment={})
+    assert connection.connection(found) == connection.Connection("https://us.posthog.com", "@current", "phx_other")
+    assert "# mine\n" in path.read_text() and "# by day" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "phx_other" not in repr(connection.connection(found))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +221,6 @@ def test_posthog_is_asked_where_a_personal_key_is_set_and_the_host_is_not_our_ow
         ({"backend": "mysql"}, "posthog or embedded"),
         ({"refresh_seconds": 5}, "at least 60"),
         ({"prompt_days": -1}, "whole number of days"),
-        ({"posthog_host": "us.posthog.com"}, "must begin with https"),
     ],
 )
 def test_a_wrong_posthog_setting_is_one_sentence(given, said):

@@ -10,10 +10,11 @@ from queries.cache import AnswerCache
 from queries.views.filters import Filters
 from queries.views.window import KINDS
 from themes import loader
-from tui.asker import LocalAsker, Place
-from tui.desk import DEMO, Desk
+from tui.asker import Place, open_asker
+from tui.desk import DEMO, EMBEDDED, RECONNECT, Desk
 from tui.keymap import Keymap
 from workspace.config import Config
+from workspace.connection import CURRENT, HOSTS, Connection
 from workspace.errors import LoopdeskError
 from workspace.paths import config_folder
 
@@ -35,31 +36,45 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         theme = loader.load(settings.theme, config_folder() / "themes")
     except loader.ThemeError as error:
         raise LoopdeskError(str(error)) from error
-    cache = AnswerCache(workspace.desk_db, read_only=options.read_only)
+    asker = open_asker(settings, read_only=options.read_only)
+    cache = AnswerCache(workspace.desk_db, source=asker.source, read_only=options.read_only)
     desk = Desk(
-        LocalAsker(settings, read_only=options.read_only),
+        asker,
         cache,
         place=_place(cache, options),
         keys=Keymap(settings.keys),
         theme=theme,
         ascii=settings.ascii,
         zone=settings.zone,
-        label="simulated" if workspace.demo_marker.exists() else "",
+        label="simulated" if asker.is_embedded and workspace.demo_marker.exists() else "",
         read_only=options.read_only,
+        connection=_known_connection(settings),
         painted=_collect_again,
     )
     wish = desk.run(mouse=not options.no_mouse)
     cache.close()
-    if wish == DEMO:
+    again = {
+        DEMO: ["demo"],
+        EMBEDDED: [*options.arguments, "--backend", "embedded"],
+        RECONNECT: [*options.arguments, "--backend", "posthog"],
+    }
+    if wish in again:
         from tui.main import main
 
-        return main(["demo"])
+        return main(again[wish])
     return desk.return_code or 0
 
 
 def _collect_again() -> None:
     gc.freeze()  # what the start loaded stays; looking through it again and again would only make keys wait
     gc.enable()
+
+
+def _known_connection(settings: Config) -> Connection:
+    """What the connection form begins with."""
+    return Connection(
+        settings.posthog_host or HOSTS[0], settings.posthog_project_id or CURRENT, settings.posthog_personal_key
+    )
 
 
 def _place(cache: AnswerCache, options: argparse.Namespace) -> Place:

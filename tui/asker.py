@@ -32,27 +32,48 @@ class Place:
 
 
 class Asker(Protocol):
-    """Everything a screen may ask. Each call may raise `LoopdeskError`."""
+    """Everything a screen may ask. Each call may raise `LoopdeskError`.
+
+    `fresh` is what a person wants who asked again: no answer that somebody kept."""
 
     name: str
+    """As the status line says it."""
+    source: str
+    """Whose answers these are, for those who keep them."""
+    is_embedded: bool
 
-    def choose(self, place: Place) -> Chosen | None:
+    def choose(self, place: Place, *, fresh: bool = False) -> Chosen | None:
         """The window of a place; None while nothing is stored at all."""
         ...
 
-    def ask(self, board: str, window: Window, filters: Filters) -> Answer: ...
+    def ask(self, board: str, window: Window, filters: Filters, *, fresh: bool = False) -> Answer: ...
 
     def scope(self) -> Scope: ...
 
     def arrived(self) -> frozenset[str]:
-        """Names of the events that were stored since the last call; the first call only remembers where it stands."""
+        """Names of the events that were stored since the last call, or `*`; the first call only remembers where it
+        stands."""
         ...
+
+    def cancel(self) -> None:
+        """Nobody waits any more for what the boards have asked."""
+        ...
+
+
+def open_asker(config: Config, *, read_only: bool = False) -> Asker:
+    """The embedded store or a PostHog, as it is configured. Raises `LoopdeskError` where the configuration is wrong."""
+    if config.asks_posthog:
+        from tui.remote_asker import RemoteAsker
+
+        return RemoteAsker(config)
+    return LocalAsker(config, read_only=read_only)
 
 
 class LocalAsker:
     """The workspace's own store."""
 
-    name = "embedded"
+    name = source = "embedded"
+    is_embedded = True
 
     def __init__(
         self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, read_only: bool = False
@@ -62,7 +83,7 @@ class LocalAsker:
         self._backend: LocalBackend | None = None
         self._seen: int | None = None
 
-    def choose(self, place: Place) -> Chosen | None:
+    def choose(self, place: Place, *, fresh: bool = False) -> Chosen | None:
         from queries import morning
 
         backend = self._open()
@@ -80,7 +101,7 @@ class LocalAsker:
             run_id=place.run_id,
         )
 
-    def ask(self, board: str, window: Window, filters: Filters) -> Answer:
+    def ask(self, board: str, window: Window, filters: Filters, *, fresh: bool = False) -> Answer:
         from queries import boards
 
         return boards.ask(board, self._must_open(), window, filters)
@@ -101,6 +122,9 @@ class LocalAsker:
             return frozenset()
         return backend.events_since(seen) if version > seen else frozenset({"*"})
 
+    def cancel(self) -> None:
+        """A local question is over before it would be given up."""
+
     def _must_open(self) -> LocalBackend:
         from workspace.errors import LoopdeskError
 
@@ -114,5 +138,5 @@ class LocalAsker:
 
         with self._lock:
             if self._backend is None:
-                self._backend = morning.open_backend(self._config, self._now, read_only=self._read_only)
+                self._backend = morning.open_local(self._config, self._now, read_only=self._read_only)
             return self._backend

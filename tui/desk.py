@@ -35,12 +35,14 @@ from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
 from tui.wire import lean_driver
 from tui.words import clock_time, window_in_short, window_words
-from tui.work import Spawn, Watcher, Work
+from tui.work import Spawn, Threads, Watcher, Work
+from workspace.connection import CURRENT, HOSTS, Connection
 
 if TYPE_CHECKING:
     from queries.morning import Chosen
 
-DEMO = "demo"
+# What the desk may end with, for the one who opened it to do.
+DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
 
 
 def _rounds() -> Screen:
@@ -70,6 +72,7 @@ class Desk(App[str], inherit_bindings=False):
         zone: str = "UTC",
         label: str = "",
         read_only: bool = False,
+        connection: Connection | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
         watch: bool = True,
@@ -87,12 +90,14 @@ class Desk(App[str], inherit_bindings=False):
         self.place = place or Place()
         self.chosen: Chosen | None = None
         self.keys = keys or Keymap()
-        self.work = Work(spawn)
+        # PostHog answers three questions at once; SQLite's threads only get in each other's way.
+        self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
         self._read_only = read_only
+        self._connection = connection or Connection(HOSTS[0], CURRENT, "")
         self._answers: dict[tuple[str, Place], Answer] = {}
         self._painted = painted
         self.is_starting = True
@@ -277,6 +282,28 @@ class Desk(App[str], inherit_bindings=False):
 
     def action_demo(self) -> None:
         self.exit(DEMO)
+
+    def action_connect(self) -> None:
+        from tui.screens.connect import ConnectScreen
+
+        if self._read_only:
+            self.say("Read-only: nothing is written, so nothing can be connected.")
+        else:
+            self.push_screen(ConnectScreen(self._connection))
+
+    def action_embedded(self) -> None:
+        """Never by itself: what is stored here may be older or of other loops than what PostHog holds."""
+        if self.asker.is_embedded:
+            self.say("This is the embedded store already.")
+        else:
+            self.exit(EMBEDDED)
+
+    def open_connected(self) -> None:
+        self.exit(RECONNECT)
+
+    def say(self, message: str) -> None:
+        if isinstance(self.screen, BaseScreen):
+            self.screen.say(message)
 
     def open_full(self, board: str) -> None:
         from tui.screens.full import FullScreen

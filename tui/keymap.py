@@ -38,6 +38,7 @@ SCOPES: Mapping[str, str] = {
     "list": "Lists",
     "welcome": "First screen",
     "dialog": "Dialogs",
+    "form": "Forms",
     "reading": "Help",
 }
 
@@ -48,6 +49,7 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "full": ("full", "list", "boards", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
+    "form": ("form",),
     "help": ("reading",),
 }
 
@@ -90,6 +92,13 @@ VERBS: tuple[Verb, ...] = (
     Verb("previous-match", "N", "list", "Previous row with the text", "focused.match(-1)"),
     Verb("sort", "S", "list", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
     Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", short="demo"),
+    Verb("connect", "c", "welcome", "Connect a PostHog project", "app.connect", short="connect PostHog"),
+    Verb("reconnect", "", "boards", "Connect a PostHog project, or another one", "app.connect"),
+    Verb("embedded", "", "boards", "Look at the embedded store instead of PostHog", "app.embedded"),
+    Verb("next-field", "tab,down", "form", "Next field", "screen.move(1)"),
+    Verb("previous-field", "shift+tab,up", "form", "Previous field", "screen.move(-1)"),
+    Verb("submit", "enter", "form", "Next field; on the last one, try and keep it", "screen.submit", short="try it"),
+    Verb("leave-form", "escape,ctrl+c", "form", "Close without keeping anything", "screen.back", short="close"),
     Verb("choose-down", "down,ctrl+n", "dialog", "Next choice", "screen.move(1)"),
     Verb("choose-up", "up", "dialog", "Previous choice", "screen.move(-1)"),
     Verb("choose-page-down", "pagedown", "dialog", "Next page of choices", "screen.move(10)"),

@@ -15,7 +15,7 @@ from workspace.errors import LoopdeskError
 
 VERSION = "0.1.0"
 # Options of the desk that take a value: what follows them is not a subcommand.
-_WITH_VALUE = ("--workspace", "--timezone", "--theme", "--window", "--project", "--client")
+_WITH_VALUE = ("--workspace", "--timezone", "--theme", "--backend", "--window", "--project", "--client")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +63,7 @@ def desk_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--workspace")
     parser.add_argument("--timezone")
     parser.add_argument("--theme")
+    parser.add_argument("--backend", choices=("posthog", "embedded"))
     parser.add_argument("--window", choices=("night", "24h", "7d", "30d"))
     parser.add_argument("--project", default="")
     parser.add_argument("--client", default="")
@@ -70,7 +71,9 @@ def desk_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--no-mouse", action="store_true")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--version", action="version", version=f"loopdesk {VERSION}")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.arguments = list(arguments)  # to open the desk again the same way
+    return options
 
 
 def _desk(options: argparse.Namespace) -> int:
@@ -81,6 +84,7 @@ def _desk(options: argparse.Namespace) -> int:
             "workspace_dir": options.workspace,
             "timezone": options.timezone,
             "theme": options.theme,
+            "backend": options.backend,
             "ascii": options.ascii or None,
         }
     )

@@ -30,8 +30,8 @@ class Work:
     it is not begun any more, and what it found is not posted.
     """
 
-    def __init__(self, spawn: Spawn | None = None) -> None:
-        self._spawn = spawn or Threads(2).start
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
         self._tokens: dict[tuple[int, str], int] = {}
         self._pending: set[tuple[int, str]] = set()
         self._count = 0

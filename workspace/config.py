@@ -31,7 +31,7 @@ _ENVIRONMENT = {
 # What a `.env` may set: the loops' own names. A checkout's file never says where loopdesk keeps its data.
 _DOTENV = tuple(name for name in _ENVIRONMENT if name.startswith("POSTHOG_"))
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BACKENDS = ("posthog", "embedded")
 SHORTEST_REFRESH_S = 60
 
@@ -89,7 +89,7 @@ class Config:
     def is_own_server(self) -> bool:
         """Whether `posthog_host` is where this machine's `loopdesk serve` listens."""
         parts = urlsplit(self.posthog_host)
-        return parts.hostname in _LOOPBACK and parts.port == self.port
+        return parts.hostname in LOOPBACK and parts.port == self.port
 
 
 _SETTABLE = {f.name: f.type for f in fields(Config) if f.name != "sources"}
@@ -200,21 +200,6 @@ def _check_posthog(config: Config) -> None:
         raise LoopdeskError(f"prompt_days is {config.prompt_days!r}, but must be a whole number of days")
     if not all(isinstance(origin, str) for origin in config.browser_origins):
         raise LoopdeskError('browser_origins must be a list of texts such as "https://app.example"')
-    if config.posthog_host and not is_http(config.posthog_host):
-        raise LoopdeskError(f"posthog_host is {config.posthog_host!r}, but must begin with https:// or http://")
-    if config.asks_posthog and config.sources.get("posthog_host") == ".env" != config.sources["posthog_personal_key"]:
-        _refuse_strange_host(config)
-
-
-def _refuse_strange_host(config: Config) -> None:
-    # A checkout that brings a `.env` must not be able to have the owner's personal key sent to a host of its choice.
-    name = urlsplit(config.posthog_host).hostname or ""
-    if name not in _LOOPBACK and name != "posthog.com" and not name.endswith(".posthog.com"):
-        raise LoopdeskError(
-            f"The .env in this folder names the host {config.posthog_host}, but your personal key comes from elsewhere",
-            "It would be sent to that host",
-            "Set POSTHOG_HOST in your environment or config.toml if this is right",
-        )
 
 
 def is_http(url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -20,8 +20,11 @@ COMMANDS = {
     "demo": ("demo", "The desk on a simulated weekend."),
     "serve": ("serve", "The embedded PostHog: loops send their events to it."),
     "import": ("import_", "Read the logs of loops into the store."),
+    "connect": ("connect", "Connect the PostHog project that the boards ask."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
 }
+
+_BACKEND = click.Choice(config.BACKENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class Context:
     """What every subcommand is given."""
 
     config: Config
+    overrides: Mapping[str, object]
+    """What the command line said, by setting."""
+
+    @classmethod
+    def of(cls, overrides: Mapping[str, object]) -> Context:
+        return cls(config.load(overrides), overrides)
 
     @property
     def workspace(self) -> Workspace:
@@ -43,13 +52,12 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(f"tui.commands.{COMMANDS[cmd_name][0]}").command
-        # DESIGN: --workspace may stand before or after the subcommand.
+        # DESIGN: --workspace may stand before or after the subcommand. So may --backend.
         if not any(parameter.name == "workspace_dir" for parameter in command.params):
-            command.params.append(
-                click.Option(
-                    ["--workspace", "workspace_dir"], expose_value=False, callback=_workspace_after, hidden=True
-                )
-            )
+            command.params += [
+                click.Option(["--workspace", "workspace_dir"], expose_value=False, callback=_after, hidden=True),
+                click.Option(["--backend"], type=_BACKEND, expose_value=False, callback=_after, hidden=True),
+            ]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -58,9 +66,9 @@ class _Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-def _workspace_after(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        ctx.obj = Context(config.load({"workspace_dir": value}))
+def _after(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None and parameter.name is not None:
+        ctx.obj = Context.of({**ctx.obj.overrides, parameter.name: value})
 
 
 @click.group(
@@ -68,15 +76,17 @@ def _workspace_after(ctx: click.Context, _parameter: click.Parameter, value: str
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Without a command loopdesk opens the desk. Its options: --workspace DIR, --timezone ZONE, --theme NAME, "
-    "--window night|24h|7d|30d, --project NAME, --client NAME, --ascii, --no-mouse, --read-only.",
+    "--backend posthog|embedded, --window night|24h|7d|30d, --project NAME, --client NAME, --ascii, --no-mouse, "
+    "--read-only.",
 )
 @click.version_option(VERSION, prog_name="loopdesk", message="%(prog)s %(version)s")
 @click.option("--workspace", "workspace_dir", metavar="DIR", help="The data folder.")
 @click.option("--timezone", metavar="ZONE", help='IANA name, for example "Europe/Berlin".')
+@click.option("--backend", type=_BACKEND, help="Who answers; default is what is configured.")
 @click.pass_context
-def group(ctx: click.Context, workspace_dir: str | None, timezone: str | None) -> None:
+def group(ctx: click.Context, workspace_dir: str | None, timezone: str | None, backend: str | None) -> None:
     """Review what overnight experimentation loops did, from a terminal."""
-    ctx.obj = Context(config.load({"workspace_dir": workspace_dir, "timezone": timezone}))
+    ctx.obj = Context.of({"workspace_dir": workspace_dir, "timezone": timezone, "backend": backend})
 
 
 def run(arguments: Sequence[str]) -> int:

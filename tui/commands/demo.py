@@ -79,7 +79,12 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
 
 
 def _without_the_environment(settings: Config, workspace: Workspace) -> Config:
-    overrides = {"workspace_dir": str(workspace.root), "timezone": settings.zone, "theme": settings.theme}
+    overrides = {
+        "workspace_dir": str(workspace.root),
+        "timezone": settings.zone,
+        "theme": settings.theme,
+        "backend": "embedded",
+    }
     return config.load(overrides, environment={})
 
 

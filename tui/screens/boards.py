@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from queries.boards import Answer
 from tui.messages import Arrived, Failed, Told
@@ -26,7 +27,7 @@ class BoardsScreen(BaseScreen):
         """Boards to ask once the window is known."""
         self._answers: dict[str, Answer] = {}
         self._was_asked = False
-        """Whether a person waits to hear that the answers are there."""
+        """Whether a person waits to hear that the answers are there, and wants no kept ones."""
 
     def boards(self) -> tuple[str, ...]:
         """The boards on this screen, the first one asked first."""
@@ -67,11 +68,11 @@ class BoardsScreen(BaseScreen):
             return  # a dialog lies over it
         # What was not answered is asked again when the screen comes back.
         self._wanted = self._unanswered()
-        self.desk.work.cancel(self)
+        self._leave_off()
 
     def moved(self) -> None:
         """The desk looks at another window or filter: what is known of it at once, then live."""
-        self.desk.work.cancel(self)
+        self._leave_off()
         self._wanted = ()
         if self._place is not None:
             self._answers.clear()
@@ -82,6 +83,10 @@ class BoardsScreen(BaseScreen):
             if known is not None:
                 self._show(known)
         self.ask_soon(self.boards())
+
+    def _leave_off(self) -> None:
+        if self.desk.work.cancel(self):
+            self.desk.asker.cancel()
 
     def ask_soon(self, boards: Sequence[str]) -> None:
         """Ask once this is painted: a thread that loads the store would only slow the painting down."""
@@ -96,10 +101,10 @@ class BoardsScreen(BaseScreen):
 
     def ask(self, boards: Sequence[str]) -> None:
         """Ask for the window, then for these boards in it."""
-        desk, place = self.desk, self.desk.place
+        desk, place, fresh = self.desk, self.desk.place, self._was_asked
         self._arrivals = desk.arrivals
         self._wanted = tuple(dict.fromkeys((*self._unanswered(), *boards)))
-        desk.work.load(self, WINDOW, lambda: desk.asker.choose(place))
+        desk.work.load(self, WINDOW, lambda: desk.asker.choose(place, fresh=fresh))
         self.update_status()
 
     def on_arrived(self, message: Arrived) -> None:
@@ -137,14 +142,15 @@ class BoardsScreen(BaseScreen):
 
     def _window_told(self, chosen) -> None:
         boards, self._wanted = self._wanted, ()
-        desk, filters = self.desk, self.desk.place.filters
+        desk, filters, fresh = self.desk, self.desk.place.filters, self._was_asked
         if chosen is None:
             desk.nothing_stored()
             return
         desk.chosen = chosen
         self.window_chosen()
         for board in boards:
-            desk.work.load(self, board, lambda board=board: desk.asker.ask(board, chosen.window, filters))  # type: ignore[misc]
+            ask = partial(desk.asker.ask, board, chosen.window, filters, fresh=fresh)
+            desk.work.load(self, board, ask)
 
     def _show(self, answer: Answer) -> None:
         self._answers[answer.board] = answer

@@ -1,4 +1,4 @@
-"""The first screen of an empty workspace: three ways to see something. It leaves by itself when events arrive."""
+"""The first screen of an empty workspace: four ways to see something. It leaves by itself when events arrive."""
 
 from __future__ import annotations
 
@@ -11,25 +11,49 @@ from tui.screens.base import BaseScreen
 from tui.widgets.reader import Reader
 from tui.widgets.strips import Run
 
-# (text, kind); kinds: title, key, command, text
-_WORDS: tuple[tuple[str, str], ...] = (
+Words = tuple[tuple[str, str], ...]
+"""(text, kind); kinds: title, strong, command, text, dim."""
+
+_DEMO: Words = (
+    ("    loopdesk demo", "command"),
+    ("or press d: a simulated weekend of three loops, thrown away afterwards", "text"),
+)
+
+_NOTHING_STORED: Words = (
     ("Good morning. Nothing is stored here yet.", "title"),
     ("", "text"),
     ("See the desk at work", "strong"),
-    ("press d, or", "text"),
-    ("    loopdesk demo", "command"),
-    ("a simulated weekend of three loops, thrown away afterwards", "text"),
+    *_DEMO,
+    ("", "text"),
+    ("Ask your PostHog project, where the loops already send their rounds", "strong"),
+    ("    loopdesk connect", "command"),
+    ("or press c: it asks for host, project and personal key, and tries them", "text"),
     ("", "text"),
     ("Bring in a log that a loop has left", "strong"),
     ("    loopdesk import results.tsv", "command"),
     ("autoresearch tables and gtm-autoresearch loop results", "text"),
     ("", "text"),
-    ("Let a loop send its events", "strong"),
+    ("Let a loop send its events here", "strong"),
     ("    loopdesk serve", "command"),
     ("and start the loop with the two lines that it prints, and its name:", "text"),
     ("    POSTHOG_HOST=...  POSTHOG_API_KEY=...  AUTORESEARCH_PROJECT=my-loop", "command"),
     ("", "text"),
     ("This screen gives way to the morning review as soon as the first event is here.", "dim"),
+)
+
+_NO_ROUNDS: Words = (
+    ("Good morning. PostHog answers, but has no round of the last year.", "title"),
+    ("", "text"),
+    ("Is it the right project?", "strong"),
+    ("    loopdesk doctor", "command"),
+    ("says what is configured and allowed; press c for another host, project or key", "text"),
+    ("", "text"),
+    ("Do the loops send to it?", "strong"),
+    ("They need its project key, and a name:", "text"),
+    ("    POSTHOG_HOST=...  POSTHOG_API_KEY=...  AUTORESEARCH_PROJECT=my-loop", "command"),
+    ("", "text"),
+    ("See the desk at work meanwhile", "strong"),
+    *_DEMO,
 )
 
 
@@ -42,13 +66,14 @@ class WelcomeScreen(BaseScreen):
         yield Reader(id="welcome")
 
     def on_mount(self) -> None:
-        self.query_one(Reader).show(lines(self.desk.palette))
+        words = _NOTHING_STORED if self.desk.asker.is_embedded else _NO_ROUNDS
+        self.query_one(Reader).show(lines(words, self.desk.palette))
 
     def context(self) -> Sequence[str]:
         return self.desk.context(None)[-1:]
 
 
-def lines(palette: Palette) -> list[list[Run]]:
+def lines(words: Words, palette: Palette) -> list[list[Run]]:
     styles = {
         "title": palette.title,
         "strong": palette.strong,
@@ -56,4 +81,4 @@ def lines(palette: Palette) -> list[list[Run]]:
         "text": palette.text,
         "dim": palette.dim,
     }
-    return [[(text, styles[kind])] for text, kind in _WORDS]
+    return [[(text, styles[kind])] for text, kind in words]
