@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from queries.backend import QueryCancelled
 from queries.remote_errors import NoTurn, duration
@@ -22,6 +24,8 @@ from queries.turns import Limits, Priority, Usage, Wait, decide
 from workspace import databases
 from workspace.errors import LoopdeskError
 from workspace.paths import state_folder
+
+T = TypeVar("T")
 
 _HOUR_S = 3600.0
 _LONGEST_LEASE_S = 1800.0
@@ -137,8 +141,7 @@ class Limiter:
             while True:
                 if cancelled():
                     raise QueryCancelled
-                known = place
-                lease, place, wait = self._write(lambda db, at=known: self._try(db, account, priority, lease_s, at))
+                lease, place, wait = self._write(partial(self._try, account, priority, lease_s, place))
                 if wait is None:
                     return lease
                 now = self._monotonic()
@@ -154,7 +157,7 @@ class Limiter:
                 self._write(lambda db: db.execute("DELETE FROM waiting WHERE id = ?", (place,)))
 
     def _try(
-        self, db: sqlite3.Connection, account: str, priority: Priority, lease_s: float, place: int
+        self, account: str, priority: Priority, lease_s: float, place: int, db: sqlite3.Connection
     ) -> tuple[int, int, Wait | None]:
         """A lease, or a place among the waiting and what for."""
         now = self._clock()
@@ -206,7 +209,7 @@ class Limiter:
         db.execute("UPDATE accounts SET blocked_until = ? WHERE blocked_until > ?", (now + 60, limit + 1))
         db.execute("UPDATE accounts SET older_until = 0 WHERE older_until > ?", (now + _OLDER_TEAM_FOR_S + 1,))
 
-    def _write(self, work: Callable[[sqlite3.Connection], object]):  # type: ignore[no-untyped-def]
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
                 return _in_transaction(self._database(), work)
@@ -251,7 +254,7 @@ def _open(path: Path) -> sqlite3.Connection:
         return databases.open_database(path, (_SCHEMA,))
 
 
-def _in_transaction(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]) -> object:
+def _in_transaction(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     db.execute("BEGIN IMMEDIATE")
     try:
         found = work(db)

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -284,8 +284,11 @@ def test_a_background_query_that_fails_says_why(answer, kind, said, double: Runs
 
 
 def test_a_background_query_that_never_ends_is_cancelled_at_the_deadline(double: Runs, remote: Asks):
-    ticks = iter(range(0, 10_000))
-    clock = lambda: float(next(ticks))  # noqa: E731
+    ticks = iter(range(10_000))
+
+    def clock() -> float:
+        return float(next(ticks))
+
     posthog = double(otherwise=lambda asked: json_answer(status(False), 202))
     backend = remote(
         posthog.url, transport={"monotonic": clock}, monotonic=clock, manner=Manner(deadline_s=30, in_background=True)
