@@ -135,6 +135,21 @@ class RemoteBackend:
             return asking.result
         raise asking.error or QueryCancelled()
 
+    def project_number(self) -> str:
+        """The project's id, which stays the same whichever project its owner looks at. Raises `LoopdeskError`."""
+        if self.project_id == "@current":
+            reply = self._transport.exchange("GET", "/api/projects/@current/", deadline=self._monotonic() + 20)
+            found = reply.body.get("id") if isinstance(reply.body, dict) else None
+            if reply.status == 401:
+                raise error_for(self._refusal(reply))
+            if not 200 <= reply.status < 300 or type(found) is not int:
+                raise LoopdeskError(
+                    "The project is not named, and the key may not look it up",
+                    do="Give its number with --project-id or POSTHOG_PROJECT_ID; it is in the project's address",
+                )
+            self.project_id = str(found)
+        return self.project_id
+
     def cancel(self) -> None:
         """Every question on its way in this manner is given up; PostHog is told, in the background."""
         with self._lock:

@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": ("demo", "The desk on a simulated weekend."),
     "serve": ("serve", "The embedded PostHog: loops send their events to it."),
     "import": ("import_", "Read the logs of loops into the store."),
+    "sync": ("sync", "Pull a PostHog project's loop events into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
 }
 
