@@ -22,6 +22,13 @@ class QueryTimedOut(LoopdeskError):
     """The time limit ran out before the answer was there."""
 
 
+class QueryCancelled(LoopdeskError):
+    """Whoever asked has left: there is no answer, and nothing is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("The question was given up before its answer came")
+
+
 @dataclass(frozen=True, slots=True)
 class QueryResult:
     """An answer. Cells are JSON values: datetimes are ISO 8601 with the project's offset, dates `YYYY-MM-DD`.

@@ -91,3 +91,13 @@ def config_folder() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path(APP, appauthor=False)
+
+
+def state_folder() -> Path:
+    """The platform's folder for what processes of one user share across workspaces, or `LOOPDESK_STATE_DIR`."""
+    override = os.environ.get("LOOPDESK_STATE_DIR")
+    if override:
+        return Path(override).expanduser()
+    from platformdirs import user_state_path
+
+    return user_state_path(APP, appauthor=False)

@@ -65,10 +65,16 @@ class Store:
             raise databases.explained(error, self.path) from error
 
     def ingest(
-        self, events: Sequence[Mapping[str, object]], *, sent_at: object = None, now: datetime | None = None
+        self,
+        events: Sequence[Mapping[str, object]],
+        *,
+        sent_at: object = None,
+        now: datetime | None = None,
+        arrived: Mapping[str, datetime] | None = None,
     ) -> Ingested:
         """Store wire events (PostHog's `/batch/` form) in one transaction. An event that cannot be stored is refused
-        alone; the others are stored. Raises `LoopdeskError` when the file cannot be written."""
+        alone; the others are stored. `arrived` says by uuid when an event first came to a PostHog; default `now`.
+        Raises `LoopdeskError` when the file cannot be written."""
         now = now or datetime.now(UTC)
         skew = clock_skew(sent_at, now)
         rows: dict[str, Row] = {}
@@ -85,8 +91,19 @@ class Store:
         with self.transaction():
             known = self._known(rows)
             new = [row for row in rows.values() if row.uuid not in known]
-            self._insert(new, microseconds(now))
+            self._insert(new, microseconds(now), arrived or {})
         return Ingested(len(new), duplicates + len(known), tuple(rejected))
+
+    def add_prompts(self, heavy: Mapping[str, Mapping[str, object]]) -> int:
+        """Give stored events, by uuid, the heavy properties that they came without; returns how many had none yet."""
+        with self.transaction():
+            rows = [
+                (id, created_at, json.dumps(heavy[uuid], ensure_ascii=False, separators=(",", ":")))
+                for id, uuid, created_at in self._select_uuids("id, uuid, created_at", list(heavy))
+            ]
+            before = self.connection.total_changes
+            self.connection.executemany("INSERT OR IGNORE INTO ai_payloads VALUES (?, ?, ?)", rows)
+        return self.connection.total_changes - before
 
     def delete(self, uuids: Sequence[str]) -> int:
         """Remove events by uuid; returns how many there were. Scans `events` once: meant for rare corrections."""
@@ -105,17 +122,18 @@ class Store:
             f"SELECT {what} FROM bodies WHERE uuid IN (SELECT value FROM json_each(?))", (json.dumps(list(uuids)),)
         ).fetchall()
 
-    def _insert(self, rows: Sequence[Row], created_at: int) -> None:
+    def _insert(self, rows: Sequence[Row], now: int, arrived: Mapping[str, datetime]) -> None:
         execute = self.connection.execute
         many = self.connection.executemany
         first = execute("SELECT coalesce(max(id), 0) + 1 FROM bodies").fetchone()[0]
         numbered = list(enumerate(rows, first))
-        many(_BODY, ((id, row.uuid, row.event, created_at, row.properties) for id, row in numbered))
+        came = {id: microseconds(arrived[row.uuid]) if row.uuid in arrived else now for id, row in numbered}
+        many(_BODY, ((id, row.uuid, row.event, came[id], row.properties) for id, row in numbered))
         # Clustered tables fill faster in their own order.
         in_order = sorted(numbered, key=lambda pair: (pair[1].event, pair[1].timestamp, pair[0]))
         many(_EVENT, ((row.event, row.timestamp, id, row.distinct_id, *row.hot) for id, row in in_order))
         many("INSERT INTO dims VALUES (?, ?, ?)", ((id, dim, value) for id, row in numbered for dim, value in row.dims))
         many(
             "INSERT INTO ai_payloads VALUES (?, ?, ?)",
-            ((id, created_at, row.payload) for id, row in numbered if row.payload is not None),
+            ((id, came[id], row.payload) for id, row in numbered if row.payload is not None),
         )
