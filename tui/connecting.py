@@ -6,10 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from queries.remote import open_remote
-
 from queries import connect as trying
 from queries.connect import Found
+from queries.remote import open_remote
 from workspace import connection
 from workspace.config import Config
 from workspace.connection import Connection

@@ -17,9 +17,8 @@ from workspace.connection import CURRENT, connection
 from workspace.errors import LoopdeskError
 
 if TYPE_CHECKING:  # the HTTP client is loaded in a worker, after the first paint
-    from queries.remote import RemoteBackend
-
     from queries.morning import Chosen, Scope
+    from queries.remote import RemoteBackend
 
 # A pane that is asked for a moment after the others looks at the same night: its window is not asked for again.
 _WINDOW_HOLDS = timedelta(seconds=20)
