@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -81,12 +81,12 @@ def open_local(
 
 def scope(backend: Backend, *, now: datetime) -> Scope:
     """Blocking. What the last year holds."""
-    projects = records(_ask(backend, "projects", now))
+    projects = _projects(backend, now - _MEMORY, now)
     return Scope(
         projects=tuple(dict.fromkeys(row["project"] for row in projects)),
         clients=tuple(sorted({row["client"] for row in projects if row["client"]})),
-        runs=tuple(_run(row) for row in records(_ask(backend, "runs", now))),
-        last_at=max((datetime.fromisoformat(row["last_at"]) for row in projects), default=None),
+        runs=_runs(backend, now),
+        last_at=_last_at(projects),
     )
 
 
@@ -102,8 +102,11 @@ def choose_window(
     if kind != "night":
         return Chosen(windows.rolling(kind, now))
     window = windows.night(now, zone, night_starts_hour)
-    last = scope(backend, now=now).last_at
-    if last is None or last >= window.span.since:
+    # The night is a small range of the year, and mostly it is not empty.
+    if _projects(backend, window.span.since, now):
+        return Chosen(window)
+    last = _last_at(_projects(backend, now - _MEMORY, now))
+    if last is None:
         return Chosen(window)
     latest = windows.night(last + timedelta(hours=6), zone, night_starts_hour)
     # The night is over: it ends a day after it began, or now, whichever is first.
@@ -115,7 +118,7 @@ def choose_window(
 
 
 def _run_window(backend: Backend, run_id: str, now: datetime) -> Window:
-    runs = scope(backend, now=now).runs
+    runs = _runs(backend, now)
     run = next((run for run in runs if run.run_id == run_id), None)
     if run is None:
         raise LoopdeskError(f"There is no run {run_id}", do="Choose one with w")
@@ -127,9 +130,22 @@ def _run_window(backend: Backend, run_id: str, now: datetime) -> Window:
     return windows.one_run(run_id, run.since, run.until, before)
 
 
-def _ask(backend: Backend, name: str, now: datetime) -> QueryResult:
+def _projects(backend: Backend, since: datetime, now: datetime) -> list[dict]:
+    return records(_ask(backend, "projects", since, now))
+
+
+def _last_at(projects: Sequence[dict]) -> datetime | None:
+    return max((datetime.fromisoformat(row["last_at"]) for row in projects), default=None)
+
+
+def _runs(backend: Backend, now: datetime) -> tuple[Run, ...]:
+    return tuple(_run(row) for row in records(_ask(backend, "runs", now - _MEMORY, now)))
+
+
+def _ask(backend: Backend, name: str, since: datetime, now: datetime) -> QueryResult:
     question = catalog.load(name)
-    values = question.values({"since": now - _MEMORY, "until": now + timedelta(days=1)})
+    # A loop's clock may be ahead of ours.
+    values = question.values({"since": since, "until": now + timedelta(days=1)})
     return backend.query(question.text, values, question.types)
 
 

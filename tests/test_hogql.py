@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queries.catalog import catalog
-from queries.local.hogql import functions, runtime
+from queries.local.hogql import expression, functions, runtime
 from queries.local.hogql.compiler import Compiled, HogQLError, compile_query, fingerprint
 from queries.local.store import Store
+from tests.events import event
 from tests.hogql_corpus import NOW, PLACEHOLDERS, ZONE, events, queries
 from tests.hogql_oracle import EXPECTED, Oracle, comparable
 
@@ -57,7 +58,7 @@ class Asked:
 
     def bound(self, found: Compiled, values: Mapping[str, tuple[str, object]], zone: str) -> dict[str, object]:
         given = {f"p_{name}": runtime.bind(values[name][1], values[name][0]) for name in found.placeholders}
-        return given | {"now": runtime.bind(NOW, "DateTime"), "tz": zone, "row_limit": 100}
+        return given | {**runtime.clock_values(NOW, zone), "row_limit": 100}
 
 
 @pytest.fixture(scope="module")
@@ -490,3 +491,43 @@ def test_the_supported_functions_can_be_listed() -> None:
     names = functions.supported()
     assert len(names) > 250 and len(set(names)) == len(names)
     assert {"toFloat", "countIf", "quantileIf", "arrayMap", "row_number", "arrayJoin"} <= set(names)
+
+
+_ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca")
+_YEARS = st.integers(-(10**15), 3 * 10**15)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(_ZONES), _YEARS, st.integers(-500 * 86_400, 500 * 86_400), st.integers(0, 999_999))
+def test_days_and_hours_by_offset_are_those_of_the_clock(zone: str, now: int, seconds: int, us: int) -> None:
+    instant = now + seconds * 1_000_000 + us
+    bound = runtime.clock_values(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now), zone)
+    connection = sqlite3.connect(":memory:")
+    runtime.register(connection)
+    connection.execute("CREATE TABLE t(at)")
+    connection.execute("INSERT INTO t VALUES (?)", (instant,))
+    day, hour = (expression.day_number("t.at", ":tz"), expression.start_of_hour("t.at", ":tz"))
+    text = f"SELECT {day}, {hour}, hq_day(t.at, :tz), hq_start(t.at, 'hour', :tz) FROM t"
+    by_offset_day, by_offset_hour, by_clock_day, by_clock_hour = connection.execute(text, bound).fetchone()
+    assert (by_offset_day, by_offset_hour) == (by_clock_day, by_clock_hour)
+
+
+def test_a_time_without_a_value_has_no_day() -> None:
+    connection = sqlite3.connect(":memory:")
+    runtime.register(connection)
+    text = f"SELECT {expression.day_number('t.at', ':tz')} FROM (SELECT NULL AS at) AS t"
+    assert connection.execute(text, runtime.clock_values(NOW, ZONE)).fetchone() == (None,)
+
+
+def test_the_hour_that_comes_twice_is_one_row_by_its_text_and_two_by_its_start(tmp_path: Path) -> None:
+    first = datetime(2025, 10, 26, 0, 30, tzinfo=UTC)  # 02:30 in Berlin, an hour before it is 02:30 again
+    sent = [event("e", key=number, at=first + timedelta(minutes=20 * number)) for number in range(6)]
+    asked = Asked(tmp_path / "events.db", sent)
+    by_text = "SELECT if({bucket} = 'hour', toString(toStartOfHour(timestamp)), toString(toDate(timestamp))) AS bucket"
+    rest = " , count() FROM events GROUP BY bucket ORDER BY bucket"
+    values = {"bucket": ("String", "hour")}
+    assert asked.answer(by_text + rest, values) == [["2025-10-26 02:00:00", 5], ["2025-10-26 03:00:00", 1]]
+    assert asked.answer(by_text + rest, {"bucket": ("String", "day")}) == [["2025-10-26", 6]]
+    starts = asked.answer("SELECT toStartOfHour(timestamp) AS start, count() FROM events GROUP BY start ORDER BY start")
+    assert [count for _, count in starts] == [2, 3, 1]
+    asked.store.close()

@@ -6,6 +6,7 @@ import json
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,12 @@ def store(tmp_path: Path):
 
 def hot(wire: dict) -> dict:
     return dict(zip(HOT_PROPERTIES, to_row(wire, now=NOW).hot, strict=True))
+
+
+def test_an_event_without_an_id_gets_one_that_begins_with_the_time_of_arrival() -> None:
+    made = [UUID(to_row({"event": "e", "distinct_id": "d"}, now=NOW).uuid) for _ in range(2)]
+    assert made[0] != made[1]
+    assert {(uuid.version, uuid.int >> 80) for uuid in made} == {(7, int(NOW.timestamp() * 1000))}
 
 
 def test_a_resent_event_is_stored_once(store: Store):

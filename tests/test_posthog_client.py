@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from ulid import ULID
@@ -611,6 +612,22 @@ def test_a_client_adds_rules_of_its_own(start: Callable[..., Client], host: Host
     assert client.flush()
     assert host.named("custom")[0]["notes"] == {"who": "[customer] Corp asked"}
     assert len(host.taken[0]["uuid"]) == 36
+
+
+def test_event_ids_are_uuids_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(1_767_225_600, 1_767_225_700))
+    monkeypatch.setattr("time.time_ns", lambda: next(seconds) * 1_000_000_000)
+    monkeypatch.setattr("time.time", lambda: next(seconds))
+    made = [UUID(posthog_client.new_uuid()) for _ in range(20)]
+    assert made == sorted(set(made))
+    assert {(uuid.version, uuid.variant) for uuid in made} == {(7, RFC_4122)}
+    assert made[0].int >> 80 == 1_767_225_600_000
+
+
+def test_a_tracked_event_has_an_id_that_sorts_by_time(start: Callable[..., Client], host: Host):
+    client = start()
+    assert UUID(client.track("round_started")).version == 7
+    assert client.flush() and UUID(host.taken[0]["uuid"]).version == 7
 
 
 def test_an_event_too_large_for_posthog_gives_up_its_largest_property(start: Callable[..., Client], host: Host):

@@ -217,7 +217,7 @@ def test_events_have_the_shape_of_the_wire_and_pass_ingest() -> None:
         assert told["simulated"] is True
         assert told["$ai_trace_id"] == told["round_id"]
         assert event["distinct_id"] == f"{told['project']}:{told['client']}:{told['agent']}"
-        assert UUID(event["uuid"]).version == 4
+        assert UUID(event["uuid"]).version == 7
         json.dumps(told, allow_nan=False)
         to_row(event, now=UNTIL)
     assert len({event["uuid"] for event in weekend(1)}) == len(weekend(1))

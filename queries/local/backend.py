@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from queries.backend import QueryResult, QueryTimedOut
 from queries.local import compiled
 from queries.local.hogql import runtime
-from queries.local.ingest import microseconds
 from queries.local.schema import MIGRATIONS
 from workspace import databases
 
@@ -57,7 +56,7 @@ class LocalBackend:
         types = {name: (types or {}).get(name) or infer_type(value) for name, value in values.items()}
         plan = compiled.find(text, types, self.path)
         bound = {f"p_{name}": runtime.bind(values[name], types[name]) for name in plan.placeholders}
-        bound |= {"now": microseconds(now), "tz": self.timezone, "row_limit": DEFAULT_ROWS + 1}
+        bound |= {**runtime.clock_values(now, self.timezone), "row_limit": DEFAULT_ROWS + 1}
         with self._borrowed() as connection:
             rows = self._run(connection, plan.sql, bound)
         has_more = plan.limit is None and len(rows) > DEFAULT_ROWS

@@ -20,6 +20,8 @@ _EVENT = (
     f"VALUES ({', '.join('?' * (4 + len(HOT_PROPERTIES)))})"
 )
 
+_LOG_PAGES = 4000
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -40,7 +42,10 @@ class Store:
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Store:
         """Create or migrate when writable. Raises `LoopdeskError`."""
-        return cls(databases.open_database(path, MIGRATIONS, read_only=read_only), path)
+        connection = databases.open_database(path, MIGRATIONS, read_only=read_only)
+        # A page that many batches change is copied into the file once for all of them: 16 MB of log instead of 4.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        return cls(connection, path)
 
     def close(self) -> None:
         self.connection.close()

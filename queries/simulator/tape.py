@@ -29,8 +29,10 @@ class Ids:
     def ulid(self, at: float) -> str:
         return str(ULID((int(at * 1000) << 80 | self.random.getrandbits(80)).to_bytes(16, "big")))
 
-    def uuid(self) -> str:
-        return str(UUID(int=self.random.getrandbits(128), version=4))
+    def uuid(self, at: float) -> str:
+        """A UUIDv7, as the drop-in client gives its events."""
+        bits = int(at * 1000) << 80 | self.random.getrandbits(80)
+        return str(UUID(int=bits & ~(0xF << 76 | 0b11 << 62) | 7 << 76 | 0b10 << 62))
 
     def span(self) -> str:
         return f"{self.random.getrandbits(64):016x}"

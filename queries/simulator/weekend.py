@@ -152,6 +152,6 @@ def _wire(event: Event, skew_s: float, ids: Ids) -> WireEvent:
         "event": event.name,
         "distinct_id": f"{told['project']}:{told['client']}:{event.agent}",
         "timestamp": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
-        "uuid": ids.uuid(),
+        "uuid": ids.uuid(at),
         "properties": told,
     }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 QUARTER_HOUR = 900_000_000  # no zone of today changes its offset within a quarter of an hour
 SECOND = 1_000_000
+DAY = 86_400 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _KEPT = 200_000  # buckets; a year has 35,000
+_LOOKED_AT = 400  # days: two changes of the clocks in most zones
 
 CLOCK_UNITS = {"second": SECOND, "minute": 60 * SECOND, "hour": 3600 * SECOND}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -50,6 +53,18 @@ class Zone:
     def day(self, us: int) -> int:
         return self.days[us // QUARTER_HOUR]
 
+    def offset(self, us: int) -> int:
+        """Microseconds that the wall clock is ahead of UTC."""
+        return (self.local(us) - _NAIVE_EPOCH) // timedelta(microseconds=1) - us
+
+    def change(self, since: int, until: int) -> int:
+        """The first instant whose offset is not `since`'s, where that changes once before `until`."""
+        before = self.offset(since)
+        while until - since > 1:
+            middle = (since + until) // 2
+            since, until = (middle, until) if self.offset(middle) == before else (since, middle)
+        return until
+
     def midnight(self, day: int) -> int:
         return self.instant(datetime.combine(to_date(day), datetime.min.time()))
 
@@ -75,6 +90,36 @@ class Zone:
         local = self.local(us)
         day = shift_day((local - _NAIVE_EPOCH).days, count, unit)
         return self.instant(datetime.combine(to_date(day), local.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """A zone's offset from UTC around an instant, all in microseconds: `before` from `since` up to `change`, `after`
+    from there up to `until`."""
+
+    since: int
+    change: int
+    until: int
+    before: int
+    after: int
+
+
+@lru_cache(maxsize=64)
+def steady(name: str, day: int) -> Steady:
+    """The offsets around the day (since the epoch, UTC), looking at most `_LOOKED_AT` days to either side."""
+    place = zone(name)
+    first = max(day - _LOOKED_AT, 2)  # SQLite's division rounds a negative local time up
+    changes = [
+        place.change(number * DAY, (number + 1) * DAY)
+        for number in range(first, day + _LOOKED_AT)
+        if place.offset(number * DAY) != place.offset((number + 1) * DAY)
+    ]
+    now = day * DAY
+    past = [at for at in changes if at <= now]
+    since = past[-2] if len(past) > 1 else first * DAY
+    change = past[-1] if past else since
+    until = next((at for at in changes if at > now), (day + _LOOKED_AT) * DAY)
+    return Steady(since, change, until, place.offset(since), place.offset(change))
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -15,12 +16,12 @@ from queries.local.schema import MIGRATIONS
 
 __all__ = ["Compiled", "HogQLError", "compile_query", "fingerprint"]
 
-PRINTER_VERSION = "1"  # raise it when the same text prints another SQL
+PRINTER_VERSION = "2"  # raise it when the same text prints another SQL
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`sql` has named parameters only: `:now` (microseconds UTC), `:tz` (the project's zone), `:row_limit`, and
+    """`sql` has named parameters only: those of `runtime.clock_values` (`:now`, `:tz` ...), `:row_limit`, and
     `:p_<name>` for each of `placeholders`. `types` are ClickHouse's names; a DateTime without a zone is in the
     project's. `limit` is the text's own LIMIT, at most 50,000; None where it has none and `:row_limit` decides."""
 
@@ -74,9 +75,13 @@ def fingerprint(text: str, placeholder_types: Mapping[str, str]) -> str:
 
 def _prove(compiled: Compiled) -> None:
     """Let SQLite prepare the statement on an empty store, so that what it cannot run is refused now, in words."""
-    names = ["now", "tz", "row_limit", *(f"p_{name}" for name in compiled.placeholders)]
+    from queries.local.hogql.runtime import clock_values
+
+    bound = clock_values(datetime.now(UTC), "UTC") | dict.fromkeys(
+        ("row_limit", *(f"p_{name}" for name in compiled.placeholders))
+    )
     try:
-        _empty_store().execute(f"EXPLAIN {compiled.sql}", dict.fromkeys(names)).fetchone()
+        _empty_store().execute(f"EXPLAIN {compiled.sql}", bound).fetchone()
     except sqlite3.Error as error:
         raise HogQLError(f"The embedded store cannot run this query ({error})") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from queries.local.hogql import types as t
 from queries.local.hogql.clock import parse_day, parse_instant
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.types import Type
+
+_COLUMN = re.compile(r"\w+\.\w+")
 
 
 class _NotConstant:
@@ -25,13 +28,16 @@ class Expr:
 
     `number` is the column behind a property that is stored as a number where it is one (text where it is not), so
     that `toFloat` need not go through text. `condition` is a cheaper form where NULL and false are the same, which an
-    index can serve. `constant` is the value of a literal."""
+    index can serve. `constant` is the value of a literal. `key` is a cheaper form that differs wherever `sql` does, to
+    group by; `shown` makes `sql` of it, with {0} for the key."""
 
     sql: str
     type: Type
     number: str = ""
     constant: object = NOT_CONSTANT
     condition: str = ""
+    key: str = ""
+    shown: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -89,6 +95,29 @@ def zone_sql(*types: Type) -> str:
     return quote(named) if named else ":tz"
 
 
+def day_number(instant: str, zone: str) -> str:
+    """SQL of the days since the epoch of an instant in a zone."""
+    by_clock = f"hq_day({instant}, {zone})"
+    return _in_project_zone(instant, zone, "({0} + {1}) / 86400000000", by_clock)
+
+
+def start_of_hour(instant: str, zone: str) -> str:
+    by_clock = f"hq_start({instant}, 'hour', {zone})"
+    return _in_project_zone(instant, zone, "{0} - ({0} + {1}) % 3600000000", by_clock)
+
+
+def _in_project_zone(instant: str, zone: str, by_offset: str, by_clock: str) -> str:
+    """Arithmetic for the times around now whose offset is bound (see `clock.steady`): a function of ours takes as long
+    as all the rest of a row. Not for an expression, which would be computed for each comparison."""
+    if zone != ":tz" or not _COLUMN.fullmatch(instant):
+        return by_clock
+    after, before = by_offset.format(instant, ":tz_after"), by_offset.format(instant, ":tz_before")
+    return (
+        f"(CASE WHEN {instant} >= :tz_until THEN {by_clock} WHEN {instant} >= :tz_change THEN {after} "
+        f"WHEN {instant} >= :tz_since THEN {before} ELSE {by_clock} END)"
+    )
+
+
 def to_text(e: Expr) -> Expr:
     """`toString`: the value as ClickHouse writes it."""
     kind, sql = e.type.kind, e.sql
@@ -104,7 +133,8 @@ def to_text(e: Expr) -> Expr:
     if e.type.is_integer:
         return Expr(f"CAST({sql} AS TEXT)", type)
     if kind == "Date":
-        return Expr(f"date({sql} * 86400, 'unixepoch')", type)
+        shown = "date({0} * 86400, 'unixepoch')"
+        return Expr(shown.format(sql), type, key=sql, shown=shown)
     if e.type.is_instant:
         return Expr(f"hq_instant_text({sql}, {6 if kind == 'DateTime64' else 0}, {zone_sql(e.type)})", type)
     raise HogQLError(f"toString of {e.type} is not supported", do="Use arrayStringConcat for an array of strings")
@@ -148,7 +178,7 @@ def to_date(e: Expr) -> Expr:
     if e.type.kind == "Date":
         return e
     if e.type.is_instant:
-        return Expr(f"hq_day({e.sql}, {zone_sql(e.type)})", t.DATE.maybe(e.type.nullable))
+        return Expr(day_number(e.sql, zone_sql(e.type)), t.DATE.maybe(e.type.nullable))
     if isinstance(e.constant, str):
         day = parse_day(e.constant)
         return Expr("NULL" if day is None else f"({day})", t.DATE.maybe())

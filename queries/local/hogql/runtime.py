@@ -6,12 +6,13 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from queries.local.hogql import accumulators, scalars
-from queries.local.hogql.clock import parse_instant, to_date
+from queries.local.hogql.clock import DAY, parse_instant, steady, to_date
 from queries.local.hogql.errors import HogQLError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +25,13 @@ def register(connection: sqlite3.Connection) -> None:
         connection.create_function(name, arity, function, deterministic=True)
     for name, (arity, aggregate) in accumulators.AGGREGATES.items():
         connection.create_aggregate(name, arity, aggregate)
+
+
+def clock_values(now: datetime, tz: str) -> dict[str, object]:
+    """What every statement may refer to: the time, the project's zone and, for arithmetic, its offsets around now."""
+    us = _instant(now)
+    around = steady(tz, us // DAY)
+    return {"now": us, "tz": tz} | {f"tz_{field.name}": getattr(around, field.name) for field in fields(around)}
 
 
 def bind(value: object, type: str) -> object:

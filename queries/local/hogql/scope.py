@@ -25,10 +25,11 @@ _TEXT_PROPERTIES = frozenset(TEXT_PROPERTIES)
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a SELECT: what the query calls it, and its type. SQLite calls it by its place (`c1`, `c2`, ...), so
-    that no name from the text reaches SQL."""
+    that no name from the text reaches SQL. Where `shown` is set, SQLite's column holds an expression's key."""
 
     name: str
     type: Type
+    shown: str = ""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Derived:
     def column(self, name: str) -> Expr | None:
         for place, column in enumerate(self.columns_, 1):
             if column.name == name:
-                return Expr(f"{self.alias}.c{place}", column.type)
+                return read(f"{self.alias}.c{place}", column.type, column.shown)
         return None
 
     def read_property(self, path: Sequence[Expr]) -> Expr | None:
@@ -104,6 +105,11 @@ class Events:
 Table = Events | Derived
 
 
+def read(sql: str, type: Type, shown: str) -> Expr:
+    """A column of an inner SELECT that holds a value, or its key where it is `shown` in another way."""
+    return Expr(shown.format(sql), type, key=sql, shown=shown) if shown else Expr(sql, type)
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """CTEs that are in reach: tables with their columns, and expressions that are put in where they are named."""
@@ -125,13 +131,17 @@ class Grouping:
     alias: str
     keys: dict[str, Expr] = field(default_factory=dict)
     columns: dict[str, Expr] = field(default_factory=dict)
+    by: dict[int, None] = field(default_factory=dict)
 
     def add(self, e: Expr, *, key: bool = False) -> Expr:
-        found = self.columns.get(e.sql)
+        sql = e.key if key and e.key else e.sql
+        found = self.columns.get(sql)
         if found is None:
-            found = self.columns[e.sql] = Expr(f"{self.alias}.g{len(self.columns) + 1}", e.type)
+            place = f"{self.alias}.g{len(self.columns) + 1}"
+            found = self.columns[sql] = read(place, e.type, e.shown if key else "")
         if key:
             self.keys[e.sql] = found
+            self.by[list(self.columns).index(sql) + 1] = None
         return found
 
     def select_list(self) -> str:

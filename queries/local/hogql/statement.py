@@ -83,13 +83,20 @@ class Statements:
         return Expr(f":p_{name}", replace(type, kind="DateTime64") if type.is_instant else type)
 
     def query(
-        self, node: Node, environment: Environment, *, known: frozenset[str] = frozenset(), top: bool = False
+        self,
+        node: Node,
+        environment: Environment,
+        *,
+        known: frozenset[str] = frozenset(),
+        keyed: bool = False,
+        top: bool = False,
     ) -> Query:
-        """`known`: columns that the query around this one requires to be not NULL. `top`: end in a row limit."""
+        """`known`: columns that the query around this one requires to be not NULL. `keyed`: it reads a column that has
+        a key by that. `top`: end in a row limit."""
         if node["node"] == "SelectSetQuery":
             return self._set(node, environment, top)
         if node["node"] == "SelectQuery":
-            return _Select(self, node, environment, known).printed(top)
+            return _Select(self, node, environment, known).printed(top, keyed)
         raise HogQLError(f"{node['node']} is not supported where a SELECT is expected")
 
     def with_ctes(self, ctes: Sequence[Node] | None, environment: Environment) -> tuple[str, Environment]:
@@ -171,7 +178,7 @@ class _Select:
         self.scope.known_values = known | own
         self.joins: list[tuple[str, Table, str]] = []
 
-    def printed(self, top: bool) -> Query:
+    def printed(self, top: bool, keyed: bool) -> Query:
         node = self.node
         self._refuse()
         self._from()
@@ -189,6 +196,8 @@ class _Select:
         hidden = self._filters_after(order)
         limit, count = self.statements.limit(node.get("limit"), top)
         distinct = "DISTINCT " if node.get("distinct") else ""
+        keyed = keyed and not (grouping or order or hidden or distinct)
+        sqls = [e.key if keyed and e.key else e.sql for e in exprs]
         selected = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(sqls, 1))
         rows = self._rows(where, grouping, having)
         hoisted = None if hidden or order or grouping or distinct else rewrites.hoisted(self.scope, sqls, where)
@@ -199,7 +208,9 @@ class _Select:
         else:
             by = f" ORDER BY {', '.join(text for text, _, _ in order)}" if order else ""
             sql = f"SELECT {distinct}{selected}{rows}{by}"
-        columns = tuple(Column(self._name(item), e.type) for item, e in zip(items, exprs, strict=True))
+        columns = tuple(
+            Column(self._name(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
+        )
         return Query(f"{self.with_}{sql}{limit}", columns, count)
 
     # What is refused
@@ -243,7 +254,7 @@ class _Select:
         source = join["table"]
         if source["node"] in SELECTS:
             known = self._known_below() if alone else frozenset()
-            query = self.statements.query(source, self.scope.environment, known=known)
+            query = self.statements.query(source, self.scope.environment, known=known, keyed=True)
             return Derived(join.get("alias") or "", self.statements.fresh("t"), f"({query.sql})", query.columns)
         if source["node"] != "Field":
             raise HogQLError("FROM takes the table events, a CTE or a sub-select", *span(source))
@@ -368,7 +379,7 @@ class _Select:
             if having:
                 where = f"{where} AND {having}" if where else having
             return self._source() + (f" WHERE {where}" if where else "")
-        by = ", ".join(str(place) for place, sql in enumerate(grouping.columns, 1) if sql in grouping.keys)
+        by = ", ".join(map(str, grouping.by))
         inner = f"SELECT {grouping.select_list()}{self._source()}"
         inner += (f" WHERE {where}" if where else "") + (f" GROUP BY {by}" if by else "")
         return f" FROM ({inner}) AS {grouping.alias}" + (f" WHERE {having}" if having else "")

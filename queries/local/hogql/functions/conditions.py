@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,12 +12,28 @@ from queries.local.hogql.functions import comparisons
 from queries.local.hogql.functions.table import Call, Function, check, same
 from queries.local.hogql.types import BOOL, STRING, UINT8
 
+# Placeholders compared with words: what is the same for every row.
+_FIXED = re.compile(r"\(:p_\w+ (=|<>|IS|IS NOT) '\w*'\)")
+
 
 def choose(pairs: Sequence[tuple[str, Expr]], otherwise: Expr) -> Expr:
     """CASE WHEN (condition) THEN (value) ... ELSE `otherwise`, all values in one type."""
     sqls, type = unify([value for _, value in pairs] + [otherwise])
-    arms = " ".join(f"WHEN {condition} THEN {sql}" for (condition, _), sql in zip(pairs, sqls, strict=False))
-    return Expr(f"(CASE {arms} ELSE {sqls[-1]} END)", type)
+    conditions = [condition for condition, _ in pairs]
+    found = Expr(_case(conditions, sqls), type)
+    values = [value for _, value in pairs] + [otherwise]
+    if not any(value.key for value in values) or not all(map(_FIXED.fullmatch, conditions)):
+        return found
+    # The same arm for every row, so the arms' keys are as good as their values.
+    keys = [value.key or sql for value, sql in zip(values, sqls, strict=True)]
+    return replace(
+        found, key=_case(conditions, keys), shown=_case(conditions, [value.shown or "{0}" for value in values])
+    )
+
+
+def _case(conditions: Sequence[str], values: Sequence[str]) -> str:
+    arms = " ".join(f"WHEN {condition} THEN {value}" for condition, value in zip(conditions, values, strict=False))
+    return f"(CASE {arms} ELSE {values[-1]} END)"
 
 
 def _if(call: Call) -> Expr:

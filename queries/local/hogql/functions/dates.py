@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from queries.local.hogql import clock
 from queries.local.hogql.errors import HogQLError
-from queries.local.hogql.expression import Expr, quote, to_date, to_instant, zone_sql
+from queries.local.hogql.expression import Expr, quote, start_of_hour, to_date, to_instant, zone_sql
 from queries.local.hogql.functions.table import Call, Function, check, same, simple
 from queries.local.hogql.types import DATE, DATETIME, DATETIME64, INT64, STRING, UINT8, Type
 
@@ -40,6 +40,8 @@ def start_of(value: Expr, unit: str) -> Expr:
         type = Type(kind, nullable, zone=zone)
         if unit in ("second", "minute"):
             return _floor(value, clock.CLOCK_UNITS[unit], type)
+        if unit == "hour":
+            return Expr(start_of_hour(value.sql, zone_sql(value.type)), type)
         return Expr(f"hq_start({value.sql}, '{unit}', {zone_sql(value.type)})", type)
     return Expr(f"hq_start_day({to_date(value).sql}, '{unit}')", DATE.maybe(nullable))
 
