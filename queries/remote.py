@@ -19,6 +19,7 @@ from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, T
 from queries.remote_http import CutOff, Reply, Transport
 from queries.turns import Priority, Wait
 from workspace.config import Config
+from workspace.connection import connection
 from workspace.errors import LoopdeskError
 
 _BUSY_TRIES = 2  # after a 503 or a gateway's 502
@@ -278,14 +279,13 @@ def open_remote(
     """The configured PostHog; nothing is asked yet. `warn` is told once where limits cannot be shared.
 
     Raises `LoopdeskError` where host or key are missing or malformed."""
-    if not config.posthog_host:
-        raise LoopdeskError("No PostHog is configured", do="Set POSTHOG_HOST, for example to https://us.posthog.com")
-    transport = Transport(config.posthog_host, config.posthog_personal_key)
+    made = connection(config)
+    transport = Transport(made.host, made.personal_key)
     return RemoteBackend(
         transport,
         Limiter(warn=warn),
-        account(transport.host, config.posthog_personal_key.strip()),
-        config.posthog_project_id,
+        account(transport.host, made.personal_key),
+        made.project_id,
         timezone=config.zone,
         manner=manner,
     )

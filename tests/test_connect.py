@@ -100,7 +100,9 @@ async def test_a_connection_is_tried_and_then_written(posthog: Served, tmp_path:
     assert config.config_file().stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(("key", "said"), [("phx_wrong", "key"), ("phc_mine", "project's key"), ("", "no personal key")])
+@pytest.mark.parametrize(
+    ("key", "said"), [("phx_wrong", "key"), ("phc_mine", "project's key"), ("", "no personal key")]
+)
 async def test_a_connection_that_does_not_work_is_not_written(posthog: Served, key: str, said: str):
     app = empty_desk()
     async with app.run_test(size=(80, 24)) as pilot:

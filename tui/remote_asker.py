@@ -46,7 +46,7 @@ class RemoteAsker:
         self._asked_at = now = self._now()
         if self._chosen and self._chosen[0] == place and not fresh:
             chosen = self._chosen[1]
-            if now - chosen.window.span.until < _WINDOW_HOLDS:
+            if not chosen.is_bare and now - chosen.window.span.until < _WINDOW_HOLDS:
                 return chosen
         with self._explained():
             found = morning.choose_window(
@@ -57,8 +57,8 @@ class RemoteAsker:
                 night_starts_hour=self._config.night_starts_hour,
                 run_id=place.run_id,
             )
-        self._chosen = (place, found) if found else None
-        return found
+        self._chosen = (place, found)
+        return None if found.is_bare else found
 
     def ask(self, board: str, window: Window, filters: Filters, *, fresh: bool = False) -> Answer:
         from queries import boards
