@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("serve", "The embedded PostHog: loops send their events to it."),
     "import": ("import_", "Read the logs of loops into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
+    "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
 }
 
 
@@ -88,6 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
-        raise LoopdeskError(error.format_message(), do="See: loopdesk --help") from error
+        place = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "loopdesk"
+        raise LoopdeskError(error.format_message(), do=f"See: {place} --help") from error
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
