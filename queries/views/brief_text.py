@@ -1,4 +1,4 @@
-"""A brief as plain text of a mail's width, and as Markdown. Names from events can neither steer a terminal nor mark up."""
+"""A brief as plain text of a mail's width, and as Markdown. Names from events steer no terminal and mark nothing up."""
 
 from __future__ import annotations
 
