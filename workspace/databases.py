@@ -121,6 +121,8 @@ def copy_before_migration(path: Path, version: int) -> None:
         part.replace(schema_copy(path, version))
     except (sqlite3.Error, OSError) as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            raise
         needed = path.stat().st_size / 1e6
         raise LoopdeskError(
             f"{path.name} could not be copied before its schema changes ({error})",
