@@ -1,4 +1,4 @@
-"""A backup is whole or not there, made while everything runs; a restore changes nothing before it checked everything."""
+"""A backup is whole or not there, made while everything runs; a restore first checks everything."""
 
 from __future__ import annotations
 

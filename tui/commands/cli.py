@@ -22,6 +22,7 @@ COMMANDS = {
     "import": ("import_", "Read the logs of loops into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
     "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
+    "storage": ("storage", "What is stored, how large it is, and making it smaller."),
     "backup": ("backup", "One file that holds the whole workspace, made while everything runs."),
     "restore": ("restore", "Bring a workspace back from such a file."),
 }
@@ -46,13 +47,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(f"tui.commands.{COMMANDS[cmd_name][0]}").command
-        # DESIGN: --workspace may stand before or after the subcommand.
-        if not any(parameter.name == "workspace_dir" for parameter in command.params):
-            command.params.append(
-                click.Option(
-                    ["--workspace", "workspace_dir"], expose_value=False, callback=_workspace_after, hidden=True
-                )
-            )
+        _take_workspace(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,9 +56,21 @@ class _Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def _take_workspace(command: click.Command) -> None:
+    # --workspace may stand before or after the subcommand, and after a subcommand's own.
+    if not any(parameter.name == "workspace_dir" for parameter in command.params):
+        command.params.append(
+            click.Option(["--workspace", "workspace_dir"], expose_value=False, callback=_workspace_after, hidden=True)
+        )
+    for inner in getattr(command, "commands", {}).values():
+        _take_workspace(inner)
+
+
 def _workspace_after(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        ctx.obj = Context(config.load({"workspace_dir": value}))
+        given = ctx.obj.config
+        timezone = given.timezone if given.sources.get("timezone") == "command line" else None
+        ctx.obj = Context(config.load({"workspace_dir": value, "timezone": timezone}))
 
 
 @click.group(
