@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from queries.local.store import Store
 from queries.local.usage import Usage, count_events, count_prompts, free_bytes, usage
 from queries.views.words import counted
 from tui.commands.cli import Context
+from workspace.databases import explained
 from workspace.errors import LoopdeskError
 from workspace.inventory import KINDS, StoredFile, inventory
 from workspace.text import plain
@@ -171,9 +173,10 @@ def _forget_answers(context: Context) -> list[Step]:
 
 
 def _files(files: Sequence[StoredFile]) -> list[Step]:
-    return [
-        Step(1, f"{plain(file.name, 100)} ({_megabytes(file.bytes)})", partial(_remove, file.path)) for file in files
-    ]
+    def said(file: StoredFile) -> str:
+        return f"{plain(file.name, 100)} ({_megabytes(file.bytes)})"
+
+    return [Step(1, said(file), partial(_remove, file.path)) for file in files]
 
 
 def _remove(path: Path) -> None:
@@ -235,6 +238,8 @@ def _usage(context: Context, now: datetime) -> Usage | None:
     store = Store.open(context.workspace.events_db, read_only=True)
     try:
         return usage(store, now)
+    except sqlite3.Error as error:
+        raise explained(error, store.path) from error
     finally:
         store.close()
 
