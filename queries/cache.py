@@ -68,6 +68,16 @@ class AnswerCache:
         key = (self._source, answer.board, kind, _key(answer.filters))
         self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *key, text)
 
+    def count(self) -> int:
+        """How many answers are remembered."""
+        row = self._first("SELECT count(*) FROM answers")
+        return row[0] if row else 0
+
+    def forget(self) -> None:
+        """Forget every answer, and give its room back to the disk; where the desk was left is kept."""
+        self._write("DELETE FROM answers")
+        self._write("VACUUM")
+
     def state(self, name: str, default: object) -> object:
         """A remembered value; `default` where there is none."""
         row = self._first("SELECT value FROM state WHERE name = ?", name)

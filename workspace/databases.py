@@ -12,6 +12,7 @@ from workspace.errors import LoopdeskError
 from workspace.paths import refuse_writable_by_others
 
 BUSY_MS = 10_000
+_MIGRATING_MS = 120_000  # a large store is copied first
 
 
 def open_database(path: Path, migrations: Sequence[str], *, read_only: bool = False) -> sqlite3.Connection:
@@ -66,12 +67,7 @@ def _create_private(path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str], read_only: bool) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(migrations):
-        raise LoopdeskError(
-            f"{path.name} was written by a newer loopdesk (schema {version}, this one knows {len(migrations)})",
-            do="Update loopdesk, or name another workspace with --workspace DIR",
-        )
+    version = _version(connection, path, len(migrations))
     if version == len(migrations):
         return
     if read_only:
@@ -79,30 +75,81 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
             f"{path.name} has an older schema ({version} of {len(migrations)})",
             do="Open it once without --read-only to bring it up to date",
         )
-    if version:
-        _copy_before(connection, path, version)
-    connection.execute("BEGIN EXCLUSIVE")
+    # A second process waits here while the first one copies and migrates.
+    connection.execute(f"PRAGMA busy_timeout = {_MIGRATING_MS}")
+    connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have migrated while this one waited for the lock.
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(connection, path, len(migrations))
+        if 0 < version < len(migrations):
+            copy_before_migration(path, version)
         for script in migrations[version:]:
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk may have rolled back already
+            connection.execute("ROLLBACK")
         raise
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
-def _copy_before(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    target = path.with_name(f"{path.name}.schema-{version}")
-    _create_private(target)
-    copy = sqlite3.connect(target)
+def _version(connection: sqlite3.Connection, path: Path, known: int) -> int:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > known:
+        raise LoopdeskError(
+            f"{path.name} was written by a newer loopdesk (schema {version}, this one knows {known})",
+            do="Update loopdesk, or name another workspace with --workspace DIR",
+        )
+    return version
+
+
+def schema_copy(path: Path, version: int) -> Path:
+    """Where the copy lies that is made before a migration away from `version`."""
+    return path.with_name(f"{path.name}.schema-{version}")
+
+
+def copy_before_migration(path: Path, version: int) -> None:
+    """Copy a database beside itself, 0600, under its name only once it is complete. An earlier copy of the same
+    schema is replaced. Raises `LoopdeskError`; then there is no half copy."""
+    for left in path.parent.glob(f".{path.name}.schema-*.part*"):
+        left.unlink(missing_ok=True)  # of a process that died; whoever is here holds the write lock
+    part = path.with_name(f".{path.name}.schema-{version}.part")
     try:
-        connection.backup(copy)
+        copy_database(path, part)
+        part.replace(schema_copy(path, version))
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            raise
+        needed = path.stat().st_size / 1e6
+        raise LoopdeskError(
+            f"{path.name} could not be copied before its schema changes ({error})",
+            "Nothing was changed",
+            f"Make room for {needed:,.0f} MB in {path.parent}, and start again",
+        ) from error
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy as one file, 0600 and on the disk, while others read and write `source`.
+
+    Raises `sqlite3.Error` or `OSError`; what is left of `target` is then the caller's to remove.
+    """
+    _create_private(target)
+    reader = _connect(f"{source.absolute().as_uri()}?mode=ro")
+    try:
+        copy = sqlite3.connect(target, isolation_level=None)
+        try:
+            reader.backup(copy)
+            # Out of WAL mode, so that nothing of it lies in a second file.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            copy.close()
     finally:
-        copy.close()
+        reader.close()
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def is_damage(error: sqlite3.Error) -> bool:

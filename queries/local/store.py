@@ -118,6 +118,43 @@ class Store:
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
         return len(json.loads(ids))
 
+    def forget_events(self, before: datetime, most: int = 2000) -> int:
+        """Remove the oldest events that happened before, at most so many, in one short transaction; returns how many.
+
+        What came from a log stays noted as imported, so that importing it again does not bring it back.
+        """
+        with self.transaction():
+            found = self.connection.execute(
+                "SELECT event, timestamp, id FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?",
+                (microseconds(before), most),
+            ).fetchall()
+            self.connection.executemany("DELETE FROM events WHERE event = ? AND timestamp = ? AND id = ?", found)
+            ids = json.dumps([id for _, _, id in found])
+            for table in ("dims", "ai_payloads", "bodies"):
+                self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+        return len(found)
+
+    def forget_payloads(self, before: datetime) -> int:
+        """Remove prompts and completions that were stored before, in short transactions; returns how many."""
+        gone = 0
+        while True:
+            with self.transaction():
+                removed = self.connection.execute(
+                    "DELETE FROM ai_payloads WHERE id IN (SELECT id FROM ai_payloads WHERE created_at < ? LIMIT 500)",
+                    (microseconds(before),),
+                ).rowcount
+            gone += removed
+            if not removed:
+                return gone
+
+    def vacuum(self) -> None:
+        """Give unused pages back to the disk. Writes the file anew: needs twice its size free for a moment."""
+        try:
+            self.connection.execute("VACUUM")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise databases.explained(error, self.path) from error
+
     def _known(self, rows: Mapping[str, Row]) -> set[str]:
         return {row[0] for row in self._select_uuids("uuid", list(rows))}
 

@@ -23,6 +23,11 @@ COMMANDS = {
     "connect": ("connect", "Connect the PostHog project that the boards ask."),
     "sync": ("sync", "Pull a PostHog project's loop events into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
+    "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
+    "service": ("service", "Have `serve` run day and night."),
+    "storage": ("storage", "What is stored, how large it is, and making it smaller."),
+    "backup": ("backup", "One file that holds the whole workspace, made while everything runs."),
+    "restore": ("restore", "Bring a workspace back from such a file."),
 }
 
 _BACKEND = click.Choice(config.BACKENDS)
@@ -53,12 +58,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(f"tui.commands.{COMMANDS[cmd_name][0]}").command
-        # DESIGN: --workspace may stand before or after the subcommand. So may --backend.
-        if not any(parameter.name == "workspace_dir" for parameter in command.params):
-            command.params += [
-                click.Option(["--workspace", "workspace_dir"], expose_value=False, callback=_after, hidden=True),
-                click.Option(["--backend"], type=_BACKEND, expose_value=False, callback=_after, hidden=True),
-            ]
+        _take_common_options(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -70,6 +70,17 @@ class _Commands(click.Group):
 def _after(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None and parameter.name is not None:
         ctx.obj = Context.of({**ctx.obj.overrides, parameter.name: value})
+
+
+def _take_common_options(command: click.Command) -> None:
+    # --workspace and --backend may stand before or after the subcommand, and after a subcommand's own.
+    if not any(parameter.name == "workspace_dir" for parameter in command.params):
+        command.params += [
+            click.Option(["--workspace", "workspace_dir"], expose_value=False, callback=_after, hidden=True),
+            click.Option(["--backend"], type=_BACKEND, expose_value=False, callback=_after, hidden=True),
+        ]
+    for inner in getattr(command, "commands", {}).values():
+        _take_common_options(inner)
 
 
 @click.group(
@@ -99,6 +110,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
-        raise LoopdeskError(error.format_message(), do="See: loopdesk --help") from error
+        place = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "loopdesk"
+        raise LoopdeskError(error.format_message(), do=f"See: {place} --help") from error
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
