@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -317,6 +318,34 @@ def test_whoever_asked_can_leave_at_once_and_posthog_is_told(double: Runs, remot
     assert posthog.arrived.acquire(timeout=10)
     told = posthog.received[1]
     assert (told.method, told.path.split("/")[-2]) == ("DELETE", posthog.received[0].body["client_query_id"])
+
+
+def test_leaving_the_backend_gives_up_what_is_on_its_way_and_its_place(double: Runs, remote: Asks, tmp_path: Path):
+    posthog = double(Scripted(hangs=True), otherwise=lambda asked: json_answer({}))
+    backend = remote(posthog.url)
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            backend.query(ASKED)
+        except LoopdeskError as error:
+            outcome.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert posthog.arrived.acquire(timeout=10)
+    backend.close()
+    asking.join(10)
+    assert isinstance(outcome[0], QueryCancelled) and posthog.received[-1].method == "DELETE"
+    with pytest.raises(QueryCancelled):
+        backend.query(ASKED)
+    posthog.release.set()
+    worker = next((thread for thread in threading.enumerate() if thread.name == "posthog-query"), None)
+    if worker:
+        worker.join(10)
+    with sqlite3.connect(tmp_path / "state" / "limits.db") as limits:
+        assert limits.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+    limits.close()
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
