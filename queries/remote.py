@@ -16,6 +16,7 @@ from queries.backend import QueryCancelled, QueryResult, QueryTimedOut
 from queries.limiter import Limiter, account
 from queries.remote_answer import answer, wire_values
 from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
+from queries.remote_host import is_loopback
 from queries.remote_http import CutOff, Reply, Transport
 from queries.turns import Priority, Wait
 from workspace.config import Config
@@ -205,6 +206,8 @@ class RemoteBackend:
                 if pause is None or self._monotonic() + pause >= deadline:
                     raise
                 tried += 1
+                if pause >= 1:
+                    self._manner.told(Wait("PostHog asked to come back later", pause))
                 self._rest(asking, pause)
 
     def _ask_once(self, asking: _Asking, asked: dict, deadline: float) -> QueryResult:
@@ -282,12 +285,15 @@ class RemoteBackend:
 def open_remote(
     config: Config, *, warn: Callable[[str], None] = lambda _: None, manner: Manner | None = None
 ) -> RemoteBackend:
-    """The configured PostHog; nothing is asked yet. `warn` is told once where limits cannot be shared.
+    """The configured PostHog; nothing is asked yet. `warn` is told, in sentences, where limits cannot be shared and
+    where the key is not protected on its way.
 
     Raises `LoopdeskError` where host or key are missing or malformed."""
     if not config.posthog_host:
         raise LoopdeskError("No PostHog is configured", do="Set POSTHOG_HOST, for example to https://us.posthog.com")
     transport = Transport(config.posthog_host, config.posthog_personal_key)
+    if transport.host.startswith("http:") and not is_loopback(transport.host):
+        warn(f"{transport.host} is asked without TLS: others on the network can read the personal key.")
     return RemoteBackend(
         transport,
         Limiter(warn=warn),

@@ -162,7 +162,7 @@ def unreachable(error: Exception, host: str) -> LoopdeskError:
         return _too_slow(host)
     cause = _cause(error)
     if isinstance(cause, ssl.SSLError):
-        reason = getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
+        reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "the handshake failed"
         return PostHogUnreachable(
             f"No safe connection to {host}: {str(reason).replace('_', ' ').lower()}",
             "Its certificate is not trusted here, or it does not speak TLS at that port",
