@@ -76,6 +76,7 @@ class Limiter:
         self._lock = threading.Lock()
         self._freed = threading.Condition()
         self._opened: sqlite3.Connection | None = None
+        self._closed = False
 
     @contextmanager
     def slot(
@@ -121,10 +122,10 @@ class Limiter:
         self._write(note)
 
     def close(self) -> None:
+        """A slot that is still held is given back all the same."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+            self._closed = True
+            self._let_go()
 
     def _enter(
         self,
@@ -216,6 +217,14 @@ class Limiter:
             except sqlite3.Error as error:
                 self._count_alone(str(error))
                 return _in_transaction(self._database(), work)
+            finally:
+                if self._closed:
+                    self._let_go()
+
+    def _let_go(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def _database(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -229,8 +238,7 @@ class Limiter:
         return self._opened
 
     def _count_alone(self, reason: str) -> None:
-        if self._opened is not None:
-            self._opened.close()
+        self._let_go()
         self._opened = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         for statement in _SCHEMA.split(";"):
             self._opened.execute(statement)

@@ -16,6 +16,7 @@ from queries.backend import QueryCancelled, QueryResult, QueryTimedOut
 from queries.limiter import Limiter, account
 from queries.remote_answer import answer, wire_values
 from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
+from queries.remote_host import is_loopback
 from queries.remote_http import CutOff, Reply, Transport
 from queries.turns import Priority, Wait
 from workspace.config import Config
@@ -26,6 +27,7 @@ _BUSY_TRIES = 2  # after a 503 or a gateway's 502
 _THROTTLED_TRIES = 5
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.1, 2.0
 _GRACE_S = 2.0  # name resolution has no time limit of its own: the caller leaves this long after the deadline
+_GOODBYE_S = 0.5
 _DEADLINE_S = 60.0  # 30 s in PostHog's queue, 10 s of work, and time to try again
 
 
@@ -151,22 +153,28 @@ class RemoteBackend:
             self.project_id = str(found)
         return self.project_id
 
-    def cancel(self) -> None:
-        """Every question on its way in this manner is given up; PostHog is told, in the background."""
+    def cancel(self) -> list[threading.Thread]:
+        """Every question on its way in this manner is given up; PostHog is told by the threads that are returned."""
         with self._lock:
             asking = list(self._asking)
-        for one in asking:
-            self._give_up(one)
+        return [thread for one in asking if (thread := self._give_up(one))]
 
     def close(self) -> None:
-        self.cancel()
+        """Questions on their way are given up first, and PostHog is given a moment to hear of it."""
+        telling = self.cancel()
+        for thread in telling:
+            thread.join(_GOODBYE_S / len(telling))
         self._transport.close()
         self._limiter.close()
 
-    def _give_up(self, asking: _Asking) -> None:
+    def _give_up(self, asking: _Asking) -> threading.Thread | None:
+        already = asking.left.is_set()
         asking.leave()
-        if asking.sent:
-            threading.Thread(target=self._tell_cancelled, args=(asking.id,), name="posthog-cancel", daemon=True).start()
+        if already or not asking.sent:
+            return None
+        telling = threading.Thread(target=self._tell_cancelled, args=(asking.id,), name="posthog-cancel", daemon=True)
+        telling.start()
+        return telling
 
     def _tell_cancelled(self, id: str) -> None:
         # Where it cannot be told, PostHog ends the query after 10 s by itself.
@@ -199,6 +207,8 @@ class RemoteBackend:
                 if pause is None or self._monotonic() + pause >= deadline:
                     raise
                 tried += 1
+                if pause >= 1:
+                    self._manner.told(Wait("PostHog asked to come back later", pause))
                 self._rest(asking, pause)
 
     def _ask_once(self, asking: _Asking, asked: dict, deadline: float) -> QueryResult:
@@ -276,11 +286,14 @@ class RemoteBackend:
 def open_remote(
     config: Config, *, warn: Callable[[str], None] = lambda _: None, manner: Manner | None = None
 ) -> RemoteBackend:
-    """The configured PostHog; nothing is asked yet. `warn` is told once where limits cannot be shared.
+    """The configured PostHog; nothing is asked yet. `warn` is told, in sentences, where limits cannot be shared and
+    where the key is not protected on its way.
 
     Raises `LoopdeskError` where host or key are missing or malformed."""
     made = connection(config)
     transport = Transport(made.host, made.personal_key)
+    if transport.host.startswith("http:") and not is_loopback(transport.host):
+        warn(f"{transport.host} is asked without TLS: others on the network can read the personal key.")
     return RemoteBackend(
         transport,
         Limiter(warn=warn),

@@ -138,7 +138,7 @@ def seconds_in(detail: str) -> float | None:
 
 def shown(text: object, limit: int = _SHOWN) -> str:
     """A server's words: one safe line, clipped, and never with a key in it."""
-    return _KEYS.sub("ph*_…", plain(text, limit * 4))[:limit].strip()
+    return plain(_KEYS.sub("ph*_…", plain(text, limit * 4)), limit)
 
 
 def _told(refusal: Refusal, what: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from queries.backend import QueryTimedOut
+from queries.backend import QueryCancelled, QueryTimedOut
 from queries.remote_errors import AnswerTooLarge, PostHogFailed, PostHogUnreachable, redirected
 from queries.remote_host import is_loopback, private_host
 from workspace.errors import LoopdeskError
@@ -62,6 +62,7 @@ class Transport:
         self._max_bytes, self._read_s, self._monotonic = max_bytes, read_s, monotonic
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
+        self._closed = False
 
     @property
     def key_kind(self) -> str:
@@ -70,7 +71,7 @@ class Transport:
     def exchange(self, method: str, path: str, document: object = None, *, deadline: float) -> Reply:
         """`deadline` is a time of the monotonic clock. Any HTTP status is a reply; only a redirect is not.
 
-        Raises `PostHogUnreachable`, `QueryTimedOut`, `AnswerTooLarge` or `PostHogFailed`.
+        Raises `PostHogUnreachable`, `QueryTimedOut`, `AnswerTooLarge` or `PostHogFailed`; `QueryCancelled` once closed.
         """
         import httpx
 
@@ -79,7 +80,8 @@ class Transport:
             raise _too_slow(self.host)
         content = None if document is None else json.dumps(document, allow_nan=False).encode()
         timeout = httpx.Timeout(left, connect=min(CONNECT_S, left), read=min(self._read_s, left))
-        request = self._http().build_request(
+        client = self._http()
+        request = client.build_request(
             method,
             f"{self.host}{path}",
             content=content,
@@ -87,7 +89,7 @@ class Transport:
             timeout=timeout,
         )
         try:
-            response = self._http().send(request, stream=True)
+            response = client.send(request, stream=True)
             try:
                 if response.is_redirect:
                     raise redirected(self.host, response.headers.get("location", ""))
@@ -101,7 +103,7 @@ class Transport:
 
     def close(self) -> None:
         with self._lock:
-            client, self._client = self._client, None
+            client, self._client, self._closed = self._client, None, True
         if client is not None:
             client.close()
 
@@ -122,6 +124,8 @@ class Transport:
         import httpx
 
         with self._lock:
+            if self._closed:
+                raise QueryCancelled
             if self._client is None:
                 self._client = httpx.Client(
                     headers={
@@ -158,7 +162,7 @@ def unreachable(error: Exception, host: str) -> LoopdeskError:
         return _too_slow(host)
     cause = _cause(error)
     if isinstance(cause, ssl.SSLError):
-        reason = getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
+        reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "the handshake failed"
         return PostHogUnreachable(
             f"No safe connection to {host}: {str(reason).replace('_', ' ').lower()}",
             "Its certificate is not trusted here, or it does not speak TLS at that port",

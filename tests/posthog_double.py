@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 @dataclass(frozen=True, slots=True)
 class Scripted:
     """One answer. `cut` sends only that many bytes of the body and ends the connection; `hangs` waits for the double's
-    `release` before a byte is sent; `drips` sends the body byte by byte until the client leaves; `chunked` claims no
-    length; `vanishes` closes without an answer."""
+    `release` before a byte is sent; `drips` sends the body byte by byte until the client leaves; `endless` sends
+    blanks for ever; `vanishes` closes without an answer."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -32,6 +32,7 @@ class Received:
     path: str
     headers: Mapping[str, str]
     body: dict | None
+    connection: int
 
 
 def json_answer(document: object, status: int = 200, **more: object) -> Scripted:
@@ -96,6 +97,7 @@ class Double:
                     self.path,
                     {name.lower(): value for name, value in self.headers.items()},
                     json.loads(raw) if raw else None,
+                    self.client_address[1],
                 )
                 double.send(self, double.next(received))
 

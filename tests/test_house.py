@@ -17,7 +17,10 @@ def test_imports_point_one_way():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["queries.boards", "queries.cache", "queries.morning", "workspace.config"])
+@pytest.mark.parametrize(
+    "module",
+    ["queries.boards", "queries.cache", "queries.morning", "queries.remote", "queries.sync", "workspace.config"],
+)
 def test_questions_and_answers_load_no_terminal_and_no_sdk(module: str):
     heavy = {
         "textual",

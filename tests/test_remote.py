@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import sqlite3
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx
 import pytest
 
 from queries.backend import QueryCancelled, QueryRefused, QueryTimedOut
@@ -28,7 +31,7 @@ from queries.remote_errors import (
     seconds_in,
 )
 from queries.remote_host import private_host
-from queries.remote_http import CutOff, Transport
+from queries.remote_http import CutOff, Transport, unreachable
 from tests.conftest import NOW
 from tests.posthog_double import Double, Scripted, json_answer, page, refusal, rows
 from workspace import config
@@ -195,6 +198,14 @@ def test_a_strange_project_id_stays_in_its_place_of_the_path(double: Runs, remot
     assert posthog.received[0].path == "/api/projects/..%2Fx%3Fy/query/"
 
 
+def test_questions_one_after_the_other_share_a_connection(double: Runs, remote: Asks):
+    posthog = double(rows([1]), rows([2]), rows([3]))
+    backend = remote(posthog.url)
+    for _ in range(3):
+        backend.query(ASKED)
+    assert len({asked.connection for asked in posthog.received}) == 1
+
+
 def test_loopback_is_never_asked_through_a_proxy(double: Runs, remote: Asks, monkeypatch: pytest.MonkeyPatch):
     proxy, posthog = double(), double(rows([1]))
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -319,6 +330,34 @@ def test_whoever_asked_can_leave_at_once_and_posthog_is_told(double: Runs, remot
     assert (told.method, told.path.split("/")[-2]) == ("DELETE", posthog.received[0].body["client_query_id"])
 
 
+def test_leaving_the_backend_gives_up_what_is_on_its_way_and_its_place(double: Runs, remote: Asks, tmp_path: Path):
+    posthog = double(Scripted(hangs=True), otherwise=lambda asked: json_answer({}))
+    backend = remote(posthog.url)
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            backend.query(ASKED)
+        except LoopdeskError as error:
+            outcome.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert posthog.arrived.acquire(timeout=10)
+    backend.close()
+    asking.join(10)
+    assert isinstance(outcome[0], QueryCancelled) and posthog.received[-1].method == "DELETE"
+    with pytest.raises(QueryCancelled):
+        backend.query(ASKED)
+    posthog.release.set()
+    worker = next((thread for thread in threading.enumerate() if thread.name == "posthog-query"), None)
+    if worker:
+        worker.join(10)
+    with sqlite3.connect(tmp_path / "state" / "limits.db") as limits:
+        assert limits.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+    limits.close()
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 INVALID = "Personal API key found in request Authorization header is invalid."
@@ -413,8 +452,16 @@ def test_a_429_with_few_seconds_is_waited_for_and_told_to_all_processes(double: 
     pauses: list[float] = []
     made = Transport(posthog.url, KEY)
     limiter = Limiter(tmp_path / "state2", clock=lambda: clock[0], pause=sleep)
-    backend = RemoteBackend(made, limiter, account(made.host, KEY), pause=lambda s: (pauses.append(s), sleep(s)))
+    told: list[str] = []
+    backend = RemoteBackend(
+        made,
+        limiter,
+        account(made.host, KEY),
+        manner=Manner(told=lambda wait: told.append(wait.sentence)),
+        pause=lambda seconds: (pauses.append(seconds), sleep(seconds)),
+    )
     assert backend.query(ASKED).rows == ((1,),)
+    assert told == ["Waiting 3 s: PostHog asked to come back later."]
     assert len(pauses) == 1 and 2 <= pauses[0] < 2.5
     backend.close()
 
@@ -550,6 +597,56 @@ def test_a_proxy_that_refuses_is_told(double: Runs, remote: Asks, monkeypatch: p
     monkeypatch.setenv("HTTPS_PROXY", double().url)
     error = refused(remote("https://us.posthog.com"), PostHogUnreachable)
     assert "proxy" in str(error) and "NO_PROXY" in str(error)
+
+
+def _caused(error: Exception, *causes: Exception) -> Exception:
+    below = error
+    for cause in causes:
+        below.__cause__ = cause
+        below = cause
+    return error
+
+
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (httpx.ConnectTimeout("x"), PostHogUnreachable, "did not accept a connection"),
+        (httpx.PoolTimeout("x"), QueryTimedOut, "in time"),
+        (httpx.WriteTimeout("x"), QueryTimedOut, "in time"),
+        (
+            _caused(httpx.ConnectError("x"), OSError(101, "Network is unreachable")),
+            PostHogUnreachable,
+            "network is down",
+        ),
+        (_caused(httpx.ConnectError("x"), UNTRUSTED), PostHogUnreachable, "SSL_CERT_FILE"),
+        (_caused(httpx.ReadError("x"), ConnectionResetError()), CutOff, "in the middle"),
+        (httpx.UnsupportedProtocol("x"), PostHogUnreachable, "UnsupportedProtocol"),
+    ],
+)
+def test_what_cannot_be_staged_on_loopback_has_its_sentence_too(error: Exception, kind, says: str):
+    found = unreachable(error, "https://us.posthog.com")
+    assert isinstance(found, kind) and says in str(found) and found.do
+
+
+def test_name_resolution_that_hangs_does_not_hold_whoever_asked(remote: Asks, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("queries.remote._GRACE_S", 0.05)
+    hanging = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait(20) and [])
+    refused(remote("https://posthog.example.org", manner=Manner(deadline_s=0.1)), QueryTimedOut)
+    hanging.set()
+
+
+def test_a_key_that_others_can_read_on_its_way_is_warned_about():
+    def warnings(host: str) -> list[str]:
+        told: list[str] = []
+        open_remote(config.load({"posthog_host": host, "posthog_personal_key": KEY}, {}), warn=told.append).close()
+        return told
+
+    assert "without TLS" in warnings("http://posthog.example.org")[0]
+    assert warnings("https://posthog.example.org") == warnings("http://127.0.0.1:8000") == []
 
 
 def test_many_threads_share_one_client(double: Runs, remote: Asks, tmp_path: Path):
