@@ -5,7 +5,7 @@ VENV ?= .venv
 EXTRAS ?= dev
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench wheel-check clean
 
 demo: $(VENV)/.app
 	$(BIN)/loopdesk demo
@@ -21,6 +21,10 @@ lint: $(VENV)/.$(EXTRAS)
 
 bench: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m bench
+
+# The wheel in an empty environment, with an empty home, as who installs it meets it.
+wheel-check: $(VENV)/bin/python
+	$(BIN)/python -m tests.wheel_check
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loopdesk needs Python 3.11 or newer; say which with make PYTHON=python3.12")'

@@ -103,6 +103,16 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], s
     assert said in refused(loopdesk(*arguments))
 
 
+def test_a_workspace_after_the_subcommand_does_not_undo_a_time_zone_before_it(weekend: Path):
+    arguments = ("--timezone", "Asia/Tokyo", "query", "SELECT 1", "--json", "--workspace", weekend)
+    assert json.loads(loopdesk(*arguments).stdout)["timezone"] == "Asia/Tokyo"
+
+
+def test_a_wrong_option_names_the_help_that_has_the_right_one():
+    assert refused(loopdesk("serve", "--prot", "1")).endswith("See: loopdesk serve --help.")
+    assert refused(loopdesk("storage", "prune", "--al")).endswith("See: loopdesk storage prune --help.")
+
+
 def test_lists_can_be_taken_apart_from_the_first_query_on(weekend: Path):
     done = loopdesk("--workspace", weekend, "query", "SELECT arrayJoin([1, 2]) AS n ORDER BY n", "--json")
     assert json.loads(done.stdout)["results"] == [[1], [2]]

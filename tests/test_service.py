@@ -36,10 +36,8 @@ def lines(unit: str) -> list[str]:
 
 class TestTheUnit:
     def test_it_names_its_interpreter_and_workspace_absolutely(self):
-        unit = systemd_unit(Service(Path("/opt/venv/bin/python"), Path("/home/me/loops")))
-        assert 'ExecStart="/opt/venv/bin/python" "-P" "-m" "tui.main" "serve" "--workspace" "/home/me/loops"' in lines(
-            unit
-        )
+        unit = systemd_unit(Service(Path("/opt/venv/bin/python"), Path("/srv/loops")))
+        assert 'ExecStart="/opt/venv/bin/python" "-P" "-m" "tui.main" "serve" "--workspace" "/srv/loops"' in lines(unit)
         assert {"Restart=on-failure", "UMask=0077", "NoNewPrivileges=yes", "WantedBy=default.target"} <= set(
             lines(unit)
         )
@@ -187,6 +185,9 @@ esac
         (systemd / "fails").write_text("disable")
         assert "may still be running" in refused(loopdesk("service", "remove"))
         assert not self.unit().exists()
+
+    def test_without_a_word_it_says_which_there_are(self):
+        assert "install, status or remove. See: loopdesk service --help." in refused(loopdesk("service"))
 
     def test_status_of_nothing(self, systemd: Path):
         done = loopdesk("service", "status")

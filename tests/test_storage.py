@@ -58,6 +58,7 @@ class TestInventory:
             (".events.db.schema-1.part", "unfinished"),
             (".loopdesk-restore.abc", "unfinished"),
             ("spool", "spool"),
+            ("loopdesk-backup-20261120-071200.tar.gz", "backups"),
             ("events.db.backup", "other"),
             ("notes.txt", "other"),
         ],

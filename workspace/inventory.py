@@ -17,6 +17,7 @@ KINDS: Mapping[str, str] = {
     "copies": "copies from before a schema changed",
     "aside": "damaged or replaced files that were moved aside",
     "unfinished": "left by a backup or restore that was interrupted",
+    "backups": "backups",
     "spool": "events that wait to be sent",
     "other": "other files",
 }
@@ -28,6 +29,7 @@ _PATTERNS = (
     ("desk", r"desk\.db(-wal|-shm|-journal)?"),
     ("inbox", r"inbox\.db(-wal|-shm|-journal)?"),
     ("documents", r"(keys|demo)\.json"),
+    ("backups", r"loopdesk-backup-.*\.tar\.gz"),
     ("spool", r"spool"),
 )
 

@@ -73,7 +73,7 @@ def heading(brief: Brief) -> tuple[str, ...]:
     """What, when, from where: short lines that stand above the sections."""
     zone = ZoneInfo(brief.zone)
     asked = _time(brief.asked_at.astimezone(zone))
-    where = {"embedded": "the embedded store", "": "no store"}.get(brief.backend, brief.backend)
+    where = {"embedded": "the embedded store", "posthog": "PostHog", "": "no store"}.get(brief.backend, brief.backend)
     lines = []
     if brief.window:
         since, until = (edge.astimezone(zone) for edge in (brief.window.span.since, brief.window.span.until))

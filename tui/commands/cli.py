@@ -24,9 +24,10 @@ COMMANDS = {
     "sync": ("sync", "Pull a PostHog project's loop events into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
     "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
+    "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),
     "service": ("service", "Have `serve` run day and night."),
     "storage": ("storage", "What is stored, how large it is, and making it smaller."),
-    "backup": ("backup", "One file that holds the whole workspace, made while everything runs."),
+    "backup": ("backup", "The whole workspace in one file, while everything runs."),
     "restore": ("restore", "Bring a workspace back from such a file."),
 }
 

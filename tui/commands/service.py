@@ -19,12 +19,15 @@ from workspace.service_units import PASSED, Service
 from workspace.text import plain
 
 
-@click.group("service")
-def command() -> None:
+@click.group("service", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Have `loopdesk serve` run by systemd (Linux) or launchd (macOS), also while nobody is logged in."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("Say which: install, status or remove", ctx)
 
 
-@command.command("install")
+@command.command("install", short_help="Have it run from now on.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be written and run.")
 @click.option(
     "--linger/--no-linger",
@@ -103,7 +106,7 @@ def _write(file: Path, text: bytes) -> None:
         raise LoopdeskError(f"{file} cannot be written: {error.strerror}") from error
 
 
-@command.command("remove")
+@command.command("remove", short_help="Undo all that installing did.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed and run.")
 def remove(dry_run: bool) -> None:
     """Stop the service and undo all that installing did. Events and keys stay."""
@@ -138,7 +141,7 @@ def _tell_failed(failed: Sequence[Sequence[str]]) -> None:
         )
 
 
-@command.command("status")
+@command.command("status", short_help="Say whether it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def status(as_json: bool) -> int:
     """Say whether it is installed, enabled and running. Exit code 0 only if it runs."""

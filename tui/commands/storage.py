@@ -85,7 +85,7 @@ def _say_what_is_stored(context: Context, as_json: bool) -> None:
         click.echo(f"{counted(len(waiting), 'spool file')} with events to be sent: {size} in {waiting[0].parent}")
 
 
-@command.command("prune")
+@command.command("prune", short_help="Forget what is old.")
 @click.option("--prompts-older-than", "prompts", type=Days(), metavar="30d", help="Prompts and completions.")
 @click.option("--events-older-than", "events", type=Days(), metavar="400d", help="Events, whole nights at a time.")
 @click.option("--answers", is_flag=True, help="What the desk remembers to paint at once; it asks again.")
@@ -211,7 +211,7 @@ def _progress(total: int) -> Callable[[int], None]:
     return lambda done: click.echo(f"\r{done:,} of {total:,}", nl=done >= total, err=True)
 
 
-@command.command("vacuum")
+@command.command("vacuum", short_help="Give unused room back to the disk.")
 @click.pass_obj
 def vacuum(context: Context) -> None:
     """Write events.db anew without its unused room. Loops' events wait meanwhile; needs twice its size free."""

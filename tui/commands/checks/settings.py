@@ -1,0 +1,58 @@
+"""Every setting with its value and where it came from; secrets are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from urllib.parse import urlsplit, urlunsplit
+
+from tui.commands.checks.line import Line, ok
+from workspace.config import SECRETS, Config, config_file
+from workspace.text import plain
+
+
+def check(config: Config) -> list[Line]:
+    file = config_file()
+    said = f"{file} is read" if file.exists() else f"there is no {file}; defaults and the environment are used"
+    return [
+        ok("config.toml", plain(said, 300)),
+        *(_setting(config, field.name) for field in fields(Config) if field.name != "sources"),
+    ]
+
+
+def _setting(config: Config, name: str) -> Line:
+    value = getattr(config, name)
+    source = plain(config.sources.get(name, "default"), 200)
+    return ok(name, f"{_shown(name, value, config)} ({source})")
+
+
+def _shown(name: str, value: object, config: Config) -> str:
+    if name in SECRETS:
+        return masked(str(value))
+    if name == "workspace_dir" and not value:
+        return str(config.workspace.root)
+    if name == "timezone" and not value:
+        return config.zone
+    if isinstance(value, Mapping):
+        return plain(", ".join(f"{key} = {keys}" for key, keys in value.items()), 300) or "none"
+    if isinstance(value, tuple):
+        return plain(", ".join(map(str, value)), 300) or "none"
+    return plain(without_password(str(value)), 300) if value != "" else "not set"
+
+
+def masked(secret: str) -> str:
+    """`phx_…abcd`: enough to tell two keys apart, not enough to use one."""
+    if not secret:
+        return "not set"
+    prefix, underscore, _ = secret.partition("_")
+    start = f"{prefix}_" if underscore and len(prefix) <= 4 else ""
+    return plain(f"{start}…{secret[-4:]}") if len(secret) >= len(start) + 12 else f"{plain(start)}… (very short)"
+
+
+def without_password(url: str) -> str:
+    """An address without the user and password that may stand in it."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
+    except ValueError:
+        return "…"
