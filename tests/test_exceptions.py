@@ -75,7 +75,5 @@ def test_an_exception_of_another_shape_still_gets_an_issue(properties: dict):
 
 
 def test_what_differs_between_occurrences_is_left_out():
-    message = (
-        'Task 01234567-89ab-cdef-0123-456789abcdef of "x" failed at 0x7f3a after 12.5 s in commit deadbeef1\n  more'
-    )
-    assert normalised(message) == "Task # of * failed at # after #.# s in commit #"
+    message = 'Row 01234567-89ab-cdef-0123-456789abcdef of "x" failed at 0x7f3a after 12.5 s in commit deadbeef1\nmore'
+    assert normalised(message) == "Row # of * failed at # after #.# s in commit #"
