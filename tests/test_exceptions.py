@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from posthog import Posthog
 
 from queries.local.exceptions import issue_properties, normalised
+from tests.conftest import Served
+from tests.wire import properties as stored
 
 
 def raised(type: str = "ValueError", value: str = "bad", frames: list[dict] | None = None, **more: object) -> dict:
@@ -77,3 +81,16 @@ def test_an_exception_of_another_shape_still_gets_an_issue(properties: dict):
 def test_what_differs_between_occurrences_is_left_out():
     message = 'Row 01234567-89ab-cdef-0123-456789abcdef of "x" failed at 0x7f3a after 12.5 s in commit deadbeef1\nmore'
     assert normalised(message) == "Row # of * failed at # after #.# s in commit #"
+
+
+def test_the_real_sdks_exceptions_become_issues(serve: Callable[..., Served]):
+    served = serve()
+    client = Posthog(served.project_key, host=served.url)
+    for what in ({"a": 1}, {"b": 2}, []):
+        try:
+            what["c"]  # type: ignore[call-overload]
+        except (KeyError, TypeError) as error:
+            client.capture_exception(error, distinct_id="a")
+    client.shutdown()
+    first, second, other = (kept["$exception_issue_id"] for kept in stored(served))
+    assert first == second != other

@@ -238,6 +238,13 @@ def test_compacting_says_when_the_disk_has_no_room_for_it(store: Store, monkeypa
         store.vacuum()
 
 
+def test_a_full_disk_is_not_ready(store: Store, monkeypatch: pytest.MonkeyPatch):
+    usage = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10, 10, 1_000_000))
+    with pytest.raises(LoopdeskError, match="is full"):
+        store.check_writable()
+
+
 @pytest.mark.parametrize("replaced", [True, False])
 def test_a_store_whose_file_was_taken_away_is_not_ready(store: Store, replaced: bool):
     store.check_writable()

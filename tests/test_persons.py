@@ -89,6 +89,16 @@ def test_person_properties_of_another_shape_break_nothing(odd: object, store: St
     assert persons(store).keys() == {"a"}
 
 
+def test_only_the_merging_events_merge(store: Store):
+    store.ingest([sent("x", "ada", **{"": "bob", "$anon_distinct_id": "bob", "alias": "bob"})])
+    assert persons(store).keys() == {"ada"}
+
+
+def test_an_alias_is_the_same_person(store: Store):
+    store.ingest([sent("$create_alias", "ada", alias="a.lovelace")])
+    assert {id for id, _ in persons(store).values()} == {person_id("ada")}
+
+
 def test_a_person_that_was_rolled_back_is_made_again(store: Store):
     def fail() -> None:
         with store.transaction():

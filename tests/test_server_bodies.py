@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import tempfile
 import urllib.parse
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from queries.local.bodies import BadRequest, Packing, unpacked
+from queries.local.capture_v1 import V1Error, read_batch
+from queries.local.store import Store
+from queries.local.wire import decode
 from tests.conftest import NOW, Served
 from tests.events import batch, event
 from tests.wire import names, properties, rows, send
@@ -216,3 +223,52 @@ def test_what_the_ai_lane_does_not_take_loses_its_batch(other: dict, reason: str
 def test_multipart_is_refused_with_what_to_send_instead(serve: Callable[..., Served]):
     reply = send(serve().url + "/i/v0/ai", b"--x", Content_Type="multipart/form-data; boundary=x")
     assert (reply.status, "/i/v0/ai/batch/" in reply.text) == (415, True)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = (
+    "event",
+    "uuid",
+    "distinct_id",
+    "timestamp",
+    "offset",
+    "properties",
+    "options",
+    "$set",
+    "$unset",
+    "session_id",
+)
+NAMES = st.sampled_from(["x", "$identify", "$exception", "$ai_generation", "$create_alias"])
+EVENTS = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6).flatmap(
+    lambda event: st.builds(lambda name, odd: event | ({} if odd else {"event": name}), NAMES, st.booleans())
+)
+PROPERTIES = (
+    "$ai_model", "$ai_input_tokens", "$ai_trace_id", "$exception_list", "$set", "$unset", "$anon_distinct_id", "alias",
+    "$process_person_profile", "$ignore_sent_at", "token", "distinct_id", "dim_a", "score",
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(events=st.lists(EVENTS, max_size=3), more=st.dictionaries(st.sampled_from(PROPERTIES), JSON), sent_at=JSON)
+def test_whatever_is_sent_is_stored_or_refused_but_never_breaks(events: list, more: dict, sent_at: object):
+    batch = [event | ({"properties": more} if "properties" not in event else {}) for event in events]
+    wire = json.dumps({"api_key": "k", "batch": batch, "sent_at": sent_at}).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(Path(folder) / "events.db")
+        try:
+            for read in (
+                lambda: decode(wire, Packing()).events,
+                lambda: read_batch(json.loads(wire), "sdk/1").events,
+            ):
+                try:
+                    found = read()
+                except (BadRequest, V1Error):
+                    continue
+                done = store.ingest(found, sent_at=sent_at)
+                assert done.stored + done.duplicates + len(done.rejected) == len(found)
+        finally:
+            store.close()

@@ -72,7 +72,8 @@ def _frames(stacktrace: object) -> list[Mapping[str, object]]:
 
 def _place(frame: Mapping[str, object]) -> str:
     """A file and a function. The line is left out: an edit above it is not another error."""
-    file = _text(frame.get("module")) or _text(frame.get("filename"))
+    module = _text(frame.get("module"))
+    file = module if module and module != "__main__" else _text(frame.get("filename"))
     return f"{file}:{_text(frame.get('function'))}" if file else _text(frame.get("function"))
 
 

@@ -43,7 +43,8 @@ def change_of(event: str, properties: Mapping[str, object]) -> PersonChange | No
     if properties.get("$process_person_profile") in (False, "false"):
         return None
     same_as = _other_id(event, properties)
-    if event == "$exception" or not (same_as or properties.keys() & {"$set", "$set_once", "$unset"}):
+    says = same_as or "$set" in properties or "$set_once" in properties or "$unset" in properties
+    if not says or event == "$exception":
         return _NOTHING
     unset = properties.get("$unset")
     return PersonChange(
@@ -129,7 +130,7 @@ class Persons:
 
 
 def _other_id(event: str, properties: Mapping[str, object]) -> str:
-    other = properties.get(_MERGES.get(event, ""))
+    other = properties.get(_MERGES[event]) if event in _MERGES else None
     if not isinstance(other, str) or other.strip().lower() in _NOBODY:
         return ""
     return clean(other)[:200]

@@ -29,6 +29,7 @@ _EVENT = (
 CHUNK = 2_000
 _FORGOTTEN_AT_ONCE = 500
 _PROBE_WAITS_S = 1
+_ROOM = 20 * 1024 * 1024  # bytes: one batch of the largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,9 @@ class Store:
     def check_writable(self) -> None:
         """A real but empty write through a fresh connection. Raises `LoopdeskError`: full disk, damage, no rights."""
         self.check_in_place()
+        # The empty write alone may find room in the WAL that a batch would not.
+        if shutil.disk_usage(self.path.parent).free < _ROOM:
+            raise LoopdeskError(f"The disk with {self.path} is full", "Events would not be stored", "Free some space")
         try:
             probe = sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PROBE_WAITS_S
