@@ -162,6 +162,20 @@ def test_keys_of_machines_are_made_kept_and_removed(tmp_path: Path):
         keys.remove_machine(tmp_path, "gpu-1")
 
 
+@pytest.mark.parametrize("harm", ["removed", "broken", "writable by others"])
+def test_a_running_server_keeps_its_keys_when_the_file_is_harmed(harm: str, tmp_path: Path):
+    shared, current, file = keys.load_keys(tmp_path), keys.follow(tmp_path), tmp_path / "keys.json"
+    if harm == "removed":
+        file.unlink()
+    elif harm == "broken":
+        file.write_text("{")
+    else:
+        file.write_text('{"project": "phc_evil", "personal": "phx_evil"}')
+        file.chmod(0o666)
+    assert current() == shared
+    assert file.exists() is (harm != "removed")
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 65, "\x1b[31m"])
 def test_a_machines_name_is_a_plain_word(name: str, tmp_path: Path):
     with pytest.raises(LoopdeskError, match="letters, digits"):
@@ -200,7 +214,7 @@ def own_address() -> str:
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])
 def test_binding_to_the_network_without_a_machines_key_is_refused(address: str, tmp_path: Path):
     line = refused(loopdesk("serve", "--bind", address, "--port", "0", "--workspace", tmp_path / "w"))
-    assert "No machine has a key of its own" in line
+    assert "No machine has a key of its own yet" in line
     assert "--new-key NAME" in line and "ssh -R" in line
 
 
@@ -226,10 +240,9 @@ def test_a_bound_server_takes_each_machines_own_key_until_it_is_removed(tmp_path
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
-            far = told["url"]
-            near = far.replace(address, "127.0.0.1")
+            near, far = told["url"], told["network_url"]
             shared, own = (batch([event("x", key=k)], k) for k in (told["project_key"], key))
-            assert address in far
+            assert near.startswith("http://127.0.0.1:") and address in far
             assert send(near + "/batch/", shared).status == 200
             assert send(far + "/batch/", own).status == 200
             assert send(far + "/batch/", shared).status == 401

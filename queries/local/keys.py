@@ -15,6 +15,7 @@ from pathlib import Path
 from workspace.errors import LoopdeskError
 from workspace.paths import refuse_writable_by_others, write_private
 
+_MISSING = (0, 0, 0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -81,15 +82,17 @@ def remove_machine(root: Path, name: str) -> None:
 
 
 def follow(root: Path) -> Callable[[], Keys]:
-    """A function that gives the keys as the file has them now; it is read again only when it was replaced."""
+    """A function that gives the keys as the file has them now; it is read again only when it was replaced. While it is
+    missing or cannot be trusted, the keys stay as they were."""
     path = keys_file(root)
     seen, keys = _version(path), load_keys(root)
 
     def current() -> Keys:
         nonlocal seen, keys
         version = _version(path)
-        if version != seen:
-            keys = load_keys(root)
+        if version not in (seen, _MISSING):
+            with contextlib.suppress(LoopdeskError):
+                keys = load_keys(root)
             seen = version
         return keys
 
@@ -104,7 +107,7 @@ def _version(path: Path) -> tuple[int, int, int]:
     try:
         found = path.stat()
     except OSError:
-        return (0, 0, 0)
+        return _MISSING
     return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 

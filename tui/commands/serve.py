@@ -69,7 +69,7 @@ def _serve(context: Context, workspace: Workspace, port: int, bind: str | None, 
         keep_prompts=retention.keeps_prompts(config.prompt_days),
     )
     current_keys = keys.follow(workspace.root)
-    place = _place(bind, bool(current_keys().machines))
+    place = _place(bind, bool(current_keys().machines), port)
     listeners = _listen(place, port)
     backend = LocalBackend(workspace.events_db, config.zone)
     app = application(
@@ -104,20 +104,17 @@ def _serve(context: Context, workspace: Workspace, port: int, bind: str | None, 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Addresses to listen on, each with its family, and the names by which others may call them."""
+    """Addresses to listen on, each with its family. `own` is how this machine calls it and `network` how others do;
+    `hosts` are the names that they may use."""
 
     addresses: tuple[tuple[socket.AddressFamily, str], ...] = ((socket.AF_INET, _LOOPBACK),)
-    shown: str = _LOOPBACK
+    own: str = _LOOPBACK
+    network: str = ""
     hosts: frozenset[str] = frozenset()
     any_address: bool = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether other machines can reach it."""
-        return bool(self.hosts)
 
-
-def _place(bind: str | None, has_machine_keys: bool) -> _Place:
+def _place(bind: str | None, has_machine_keys: bool, port: int) -> _Place:
     """Raises `LoopdeskError` where other machines could reach it and none has a key."""
     if bind is None:
         return _Place()
@@ -133,15 +130,17 @@ def _place(bind: str | None, has_machine_keys: bool) -> _Place:
         return _Place(((family, address),), address)
     if not has_machine_keys:
         raise LoopdeskError(
-            "No machine has a key of its own, so nothing was bound to the network",
+            "No machine has a key of its own yet, so nothing was bound to the network",
             "The project key of this machine is taken from loopback only",
-            f"Run: loopdesk serve --new-key NAME, for each machine; or, better: {_tunnel(8377)}",
+            f"Run: loopdesk serve --new-key NAME, for each machine; or, better: {_tunnel(port or 8377)}",
         )
     if parsed.is_unspecified:
         name = socket.gethostname().lower()
-        return _Place(((family, address),), name, frozenset({name, f"{name}.local"}), any_address=True)
+        return _Place(((family, address),), network=name, hosts=frozenset({name, f"{name}.local"}), any_address=True)
     # The loops of this machine still find it on loopback.
-    return _Place((*_Place().addresses, (family, address)), address, frozenset({bind.lower(), address.lower()}))
+    return _Place(
+        (*_Place().addresses, (family, address)), network=address, hosts=frozenset({bind.lower(), address.lower()})
+    )
 
 
 def _listen(place: _Place, port: int) -> list[socket.socket]:
@@ -181,16 +180,20 @@ def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.s
 
 
 def _tell(workspace: Workspace, place: _Place, port: int, project_key: str, as_json: bool) -> None:
-    host = f"[{place.shown}]" if ":" in place.shown else place.shown
-    url = f"http://{host}:{port}"
+    url, network_url = _url(place.own, port), _url(place.network, port) if place.network else None
     if as_json:
-        _say(json.dumps({"url": url, "project_key": project_key, "workspace": str(workspace.root)}))
+        document = {"url": url, "project_key": project_key, "workspace": str(workspace.root)}
+        _say(json.dumps(document | ({"network_url": network_url} if network_url else {})))
         return
     _say(f"POSTHOG_HOST={url}\nPOSTHOG_API_KEY={project_key}")
     _tell_person(f"Storing events in {workspace.events_db}. Stop with Ctrl-C.")
-    if place.is_open:
-        _tell_person("That key works on this machine only; others send their own, made with --new-key NAME.")
-        _tell_person(f"What they send is not encrypted. Better, without --bind: {_tunnel(port)}")
+    if network_url:
+        _tell_person(f"Other machines send to {network_url}, each with its own key (--new-key NAME), unencrypted.")
+        _tell_person(f"Better, without --bind: {_tunnel(port)}")
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _tunnel(port: int) -> str:
