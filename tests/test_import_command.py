@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from queries.importers.ledger import AT_ONCE
 from queries.local.store import Ingested, Store
 from tui.main import main
 from workspace.errors import LoopdeskError
@@ -219,6 +220,30 @@ def test_an_import_that_fails_midway_stores_nothing_of_the_file(desk: Desk, monk
     assert code == 1 and "The disk is full" in err
     assert desk.stored("SELECT count(*) FROM events") == [(23,)]
     assert desk.stored("SELECT count(*) FROM imported_rows") == [(8,)]
+
+
+def test_a_long_log_is_stored_in_parts_and_goes_on_where_it_stopped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = AT_ONCE + 5
+    desk.log.write_text(HEADER + "".join(f"{row:07x}\t{9 - row / rows}\t1\tkeep\trow {row}\n" for row in range(rows)))
+    whole, calls = Store.ingest, []
+
+    def full_later(self: Store, events: list, **named: Any) -> Ingested:
+        calls.append(len(events))
+        if len(calls) == 2:
+            raise LoopdeskError("The disk is full", do="Free some space")
+        return whole(self, events, **named)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Store, "ingest", full_later)
+        code, _, err = desk.run(desk.log)
+    assert code == 1
+    assert "The disk is full. 2,000 rows before it were stored. Free some space, and import it again" in err
+    assert desk.stored("SELECT count(*) FROM imported_rows") == [(AT_ONCE,)]
+    again = desk.imported(desk.log)
+    assert (again["stored_rounds"], again["known_rounds"]) == (5, AT_ONCE)
+    assert desk.stored("SELECT count(DISTINCT p_round_id) FROM events") == [(rows,)]
 
 
 def test_escape_sequences_of_a_log_never_reach_the_terminal(desk: Desk) -> None:

@@ -73,7 +73,7 @@ def take_in(path: Path, request: Request, open_store: Callable[[], Store], taken
     """Read, understand and store one file. The store is opened only when there is something to store.
 
     `taken` holds the names of logs of this import, so that two results.tsv are not taken for one. Raises
-    `LoopdeskError`, and then nothing of the file was stored.
+    `LoopdeskError`, and then nothing of the file was stored, or the sentence says how much (see `ledger.record`).
     """
     file = read(path)
     parsed = detect(file).parse(file.text, request.wanted)

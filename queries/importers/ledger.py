@@ -14,7 +14,7 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CHUNK = 2_000  # rows or events at a time
+AT_ONCE = 2_000  # rows of one transaction: about a third of a second, and other writers wait at most ten
 _ENOUGH_TO_JUDGE = 3  # rows
 
 
@@ -40,10 +40,12 @@ class Recorded:
 
 
 def record(store: Store, name: LogName, entries: Sequence[Entry], rows: int, *, replace: bool = False) -> Recorded:
-    """Store the rows that are new, in one transaction. `rows` is how many the log has, bad ones too.
+    """Store the rows that are new. `rows` is how many the log has, bad ones too.
 
-    With `replace` what came from this log earlier is removed first. Raises `LoopdeskError` when nothing was stored:
-    the file cannot be written, or this is another log under a name already taken.
+    With `replace` what came from this log earlier is removed first. Raises `LoopdeskError`: this is another log under a
+    name already taken, or the store refuses an event, and then nothing was stored; or the file cannot be written. Then
+    up to `AT_ONCE` rows are stored all or none, and of a longer log its first rows may be: importing it again goes on
+    after them, because every row that is stored is in the ledger.
     """
     with store.transaction():
         replaced = _forget(store, name) if replace else 0
@@ -51,11 +53,10 @@ def record(store: Store, name: LogName, entries: Sequence[Entry], rows: int, *, 
         new = [entry for entry in entries if entry.row not in known]
         edited = _edited(entries, known)
         _refuse_another_log(name, len(entries) - len(new), edited)
-        stored = _ingest(store, new)
-        store.connection.executemany(
-            "INSERT INTO imported_rows(log, row, identity, content) VALUES (?, ?, ?, ?)",
-            ((name.key, entry.row, entry.round_id, entry.content) for entry in new),
-        )
+        stored = _take(store, name, new[:AT_ONCE], 0)
+    for start in range(AT_ONCE, len(new), AT_ONCE):
+        with store.transaction():
+            stored += _take(store, name, new[start : start + AT_ONCE], start)
     return Recorded(
         stored_rows=len(new),
         known_rows=len(entries) - len(new) - len(edited),
@@ -76,16 +77,10 @@ def stored_end(store: Store, name: LogName) -> StoredEnd | None:
 
 
 def record_spool(store: Store, spool: ParsedSpool) -> tuple[int, int, tuple[str, ...]]:
-    """Store spooled events in one transaction: how many were new, how many already there, why others were refused."""
-    stored = duplicates = 0
-    rejected: list[str] = []
-    with store.transaction():
-        for start in range(0, len(spool.events), _CHUNK):
-            ingested = store.ingest(spool.events[start : start + _CHUNK])
-            stored += ingested.stored
-            duplicates += ingested.duplicates
-            rejected += ingested.rejected
-    return stored, duplicates, tuple(rejected)
+    """Store spooled events: how many were new, how many already there, why others were refused. Where the file cannot
+    be written halfway, importing it again stores the rest: an event is known by its uuid."""
+    done = store.ingest(spool.events)
+    return done.stored, done.duplicates, done.rejected
 
 
 def _rows(store: Store, name: LogName) -> dict[int, tuple[str, str]]:
@@ -126,13 +121,20 @@ def _forget(store: Store, name: LogName) -> int:
     return removed
 
 
-def _ingest(store: Store, new: Sequence[Entry]) -> int:
-    stored = 0
-    for start in range(0, len(new), _CHUNK):
-        ingested = store.ingest([event for entry in new[start : start + _CHUNK] for event in entry.events()])
-        if ingested.rejected:
-            raise LoopdeskError(
-                f"The store refused an event of it: {plain(ingested.rejected[0], 200)}", "Nothing of the log was stored"
-            )
-        stored += ingested.stored
-    return stored
+def _take(store: Store, name: LogName, new: Sequence[Entry], before: int) -> int:
+    """Store rows with their ledger entries; `before` is how many rows of the log went in already."""
+    kept = f"{before:,} rows before it were stored" if before else "Nothing of the log was stored"
+    try:
+        ingested = store.ingest([event for entry in new for event in entry.events()])
+    except LoopdeskError as error:
+        if not before:
+            raise
+        raise LoopdeskError(error.what, kept, f"{error.do or 'Mend that'}, and import it again: it goes on") from error
+    if ingested.rejected:
+        raise LoopdeskError(f"The store refused an event of it: {plain(ingested.rejected[0], 200)}", kept)
+    # Another import of the same log may have been here between two transactions.
+    store.connection.executemany(
+        "INSERT OR IGNORE INTO imported_rows(log, row, identity, content) VALUES (?, ?, ?, ?)",
+        ((name.key, entry.row, entry.round_id, entry.content) for entry in new),
+    )
+    return ingested.stored
