@@ -67,8 +67,10 @@ def to_row(
     limit: int = MAX_EVENT_BYTES,
     prices: Prices | None = None,
     keep_prompts: bool = True,
+    is_complete: bool = False,
 ) -> Row:
     """`skew` is the server's clock minus the sender's; `limit` is in bytes; without `prices` a model call gets no cost.
+    An event that `is_complete` comes from a PostHog, which has put in what its pipeline adds.
 
     Raises `EventRejected`.
     """
@@ -79,7 +81,7 @@ def to_row(
     if not isinstance(properties, Mapping):
         raise EventRejected("its properties are not an object")
     try:
-        properties = _completed(name, event, properties, prices)
+        properties = properties if is_complete else _completed(name, event, properties, prices)
         text, payload = _texts(properties, limit)
         at = event_time(
             event.get("timestamp"), event.get("offset"), now, timedelta(0) if _trusts_clock(properties) else skew

@@ -106,8 +106,8 @@ class Store:
         limit: int = MAX_EVENT_BYTES,
     ) -> Ingested:
         """Store wire events (PostHog's `/batch/` form), each at most `limit` bytes. An event that cannot be stored is
-        refused alone; the others are stored. `arrived` says by uuid when an event first came to a PostHog; default
-        `now`.
+        refused alone; the others are stored. Events that were pulled from a PostHog come with `arrived`, by uuid when
+        each first came there; to them nothing is added.
 
         Many events take several transactions, so that other writers get their turn: where the file cannot be written
         halfway (`LoopdeskError`), the first are stored, and giving all of them again stores the rest.
@@ -121,7 +121,15 @@ class Store:
         duplicates = stored = 0
         for place, event in enumerate(events):
             try:
-                row = to_row(event, now=now, skew=skew, limit=limit, prices=table, keep_prompts=self._keep_prompts)
+                row = to_row(
+                    event,
+                    now=now,
+                    skew=skew,
+                    limit=limit,
+                    prices=table,
+                    keep_prompts=self._keep_prompts,
+                    is_complete=arrived is not None,
+                )
             except EventRejected as error:
                 rejected.append(str(error))
                 refused.append((place, error.code))
@@ -206,7 +214,6 @@ class Store:
             self.connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
         )
-        before = self.path.stat().st_size
         needed = 2 * (pages - unused) * page_size  # once as a copy, once in the WAL
         free = shutil.disk_usage(self.path.parent).free
         if free < needed:
@@ -221,7 +228,7 @@ class Store:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise databases.explained(error, self.path) from error
-        return max(0, before - self.path.stat().st_size)
+        return pages * page_size - self.path.stat().st_size
 
     def check_in_place(self) -> None:
         """Raises `LoopdeskError` where the file was moved or replaced: what is written now would be lost."""
