@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable
 
@@ -17,9 +16,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from queries.backend import Backend, QueryRefused, QueryResult, QueryTimedOut
+from queries.local.credentials import Credentials, peer_of
 from queries.local.keys import Keys
+from queries.local.responses import error_response
 from queries.local.store import Store
-from queries.local.wire import MAX_BODY_BYTES, BadRequest, Capture, decode
+from queries.local.wire import MAX_BODY_BYTES, BadRequest, decode
 from workspace.errors import LoopdeskError
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -30,7 +31,8 @@ class Server:
     """The handlers over one store and one backend. Writes take turns; reads do not wait for them."""
 
     def __init__(self, store: Store, backend: Backend, keys: Keys, warn: Callable[[str], None]) -> None:
-        self._store, self._backend, self._keys, self._warn = store, backend, keys, warn
+        self._store, self._backend, self._warn = store, backend, warn
+        self._credentials = Credentials(keys)
         self._writing = threading.Lock()
 
     async def ready(self, _request: Request) -> Response:
@@ -40,7 +42,9 @@ class Server:
         try:
             body = await _body(request)
             encoding = request.headers.get("content-encoding", "").lower()
-            await run_in_threadpool(self._take, body, encoding, request.query_params.get("compression", ""))
+            await run_in_threadpool(
+                self._take, body, encoding, request.query_params.get("compression", ""), peer_of(request)
+            )
         except BadRequest as error:
             return PlainTextResponse(error.reason, error.status)
         except LoopdeskError as error:
@@ -48,25 +52,17 @@ class Server:
             return PlainTextResponse(str(error), 503)
         return JSONResponse({"status": "Ok"})
 
-    def _take(self, body: bytes, encoding: str, compression: str) -> None:
+    def _take(self, body: bytes, encoding: str, compression: str, peer: str) -> None:
         capture = decode(body, encoding, compression)
-        self._check_token(capture)
+        self._credentials.check_project(capture.token, peer)
         with self._writing:
             refused = self._store.ingest(capture.events, sent_at=capture.sent_at).rejected
         for reason in refused:
             # PostHog answers 200 here too, and shows an ingestion warning elsewhere.
             self._warn(f"An event was dropped: {reason}.")
 
-    def _check_token(self, capture: Capture) -> None:
-        if not capture.token:
-            raise BadRequest(401, "API key not provided. Send the project's key (phc_...) as api_key.")
-        if capture.token.startswith("phx_"):
-            raise BadRequest(401, "This is a personal key (phx_...). Events are sent with the project's key (phc_...).")
-        if not secrets.compare_digest(capture.token.encode(), self._keys.project.encode()):
-            raise BadRequest(401, "Project API key invalid. `loopdesk serve` prints the right one (phc_...).")
-
     async def query(self, request: Request) -> Response:
-        refusal = self._check_personal(request)
+        refusal = self._credentials.check_personal(request)
         if refusal:
             return refusal
         try:
@@ -75,45 +71,22 @@ class Server:
             if asked.get("kind") != "HogQLQuery" or not isinstance(text, str) or not isinstance(values, dict):
                 raise TypeError
         except BadRequest as error:
-            return _error(error.status, "invalid_request", "too_large", error.reason)
+            return error_response(error.status, "invalid_request", "too_large", error.reason)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return _error(
+            return error_response(
                 400, "validation_error", "required", 'Expected {"query": {"kind": "HogQLQuery", "query": "SELECT ..."}}'
             )
         try:
             result = await run_in_threadpool(self._backend.query, text, values)
         except QueryRefused as error:
-            return _error(
+            return error_response(
                 400, "validation_error", "invalid_input", str(error), {"start": error.start, "end": error.end}
             )
         except QueryTimedOut as error:
-            return _error(504, "server_error", "error", str(error))
+            return error_response(504, "server_error", "error", str(error))
         except LoopdeskError as error:
-            return _error(503, "server_error", "error", str(error))
+            return error_response(503, "server_error", "error", str(error))
         return JSONResponse(answer(result, text))
-
-    def _check_personal(self, request: Request) -> Response | None:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            return _error(
-                401, "authentication_error", "not_authenticated", "Authentication credentials were not provided."
-            )
-        if key.startswith("phc_"):
-            return _error(
-                401,
-                "authentication_error",
-                "authentication_failed",
-                "This is the project's key (phc_...). Queries need the personal key (phx_...).",
-            )
-        if not secrets.compare_digest(key.encode(), self._keys.personal.encode()):
-            return _error(
-                401,
-                "authentication_error",
-                "authentication_failed",
-                "Personal API key found in request Authorization header is invalid.",
-            )
-        return None
 
 
 def answer(result: QueryResult, text: str) -> dict:
@@ -184,14 +157,9 @@ async def _body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _error(status: int, type: str, code: str, detail: str, extra: dict | None = None) -> JSONResponse:
-    body = {"type": type, "code": code, "detail": detail, "attr": None}
-    return JSONResponse(body | ({"extra": extra} if extra else {}), status)
-
-
 async def _not_found(_request: Request, _error_: Exception) -> Response:
-    return _error(404, "invalid_request", "not_found", "Not found.")
+    return error_response(404, "invalid_request", "not_found", "Not found.")
 
 
 async def _broken(_request: Request, _error_: Exception) -> Response:
-    return _error(500, "server_error", "error", "A server error occurred.")
+    return error_response(500, "server_error", "error", "A server error occurred.")
