@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from queries.backend import Backend, QueryRefused, QueryResult, QueryTimedOut
+from queries.local import api
 from queries.local.credentials import Credentials, peer_of
 from queries.local.keys import Keys
 from queries.local.responses import error_response
@@ -118,7 +119,7 @@ def application(store: Store, backend: Backend, keys: Keys, warn: Callable[[str]
         for scope in ("projects", "environments")
         for slash in ("", "/")
     ]
-    routes = [*capture, *ready, *query]
+    routes = [*capture, *ready, *query, *api.routes(store.path, Credentials(keys), keys.project, backend.timezone)]
     return LocalOnly(Starlette(routes=routes, exception_handlers={404: _not_found, 500: _broken}))
 
 

@@ -29,7 +29,7 @@ class Capture:
 def decode(body: bytes, encoding: str, compression: str = "") -> Capture:
     """Raises `BadRequest` where PostHog refuses the whole request: 400 undecodable, empty or without a name or id."""
     try:
-        document = json.loads(_inflated(body, encoding, compression), parse_constant=_refuse_constant)
+        document = json.loads(inflated(body, encoding, compression), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(400, f"Could not decode the request body: {error}") from error
     if isinstance(document, list):
@@ -63,7 +63,8 @@ def _checked(token: str, events: object, sent_at: object) -> Capture:
     return Capture(str(token), events, sent_at)
 
 
-def _inflated(body: bytes, encoding: str, compression: str) -> bytes:
+def inflated(body: bytes, encoding: str, compression: str) -> bytes:
+    """The body's bytes. Raises `BadRequest`: 400 broken, 413 too large, 415 packed in another way."""
     if encoding in ("", "identity") and compression in ("", "none"):
         return body
     if encoding == "gzip" or compression in ("gzip", "gzip-js"):
