@@ -56,7 +56,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         store = Store.open(folder / "events.db")
         backend = LocalBackend(store.path)
         keys = load_keys(folder)
-        listener = socket.create_server(("127.0.0.1", 0))
+        # Named as in `loopdesk serve`: asyncio turns Nagle's delay off only for a protocol it can see.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
         app = application(store, backend, keys)
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -76,9 +76,7 @@ def flags() -> dict[str, dict]:
     made["payload"] = {"filters": {"groups": [group(50)], "payloads": {"true": '"on"'}}}
     made["off"] = {"active": False, "filters": {"groups": [group(100)]}}
     made["nobody"] = {"filters": {"groups": []}}
-    made["early"] = {
-        "filters": {"groups": [group(30, None, asks("plan", "is_set")), group(100)], "early_exit": True}
-    }
+    made["early"] = {"filters": {"groups": [group(30, None, asks("plan", "is_set")), group(100)], "early_exit": True}}
     made["both"] = {
         "filters": {"groups": [group(80, None, FILTERS[0], FILTERS[17]), group(10, None, FILTERS[2]), group(5)]}
     }
