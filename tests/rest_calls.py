@@ -19,7 +19,7 @@ class Rest:
         url = self.served.url + (path if path.startswith("/") else f"/api/projects/@current/{path}")
         headers = {"Authorization": f"Bearer {self.served.personal_key}", **headers}
         raw = body if isinstance(body, bytes) else None
-        with httpx.Client(timeout=10, trust_env=False) as client:
+        with httpx.Client(timeout=10, trust_env=False, verify=False) as client:
             answer = client.request(method, url, content=raw, json=None if raw else body, headers=headers)
         return answer.status_code, answer.json() if answer.content else {}
 
@@ -31,6 +31,6 @@ class Rest:
 
 def ask_flags(served: Served, version: str = "?v=2", **body: object) -> tuple[int, dict]:
     """`POST /flags/` with the project's key."""
-    with httpx.Client(timeout=10, trust_env=False) as client:
+    with httpx.Client(timeout=10, trust_env=False, verify=False) as client:
         answer = client.post(f"{served.url}/flags/{version}", json={"api_key": served.project_key, **body})
     return answer.status_code, answer.json()

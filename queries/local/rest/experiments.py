@@ -212,7 +212,7 @@ def _flag_for(objects: Objects, made: Mapping, flag_fields: Mapping[str, object]
 def _change_variants(objects: Objects, document: Mapping, flag: dict, variants: object, asked: Asked) -> None:
     filters = {**flag["filters"], "multivariate": {"variants": variants}, "payloads": {}}
     if State(document, flag).name != "draft":
-        if variants != flag["filters"]["multivariate"]["variants"]:
+        if variants != (flag["filters"].get("multivariate") or {}).get("variants"):
             raise invalid("Can't update feature_flag_variants on Experiment")
         return
     states.check_variants(change_flag(objects, flag, {"filters": filters}, asked.now))

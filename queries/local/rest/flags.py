@@ -34,7 +34,9 @@ class Flags:
             flags = [flag_from(each) for each in objects.all(KIND) if not each["deleted"]]
             row = None if only_overrides else objects.connection.execute(_PERSON, (distinct_id,)).fetchone()
         subject = _subject(body, distinct_id, json.loads(row[0]) if row else {})
-        types = group_types(self.store) if subject.groups else {}
+        # A flag that asks about no group needs no look at who was identified as one.
+        by_group = any(condition.group_type is not None for flag in flags for condition in flag.conditions)
+        types = group_types(self.store, subject.groups) if by_group and subject.groups else {}
         found = evaluate(flags, subject, types, now).values()
         asked = [each for each in found if wanted is None or each.flag.key in wanted]
         return flags_answer(version, asked, str(uuid4()), now)

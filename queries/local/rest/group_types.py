@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from queries.local.flags.filters import MAX_GROUP_TYPES
 from queries.local.objects import ObjectStore
 from queries.local.rest.asked import Answer, Asked
@@ -14,12 +16,15 @@ GROUP BY name ORDER BY min(bodies.id)
 """
 
 
-def group_types(store: ObjectStore) -> dict[int, str]:
-    """Index -> name. A type keeps its index for good, also when its events are deleted."""
+def group_types(store: ObjectStore, wanted: Collection[str] | None = None) -> dict[int, str]:
+    """Index -> name. A type keeps its index for good, also when its events are deleted. The events are looked through
+    for new types, unless all of the `wanted` are known."""
     with store.reading() as objects:
         known = [document["name"] for document in objects.all(_KIND)]
+        if len(known) == MAX_GROUP_TYPES or (wanted is not None and set(wanted) <= set(known)):
+            return dict(enumerate(known))
         seen = [row[0] for row in objects.connection.execute(_SEEN)]
-    if len(known) < MAX_GROUP_TYPES and set(seen) - set(known):
+    if set(seen) - set(known):
         with store.writing() as objects:
             known = [document["name"] for document in objects.all(_KIND)]
             for name in [name for name in seen if name not in known][: MAX_GROUP_TYPES - len(known)]:
