@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts the embedded PostHog on a free loopback port, in a thread of this process."""
+    """Starts the embedded PostHog on a free loopback port, in a thread of this process. Options are `application`'s."""
     import uvicorn
 
     from queries.local.backend import LocalBackend
@@ -50,7 +51,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     running: list[tuple[uvicorn.Server, threading.Thread, Store, LocalBackend]] = []
 
-    def start(folder: Path | None = None) -> Served:
+    def start(folder: Path | None = None, **options: Any) -> Served:
         folder = folder or tmp_path / "workspace"
         folder.mkdir(mode=0o700, exist_ok=True)
         store = Store.open(folder / "events.db")
@@ -59,7 +60,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         # Named as in `loopdesk serve`: asyncio turns Nagle's delay off only for a protocol it can see.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
-        app = application(store, backend, keys)
+        app = application(store, backend, keys, **options)
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -15,21 +15,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from queries.local.bodies import BadRequest, Packing, unpacked
+from queries.local.capture import read_body
 from queries.local.credentials import Credentials, peer_of
 from queries.local.objects import ObjectStore
 from queries.local.responses import error_response
 from queries.local.rest import group_types
 from queries.local.rest.annotations import Annotations
 from queries.local.rest.asked import Asked, Handler
-from queries.local.rest.documents import MAX_BODY_BYTES, parse_object
+from queries.local.rest.documents import parse_object
 from queries.local.rest.experiments import Experiments
 from queries.local.rest.feature_flags import FeatureFlags
 from queries.local.rest.flags import Flags, is_known
 from queries.local.rest.problems import Problem, not_allowed
 from queries.local.rest.project import Project, check_project_id
-from queries.local.wire import BadRequest, inflated
 from workspace.errors import LoopdeskError
 
+_CODES = {413: "too_large", 415: "unsupported_media_type"}
 _MOVES = ("launch", "pause", "resume", "end", "archive", "reset", "ship_variant")
 # Every method comes to the endpoint, which refuses in PostHog's shape the ones that a path has not.
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -81,17 +83,17 @@ class _Api:
 
     async def flags(self, request: Request) -> Response:
         async def answer() -> Response:
-            raw = inflated(
-                await _body(request),
-                request.headers.get("content-encoding", "").lower(),
-                request.query_params.get("compression", ""),
-            )
-            return JSONResponse(await run_in_threadpool(self._evaluated, raw, request))
+            return JSONResponse(await run_in_threadpool(self._evaluated, await read_body(request), request))
 
         return await _guarded(answer)
 
     def _evaluated(self, raw: bytes, request: Request) -> dict:
-        body = parse_object(raw)
+        packing = Packing(
+            request.headers.get("content-encoding", "").lower(),
+            request.query_params.get("compression", "").lower(),
+            request.headers.get("content-type", "").lower(),
+        )
+        body = parse_object(unpacked(raw, packing))
         token = body.get("api_key") or body.get("token") or ""
         self._credentials.check_project(token if isinstance(token, str) else "", peer_of(request))
         only_overrides = request.query_params.get("only_use_override_person_properties", "") in ("1", "true")
@@ -121,7 +123,7 @@ class _Api:
             handler = methods.get("GET" if request.method == "HEAD" else request.method)
             if handler is None:
                 raise not_allowed(request.method)
-            status, found = await run_in_threadpool(_handled, handler, request, await _body(request))
+            status, found = await run_in_threadpool(_handled, handler, request, await read_body(request))
             return Response(status_code=status) if status == 204 else JSONResponse(found, status)
 
         return await _guarded(answer)
@@ -140,19 +142,9 @@ async def _guarded(answer: Callable[[], Awaitable[Response]]) -> Response:
     except BadRequest as error:
         if error.status == 401:
             return error_response(401, "authentication_error", "invalid_api_key", error.reason)
-        return error_response(error.status, "invalid_request", "parse_error", error.reason)
+        return error_response(error.status, "invalid_request", _CODES.get(error.status, "parse_error"), error.reason)
     except LoopdeskError as error:
         return error_response(503, "server_error", "error", str(error))
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise Problem(413, "invalid_request", "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _version(text: str) -> int:

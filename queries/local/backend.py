@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from queries.backend import QueryResult, QueryTimedOut
 from queries.local import compiled
 from queries.local.hogql import runtime
-from queries.local.ingest import microseconds
 from queries.local.schema import MIGRATIONS
+from queries.local.times import microseconds
 from workspace import databases
 
 DEFAULT_ROWS = 100  # PostHog answers 100 rows without LIMIT

@@ -1,36 +1,45 @@
 """One event as PostHog's SDKs send it -> the rows of `schema.py`. Pure: the clock is an argument.
 
-Rules follow PostHog's capture and ingestion (event time from `sent_at`, limits, dropped invalid uuids), with one
-deliberate difference: `uuid` is a strict key here, so an event that is sent again is stored once.
+Rules follow PostHog's capture and ingestion (event time from `sent_at`, limits, dropped invalid uuids, what a model
+call cost, the issue of an exception), with one deliberate difference: `uuid` is a strict key here, so an event that is
+sent again is stored once.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from queries.local import exceptions
 from queries.local.hogql.scalars.documents import normal
+from queries.local.persons import PersonChange, change_of
+from queries.local.prices import PRICED_EVENTS, Prices, cost_properties
 from queries.local.schema import DIMENSION_PREFIX, HEAVY_PROPERTIES, HOT_PROPERTIES, TEXT_PROPERTIES
+from queries.local.texts import clean, encode, storable
+from queries.local.times import event_time, microseconds
 
 MAX_EVENT_BYTES = 1_000_000  # PostHog discards larger ones (Kafka's message limit)
+MAX_AI_EVENT_BYTES = 8 * 1024 * 1024  # PostHog's limit for an event of the AI lane
 MAX_DISTINCT_ID = 200
-MAX_FUTURE = timedelta(hours=23)  # a later timestamp is a broken clock: PostHog takes the time of arrival
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = 2**63
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _PLACES = {name: place for place, name in enumerate(HOT_PROPERTIES)}
 _WORDS = len(TEXT_PROPERTIES)
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_PERSON_PROPERTIES = ("$set", "$set_once", "$unset")
+# PostHog makes text of these, and drops what is no scalar.
+_TRACE_IDS = ("$ai_trace_id", "$ai_session_id", "$ai_span_id", "$ai_parent_id", "$ai_generation_id")
 
 
 class EventRejected(ValueError):
-    """Why one event cannot be stored, as a clause."""
+    """Why one event cannot be stored, as a clause. `code` is the word that PostHog's v1 answer has for it."""
+
+    def __init__(self, reason: str, code: str = "invalid_event") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,64 +54,81 @@ class Row:
     hot: tuple[object, ...]
     dims: tuple[tuple[str, float], ...]
     payload: str | None
+    person: PersonChange | None = None
 
 
-def to_row(event: Mapping[str, object], *, now: datetime, skew: timedelta = timedelta(0)) -> Row:
-    """`skew` is the server's clock minus the sender's. Raises `EventRejected`."""
+def to_row(
+    event: Mapping[str, object],
+    *,
+    now: datetime,
+    skew: timedelta = timedelta(0),
+    limit: int = MAX_EVENT_BYTES,
+    prices: Prices | None = None,
+    keep_prompts: bool = True,
+) -> Row:
+    """`skew` is the server's clock minus the sender's; `limit` is in bytes; without `prices` a model call gets no cost.
+
+    Raises `EventRejected`.
+    """
     name = event.get("event")
     if not isinstance(name, str) or not name.strip():
-        raise EventRejected("it has no event name")
+        raise EventRejected("it has no event name", "missing_event_name")
     properties = event.get("properties") or {}
     if not isinstance(properties, Mapping):
         raise EventRejected("its properties are not an object")
     try:
-        text, payload = _texts(properties)
-        row = Row(
+        properties = _completed(name, event, properties, prices)
+        text, payload = _texts(properties, limit)
+        at = event_time(
+            event.get("timestamp"), event.get("offset"), now, timedelta(0) if _trusts_clock(properties) else skew
+        )
+        return Row(
             uuid=_uuid(event.get("uuid")),
-            event=_clean(name)[:MAX_DISTINCT_ID],
-            timestamp=microseconds(_event_time(event.get("timestamp"), now, skew)),
+            event=clean(name)[:MAX_DISTINCT_ID],
+            timestamp=microseconds(at),
             distinct_id=_distinct_id(event, properties),
             properties=text,
             hot=_hot(properties),
             dims=_dims(properties),
-            payload=payload,
+            payload=payload if keep_prompts else None,
+            person=change_of(name, properties),
         )
     except (RecursionError, TypeError, UnicodeEncodeError) as error:
         raise EventRejected(f"its properties cannot be stored ({error})") from error
     except ValueError as error:
         raise error if isinstance(error, EventRejected) else EventRejected(str(error)) from error
-    return row
 
 
-def microseconds(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+def _completed(
+    name: str, event: Mapping[str, object], properties: Mapping[str, object], prices: Prices | None
+) -> Mapping[str, object]:
+    """The properties with what PostHog's pipeline adds to them."""
+    more: dict[str, object] = {}
+    for key in _PERSON_PROPERTIES:
+        beside = event.get(key)
+        if beside:
+            within = properties.get(key)
+            more[key] = {**beside, **within} if isinstance(beside, dict) and isinstance(within, dict) else beside
+    if name.startswith("$ai_"):
+        properties = _with_text_ids(properties)
+        if name in PRICED_EVENTS and prices is not None:
+            more |= cost_properties(properties, prices)
+    elif name == exceptions.EXCEPTION:
+        more |= exceptions.issue_properties(properties)
+    return {**properties, **more} if more else properties
 
 
-def clock_skew(sent_at: object, now: datetime) -> timedelta:
-    """Server time minus sender time by the batch's `sent_at`; zero where it is absent or unreadable."""
-    sent = parse_time(sent_at)
-    return now - sent if sent else timedelta(0)
+def _with_text_ids(properties: Mapping[str, object]) -> Mapping[str, object]:
+    """Also without `$ai_usage`, the provider's raw figures, which PostHog takes off."""
+    odd = [key for key in _TRACE_IDS if key in properties and not isinstance(properties[key], str)]
+    if not odd and "$ai_usage" not in properties:
+        return properties
+    texts = {key: _as_text(properties[key]) for key in odd if isinstance(properties[key], bool | int | float)}
+    return {key: value for key, value in properties.items() if key not in odd and key != "$ai_usage"} | texts
 
 
-def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 time, or seconds or milliseconds since the epoch, as an aware UTC datetime; None on anything else."""
-    try:
-        if isinstance(value, str):
-            found = datetime.fromisoformat(value.strip())
-            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
-
-
-def _event_time(value: object, now: datetime, skew: timedelta) -> datetime:
-    sent = parse_time(value)
-    if sent is None or sent.year < 1971 or sent.year > 9000:
-        return now
-    adjusted = sent + skew
-    return now if adjusted > now + MAX_FUTURE else adjusted
+def _trusts_clock(properties: Mapping[str, object]) -> bool:
+    return properties.get("$ignore_sent_at") in (True, "true", 1)
 
 
 def _uuid(value: object) -> str:
@@ -111,7 +137,7 @@ def _uuid(value: object) -> str:
     try:
         return str(UUID(str(value)))
     except ValueError:
-        raise EventRejected("its uuid is not a UUID") from None
+        raise EventRejected("its uuid is not a UUID", "invalid_uuid") from None
 
 
 def _distinct_id(event: Mapping[str, object], properties: Mapping[str, object]) -> str:
@@ -119,31 +145,20 @@ def _distinct_id(event: Mapping[str, object], properties: Mapping[str, object]) 
     if value is None:
         value = properties.get("distinct_id")
     if value is None or value == "":
-        raise EventRejected("it has no distinct_id")
-    return _clean(value if isinstance(value, str) else _encode(value))[:MAX_DISTINCT_ID]
+        raise EventRejected("it has no distinct_id", "missing_distinct_id")
+    return clean(value if isinstance(value, str) else encode(value))[:MAX_DISTINCT_ID]
 
 
-def _clean(text: str) -> str:
-    """SQLite text holds neither NUL nor half a surrogate pair."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _texts(properties: Mapping[str, object]) -> tuple[str, str | None]:
+def _texts(properties: Mapping[str, object], limit: int) -> tuple[str, str | None]:
     """The stored JSON without the heavy properties, and those as JSON of their own."""
     heavy = {key: properties[key] for key in HEAVY_PROPERTIES if key in properties}
     light = {key: value for key, value in properties.items() if key not in heavy} if heavy else properties
-    text = _storable(_encode(light))
-    if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
-        raise EventRejected(f"it is larger than {MAX_EVENT_BYTES:,} bytes")
-    return text, _storable(_encode(heavy)) if heavy else None
-
-
-def _storable(text: str) -> str:
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode("utf-8")
+    text = storable(encode(light))
+    payload = storable(encode(heavy)) if heavy else None
+    size = len(text) + len(payload or "")
+    if size * 4 > limit and len(text.encode()) + len((payload or "").encode()) > limit:
+        raise EventRejected(f"it is larger than {limit:,} bytes", "event_too_big")
+    return text, payload
 
 
 def _hot(properties: Mapping[str, object]) -> tuple[object, ...]:
@@ -163,8 +178,8 @@ def _as_text(value: object) -> str | None:
     if isinstance(value, str):
         if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
             return value
-        return _storable(_encode(value)[1:-1])
-    return _storable(normal(_encode(value)) or "")
+        return storable(encode(value)[1:-1])
+    return storable(normal(encode(value)) or "")
 
 
 def _as_number(value: object) -> object:

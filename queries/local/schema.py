@@ -98,6 +98,7 @@ CREATE TABLE persons (
   created_at INTEGER NOT NULL,
   properties TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX persons_id ON persons(id);
 CREATE TABLE objects (
   kind TEXT NOT NULL,
   id INTEGER NOT NULL,

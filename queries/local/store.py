@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,37 +11,62 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.local.ingest import EventRejected, Row, clock_skew, microseconds, to_row
+from queries.local import prices
+from queries.local.ingest import MAX_EVENT_BYTES, EventRejected, Row, to_row
+from queries.local.persons import Persons
+from queries.local.prices import Prices
 from queries.local.schema import HOT_PROPERTIES, MIGRATIONS, column
+from queries.local.times import clock_skew, microseconds
 from workspace import databases
+from workspace.errors import LoopdeskError
 
 _BODY = "INSERT INTO bodies(id, uuid, event, created_at, properties) VALUES (?, ?, ?, ?, ?)"
 _EVENT = (
     f"INSERT INTO events(event, timestamp, id, distinct_id, {', '.join(map(column, HOT_PROPERTIES))}) "
     f"VALUES ({', '.join('?' * (4 + len(HOT_PROPERTIES)))})"
 )
+# Rows of one transaction. Other writers wait for a lock at most `databases.BUSY_MS`: a transaction is over well before.
+CHUNK = 2_000
+_FORGOTTEN_AT_ONCE = 500
+_PROBE_WAITS_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """How many events were new, how many were already there, and why others were refused (one clause each)."""
+    """How many events were new, how many were already there, and why others were refused (one clause each).
+
+    `refused` has for each of those its place in what was given and PostHog's word for the reason.
+    """
 
     stored: int
     duplicates: int
     rejected: tuple[str, ...] = ()
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 class Store:
-    """One connection to `events.db`. Not for two threads at once; give each its own."""
+    """One connection to `events.db`. Not for two threads at once; give each its own.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    `prices` is the table that model calls are priced with, the packaged one by default; without `keep_prompts` what was
+    said in them is not stored at all.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, prices: Prices | None = None, keep_prompts: bool = True
+    ) -> None:
         self.connection = connection
         self.path = path
+        self._prices, self._keep_prompts = prices, keep_prompts
+        self._persons = Persons(connection)
+        self._inode = path.stat().st_ino
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Store:
+    def open(
+        cls, path: Path, *, read_only: bool = False, prices: Prices | None = None, keep_prompts: bool = True
+    ) -> Store:
         """Create or migrate when writable. Raises `LoopdeskError`."""
-        return cls(databases.open_database(path, MIGRATIONS, read_only=read_only), path)
+        connection = databases.open_database(path, MIGRATIONS, read_only=read_only)
+        return cls(connection, path, prices=prices, keep_prompts=keep_prompts)
 
     def close(self) -> None:
         self.connection.close()
@@ -57,6 +83,7 @@ class Store:
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:
+                self._persons.forget()
                 # A full disk may have rolled back already.
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
@@ -65,28 +92,49 @@ class Store:
             raise databases.explained(error, self.path) from error
 
     def ingest(
-        self, events: Sequence[Mapping[str, object]], *, sent_at: object = None, now: datetime | None = None
+        self,
+        events: Sequence[Mapping[str, object]],
+        *,
+        sent_at: object = None,
+        now: datetime | None = None,
+        limit: int = MAX_EVENT_BYTES,
     ) -> Ingested:
-        """Store wire events (PostHog's `/batch/` form) in one transaction. An event that cannot be stored is refused
-        alone; the others are stored. Raises `LoopdeskError` when the file cannot be written."""
+        """Store wire events (PostHog's `/batch/` form), each at most `limit` bytes. An event that cannot be stored is
+        refused alone; the others are stored.
+
+        Many events take several transactions, so that other writers get their turn: where the file cannot be written
+        halfway (`LoopdeskError`), the first are stored, and giving all of them again stores the rest.
+        """
         now = now or datetime.now(UTC)
         skew = clock_skew(sent_at, now)
+        table = self._prices or prices.packaged()
         rows: dict[str, Row] = {}
         rejected: list[str] = []
-        duplicates = 0
-        for event in events:
+        refused: list[tuple[int, str]] = []
+        duplicates = stored = 0
+        for place, event in enumerate(events):
             try:
-                row = to_row(event, now=now, skew=skew)
+                row = to_row(event, now=now, skew=skew, limit=limit, prices=table, keep_prompts=self._keep_prompts)
             except EventRejected as error:
                 rejected.append(str(error))
+                refused.append((place, error.code))
                 continue
             duplicates += row.uuid in rows
             rows.setdefault(row.uuid, row)
+        every = list(rows.values())
+        for start in range(0, len(every), CHUNK):
+            new = self._store_new(every[start : start + CHUNK], microseconds(now))
+            stored += new
+            duplicates += min(CHUNK, len(every) - start) - new
+        return Ingested(stored, duplicates, tuple(rejected), tuple(refused))
+
+    def _store_new(self, rows: Sequence[Row], created_at: int) -> int:
         with self.transaction():
-            known = self._known(rows)
-            new = [row for row in rows.values() if row.uuid not in known]
-            self._insert(new, microseconds(now))
-        return Ingested(len(new), duplicates + len(known), tuple(rejected))
+            known = {row[0] for row in self._select_uuids("uuid", [row.uuid for row in rows])}
+            new = [row for row in rows if row.uuid not in known] if known else rows
+            self._insert(new, created_at)
+            self._persons.record(((row.distinct_id, row.person) for row in new), created_at)
+        return len(new)
 
     def delete(self, uuids: Sequence[str]) -> int:
         """Remove events by uuid; returns how many there were. Scans `events` once: meant for rare corrections."""
@@ -96,8 +144,83 @@ class Store:
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
         return len(json.loads(ids))
 
-    def _known(self, rows: Mapping[str, Row]) -> set[str]:
-        return {row[0] for row in self._select_uuids("uuid", list(rows))}
+    def forget_payloads(self, before: datetime) -> int:
+        """Remove the prompts and completions that arrived before `before`; returns of how many events. The events stay.
+
+        In short transactions. The space is used again by later events; `vacuum` gives it back to the disk.
+        """
+        limit, removed, last = microseconds(before), 0, -1
+        while True:
+            ids = self.connection.execute(
+                "SELECT id FROM ai_payloads WHERE id > ? AND created_at < ? ORDER BY id LIMIT ?",
+                (last, limit, _FORGOTTEN_AT_ONCE),
+            ).fetchall()
+            if not ids:
+                return removed
+            with self.transaction():
+                removed += self.connection.execute(
+                    "DELETE FROM ai_payloads WHERE id > ? AND id <= ? AND created_at < ?", (last, ids[-1][0], limit)
+                ).rowcount
+            last = ids[-1][0]
+
+    def vacuum(self) -> int:
+        """Give unused space back to the disk; returns how many bytes. Writers wait until it is done.
+
+        Raises `LoopdeskError` where the disk has no room for the copies that SQLite makes meanwhile.
+        """
+        pages, unused, page_size = (
+            self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        before = self.path.stat().st_size
+        needed = 2 * (pages - unused) * page_size  # once as a copy, once in the WAL
+        free = shutil.disk_usage(self.path.parent).free
+        if free < needed:
+            raise LoopdeskError(
+                f"Compacting {self.path.name} needs {needed / 1e6:,.0f} MB of free space, "
+                f"and the disk has {free / 1e6:,.0f} MB",
+                "Nothing was changed",
+                "Free some space first",
+            )
+        try:
+            self.connection.execute("VACUUM")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise databases.explained(error, self.path) from error
+        return max(0, before - self.path.stat().st_size)
+
+    def check_in_place(self) -> None:
+        """Raises `LoopdeskError` where the file was moved or replaced: what is written now would be lost."""
+        try:
+            same = self.path.stat().st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise LoopdeskError(
+                f"{self.path.name} was moved or replaced while it was open",
+                "Events would go to the old file",
+                "Start again",
+            )
+
+    def check_writable(self) -> None:
+        """A real but empty write through a fresh connection. Raises `LoopdeskError`: full disk, damage, no rights."""
+        self.check_in_place()
+        try:
+            probe = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PROBE_WAITS_S
+            )
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("SELECT max(id) FROM bodies").fetchone()
+                version = probe.execute("PRAGMA user_version").fetchone()[0]
+                probe.execute(f"PRAGMA user_version = {version}")
+                probe.execute("COMMIT")
+            finally:
+                probe.close()
+        except sqlite3.Error as error:
+            # A busy file is being written at this moment: it can be.
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise databases.explained(error, self.path) from error
 
     def _select_uuids(self, what: str, uuids: Sequence[str]) -> list[tuple]:
         # One bound JSON text instead of a statement per batch size: the prepared statement is reused.

@@ -1,20 +1,15 @@
-"""What PostHog's SDKs put in a capture request, decoded and checked as PostHog's capture service does."""
+"""What PostHog's SDKs put in a v0 capture request, decoded and checked as PostHog's capture service does."""
 
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass
 
-MAX_BODY_BYTES = 20 * 1024 * 1024  # PostHog's limit for a batch, before and after decompression
+from queries.local.bodies import BadRequest, Packing, unpacked
+from queries.local.prices import PRICED_EVENTS
 
-
-class BadRequest(Exception):
-    """A refused request: HTTP status and PostHog's plain-text reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
+IDENTIFY = "$identify"
+_TOKENS = ("api_key", "token", "$token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +21,55 @@ class Capture:
     sent_at: object = None
 
 
-def decode(body: bytes, encoding: str, compression: str = "") -> Capture:
-    """Raises `BadRequest` where PostHog refuses the whole request: 400 undecodable, empty or without a name or id."""
-    try:
-        document = json.loads(inflated(body, encoding, compression), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(400, f"Could not decode the request body: {error}") from error
+def decode(body: bytes, packing: Packing, *, sent_at: str = "", unnamed: str = "") -> Capture:
+    """`sent_at` is the query's `_` (milliseconds), for a body that says no time; `unnamed` names events without a name.
+
+    Raises `BadRequest` where PostHog refuses the whole request: 400 undecodable, empty or without a name or id; 401 for
+    events of several keys.
+    """
+    document = load(unpacked(body, packing))
+    said: object = int(sent_at) if sent_at.isascii() and sent_at.isdigit() and len(sent_at) < 20 else None
     if isinstance(document, list):
-        return _checked("", document, None)
+        return _checked("", document, said, unnamed)
     if not isinstance(document, dict):
         raise BadRequest(400, "The request body is neither an event nor a batch")
-    token = document.get("api_key") or document.get("token") or ""
-    if not isinstance(token, str):
-        raise BadRequest(401, "The API key must be text")
+    # History is sent long after it happened: its times stand as they are.
+    said = None if document.get("historical_migration") is True else document.get("sent_at") or said
     events = document.get("batch", [document])
-    return _checked(token, events, document.get("sent_at"))
+    return _checked(_token(document), events, said, unnamed)
 
 
-def _checked(token: str, events: object, sent_at: object) -> Capture:
+def load(text: bytes) -> object:
+    """Raises `BadRequest` 400 for what is not JSON, NaN and infinity too."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(400, f"Could not decode the request body: {error}") from error
+
+
+def check_ai(events: list[dict]) -> None:
+    """Raises `BadRequest` 400 for what PostHog's AI lane refuses."""
+    for event in events:
+        reason = refused_as_ai(event)
+        if reason:
+            raise BadRequest(400, f"An event of the AI lane {reason}")
+
+
+def refused_as_ai(event: dict) -> str:
+    """Why the AI lane does not take an event, as a clause; empty where it does.
+
+    PostHog wants `$ai_model` on every event there; the SDK sends spans and traces, which have none, so it is asked only
+    of what is priced by it.
+    """
+    name = str(event.get("event"))
+    if not name.startswith("$ai_"):
+        return "is no $ai_ event"
+    if name in PRICED_EVENTS and not (event.get("properties") or {}).get("$ai_model"):
+        return "has no $ai_model"
+    return ""
+
+
+def _checked(token: str, events: object, sent_at: object, unnamed: str) -> Capture:
     if not isinstance(events, list):
         raise BadRequest(400, "The batch is not a list")
     if not events:
@@ -51,35 +77,36 @@ def _checked(token: str, events: object, sent_at: object) -> Capture:
     for event in events:
         if not isinstance(event, dict):
             raise BadRequest(400, "An event in the batch is not an object")
+        if unnamed:
+            event.setdefault("event", unnamed)
         if not isinstance(event.get("event"), str) or not event["event"].strip():
             raise BadRequest(400, "An event in the batch has no name")
         properties = event.get("properties")
         if not (properties is None or isinstance(properties, dict)):
             raise BadRequest(400, "An event's properties are not an object")
         if event.get("distinct_id") in (None, "") and (properties or {}).get("distinct_id") in (None, ""):
-            raise BadRequest(400, "An event in the batch has no distinct_id")
-    first = events[0]
-    token = token or first.get("api_key") or first.get("token") or (first.get("properties") or {}).get("token") or ""
-    return Capture(str(token), events, sent_at)
+            event["distinct_id"] = event.get("$distinct_id")  # as /engage has it
+            if event["distinct_id"] in (None, ""):
+                raise BadRequest(400, "An event in the batch has no distinct_id")
+    return Capture(token or _common_token(events), events, sent_at)
 
 
-def inflated(body: bytes, encoding: str, compression: str) -> bytes:
-    """The body's bytes. Raises `BadRequest`: 400 broken, 413 too large, 415 packed in another way."""
-    if encoding in ("", "identity") and compression in ("", "none"):
-        return body
-    if encoding == "gzip" or compression in ("gzip", "gzip-js"):
-        # A small body may unpack to gigabytes: stop at the limit, not after it.
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            text = inflater.decompress(body, MAX_BODY_BYTES + 1)
-        except zlib.error as error:
-            raise BadRequest(400, f"Could not unpack the gzip body: {error}") from error
-        if len(text) > MAX_BODY_BYTES:
-            raise BadRequest(413, f"The unpacked body is larger than {MAX_BODY_BYTES:,} bytes")
-        if not inflater.eof:
-            raise BadRequest(400, "The gzip body is cut off")
-        return text
-    raise BadRequest(415, f"Unsupported content encoding {encoding or compression!r}")
+def _common_token(events: list[dict]) -> str:
+    """The key that the events themselves carry, as a browser's do."""
+    tokens = {_token(event) or _token(event.get("properties") or {}) for event in events}
+    if len(tokens) > 1:
+        raise BadRequest(401, "The events of the batch have different API keys")
+    return tokens.pop()
+
+
+def _token(document: dict) -> str:
+    for name in _TOKENS:
+        token = document.get(name)
+        if token:
+            if not isinstance(token, str):
+                raise BadRequest(401, "The API key must be text")
+            return token
+    return ""
 
 
 def _refuse_constant(name: str) -> float:

@@ -17,6 +17,8 @@ from queries.importers.files import read
 from queries.importers.intake import LogReport, Request, SpoolReport, take_in
 from queries.importers.log import Problem
 from queries.importers.wanted import Wanted
+from queries.local import prices
+from queries.local.retention import keeps_prompts
 from queries.local.store import Store
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
@@ -101,7 +103,14 @@ def _import_all(files: Sequence[Path], request: Request, context: Context) -> li
 
     def open_store() -> Store:
         if not opened:
-            opened.append(Store.open(context.workspace.create().events_db))
+            config = context.config
+            opened.append(
+                Store.open(
+                    context.workspace.create().events_db,
+                    prices=prices.load(config.prices_file),
+                    keep_prompts=keeps_prompts(config.prompt_days),
+                )
+            )
         return opened[0]
 
     outcomes: list[tuple[Path, Outcome]] = []
