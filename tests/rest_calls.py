@@ -34,3 +34,11 @@ def ask_flags(served: Served, version: str = "?v=2", **body: object) -> tuple[in
     with httpx.Client(timeout=10, trust_env=False, verify=False) as client:
         answer = client.post(f"{served.url}/flags/{version}", json={"api_key": served.project_key, **body})
     return answer.status_code, answer.json()
+
+
+def refused(answer: tuple[int, dict]) -> tuple[int, str, str, str | None]:
+    """Status, type, code and field of an error in PostHog's shape."""
+    status, body = answer
+    assert body.keys() == {"type", "code", "detail", "attr"}, body
+    assert body["detail"]
+    return status, body["type"], body["code"], body["attr"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import sqlite3
@@ -265,6 +266,14 @@ def test_a_gzipped_body_is_read(served: Served):
     assert httpx.post(f"{served.url}/flags/", content=b"no", headers={"Content-Encoding": "gzip"}).status_code == 400
     bomb = gzip.compress(b" " * 30_000_000)
     assert httpx.post(f"{served.url}/flags/", content=bomb, headers={"Content-Encoding": "gzip"}).status_code == 413
+
+
+def test_a_browsers_body_is_read(served: Served):
+    Rest(served).flag("one", {"groups": [group(100)]})
+    body = json.dumps({"token": served.project_key, "distinct_id": "a"}).encode()
+    packed = {"data": base64.b64encode(body).decode()}
+    answer = httpx.post(f"{served.url}/flags/?v=2&compression=base64", data=packed)
+    assert answer.json()["flags"]["one"]["enabled"] is True
 
 
 def test_the_payload_of_a_remote_configuration_reaches_the_sdk(served: Served, clients: Callable[..., Posthog]):

@@ -29,12 +29,48 @@ _words = st.sampled_from(
      "1", "project", "tag", "2026-01-01T00:00:00Z", "is_date_before", "semver_caret", "{}", "[", "\0", "é"]
 )  # fmt: skip
 _keys = st.sampled_from(
-    ["key", "name", "active", "deleted", "filters", "groups", "properties", "type", "operator", "value", "variant",
-     "rollout_percentage", "multivariate", "variants", "payloads", "true", "aggregation_group_type_index", "holdout",
-     "id", "exclusion_percentage", "early_exit", "tags", "version", "scope", "content", "date_marker", "emoji", "parameters",
-     "feature_flag_key", "feature_flag_variants", "feature_flag", "start_date", "end_date", "archived", "variant_key",
-     "metrics", "dashboard_id", "groups", "person_properties", "distinct_id"]
-)  # fmt: skip
+    [
+        "key",
+        "name",
+        "active",
+        "deleted",
+        "filters",
+        "groups",
+        "properties",
+        "type",
+        "operator",
+        "value",
+        "variant",
+        "rollout_percentage",
+        "multivariate",
+        "variants",
+        "payloads",
+        "true",
+        "aggregation_group_type_index",
+        "holdout",
+        "id",
+        "exclusion_percentage",
+        "early_exit",
+        "tags",
+        "version",
+        "scope",
+        "content",
+        "date_marker",
+        "emoji",
+        "parameters",
+        "feature_flag_key",
+        "feature_flag_variants",
+        "feature_flag",
+        "start_date",
+        "end_date",
+        "archived",
+        "variant_key",
+        "metrics",
+        "dashboard_id",
+        "person_properties",
+        "distinct_id",
+    ]
+)
 _numbers = st.one_of(st.integers(-1, 101), st.floats(allow_nan=False, allow_infinity=False), st.just(10**400))
 _leaves = st.one_of(st.none(), st.booleans(), _numbers, _words)
 _values = st.recursive(
