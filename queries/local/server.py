@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from queries.backend import Backend, QueryRefused, QueryResult, QueryTimedOut
-from queries.local import capture, capture_v1
+from queries.local import api, capture, capture_v1
 from queries.local.capture import CaptureV0, read_body
 from queries.local.capture_v1 import CaptureV1
 from queries.local.credentials import Credentials
@@ -51,6 +51,7 @@ def application(
         *CaptureV1(writer, credentials).routes(),
         *Health(writer).routes(),
         *Queries(backend, credentials).routes(),
+        *api.routes(store.path, credentials, keys.project, backend.timezone),
     ]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 500: _broken})
     return LocalOnly(app, reach or Reach(), OPEN_PATHS)
