@@ -19,7 +19,7 @@ from tui.commands.checks.together import together
 from workspace.config import Config
 from workspace.text import plain
 
-_STEP_S = 5.0
+_STEP_S = 4.0
 
 
 def check(config: Config) -> list[Line]:
@@ -79,7 +79,7 @@ def _ask(url: str, config: Config) -> list[Line]:
     key, project = config.posthog_personal_key, config.posthog_project_id
     base = f"{url}/api/projects/{project}"
     query = {"query": {"kind": "HogQLQuery", "query": "SELECT 1"}, "name": "loopdesk doctor"}
-    me = together({"me": lambda: _http("GET", f"{url}/api/users/@me/", key)}, 3 * _STEP_S)["me"]
+    me = together({"me": lambda: _http("GET", f"{url}/api/users/@me/", key)}, 2 * _STEP_S)["me"]
     if me.value is None:
         return [no_answer(me)]
     lines = [*clock(me.value), *who(me.value, urlsplit(url).hostname or "")]
@@ -90,7 +90,7 @@ def _ask(url: str, config: Config) -> list[Line]:
             "query:read": lambda: _http("POST", f"{base}/query/", key, query),
             **{scope: _lister(f"{base}/{path}/?limit=1", key) for scope, path in LATER.items()},
         },
-        3 * _STEP_S,
+        2 * _STEP_S,
     )
     answered = {scope: outcome.value for scope, outcome in found.items()}
     return [*lines, *permissions(answered, project)]
