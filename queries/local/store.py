@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from queries.local.ingest import EventRejected, Row, clock_skew, microseconds, to_row
 from queries.local.schema import HOT_PROPERTIES, MIGRATIONS, column
 from workspace import databases
+from workspace.errors import LoopdeskError
 
 _BODY = "INSERT INTO bodies(id, uuid, event, created_at, properties) VALUES (?, ?, ?, ?, ?)"
 _EVENT = (
@@ -125,13 +127,24 @@ class Store:
             if not removed:
                 return gone
 
-    def vacuum(self) -> None:
-        """Give unused pages back to the disk. Writes the file anew: needs twice its size free for a moment."""
+    def vacuum(self) -> int:
+        """Give unused room back to the disk; returns how many bytes. Writers wait until it is done.
+
+        Raises `LoopdeskError` where the disk has no room for the copies that SQLite makes meanwhile.
+        """
+        before, free = self.path.stat().st_size, shutil.disk_usage(self.path.parent).free
+        if free < 2 * before:
+            raise LoopdeskError(
+                f"Compacting {self.path.name} needs {2 * before / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free",
+                "Nothing was changed",
+                "Make room first",
+            )
         try:
             self.connection.execute("VACUUM")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise databases.explained(error, self.path) from error
+        return before - self.path.stat().st_size
 
     def _known(self, rows: Mapping[str, Row]) -> set[str]:
         return {row[0] for row in self._select_uuids("uuid", list(rows))}

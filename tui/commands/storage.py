@@ -75,18 +75,12 @@ def vacuum(context: Context) -> None:
     path = context.workspace.events_db
     if not path.exists():
         raise LoopdeskError(f"There is no events.db in {path.parent}")
-    before, free = path.stat().st_size, shutil.disk_usage(path.parent).free
-    if free < 2 * before:
-        raise LoopdeskError(
-            f"Vacuuming needs {megabytes(2 * before)} for a moment, and {megabytes(free)} are free in {path.parent}",
-            do="Make room first",
-        )
     store = Store.open(path)
     try:
-        store.vacuum()
+        freed = store.vacuum()
     finally:
         store.close()
-    click.echo(f"events.db took {megabytes(before)} and takes {megabytes(path.stat().st_size)} now.")
+    click.echo(f"{megabytes(max(0, freed))} were given back; events.db takes {megabytes(path.stat().st_size)} now.")
 
 
 def _usage(context: Context, now: datetime) -> Usage | None:
