@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -160,6 +161,18 @@ class TestTheCommand:
         assert "Would forget: " in loopdesk(*arguments, "--dry-run").stdout
         assert "Add --yes" in refused(loopdesk(*arguments, stdin=-3))
         assert loopdesk("query", "SELECT count() FROM events", "--workspace", workspace.root).stdout.count("60")
+
+    @pytest.mark.parametrize(("answer", "left"), [("n", 60), ("", 60), ("y", 18)])
+    def test_on_a_terminal_it_asks_first(self, workspace: Workspace, answer: str, left: int):
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        done = loopdesk("storage", "prune", "--events-older-than", "7d", "--workspace", workspace.root, stdin=theirs)
+        os.close(ours), os.close(theirs)
+        assert "Forget this for good?" in done.stdout
+        assert (done.returncode == 0) is (answer == "y")
+        store = Store.open(workspace.events_db)
+        assert (count_events(store) == 60) is (left == 60)
+        store.close()
 
     def test_what_was_named_is_forgotten_and_nothing_else(self, workspace: Workspace):
         copy, damaged = workspace.root / "events.db.schema-1", workspace.root / "events.db.damaged-1-2"

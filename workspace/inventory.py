@@ -73,3 +73,8 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(entry)
         else:
             yield entry
+
+
+def megabytes(size: int) -> str:
+    """A size in words: `23.4 MB`, small ones in kB."""
+    return f"{size / 1e6:,.1f} MB" if size >= 50_000 else f"{size / 1e3:,.1f} kB"
