@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +228,13 @@ def test_posthog_is_asked_where_a_personal_key_is_set_and_the_host_is_not_our_ow
 def test_a_wrong_posthog_setting_is_one_sentence(given, said):
     with pytest.raises(LoopdeskError, match=said):
         config.load(given, environment={})
+
+
+def test_opening_a_database_again_leaves_the_locks_of_the_process_alone(tmp_path: Path):
+    first = databases.open_database(tmp_path / "events.db", ("CREATE TABLE t (x)",))
+    databases.open_database(tmp_path / "events.db", ("CREATE TABLE t (x)",)).close()
+    # POSIX locks are a process's: only another one can see whether they hold. It would take the write-ahead log away.
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    run = subprocess.run([sys.executable, "-c", other, tmp_path / "events.db"], capture_output=True, text=True)
+    assert "database is locked" in run.stderr
+    first.close()

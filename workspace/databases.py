@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -62,8 +63,10 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _create_private(path: Path) -> None:
-    # SQLite gives -wal and -shm the mode of the main file, so it must be right before the first byte.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # SQLite gives -wal and -shm the mode of the main file, so it must be right before the first byte. Only where there is
+    # none: closing any descriptor of a file takes away the locks that this process holds on it through SQLite.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str], read_only: bool) -> None:
