@@ -63,8 +63,8 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _create_private(path: Path) -> None:
-    # SQLite gives -wal and -shm the mode of the main file, so it must be right before the first byte. Only where there is
-    # none: closing any descriptor of a file takes away the locks that this process holds on it through SQLite.
+    # SQLite gives -wal and -shm the mode of the main file, so it must be right before the first byte. Only where there
+    # is none: closing any descriptor of a file takes away the locks that this process holds on it through SQLite.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
