@@ -6,58 +6,20 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queries.catalog import catalog
 from queries.local.hogql import functions, runtime
 from queries.local.hogql.compiler import Compiled, HogQLError, compile_query, fingerprint
-from queries.local.store import Store
-from tests.hogql_corpus import NOW, PLACEHOLDERS, ZONE, events, queries
-from tests.hogql_oracle import EXPECTED, Oracle, comparable
+from tests.hogql_corpus import NOW, ZONE, events, queries
+from tests.hogql_store import TYPES, Asked, compiled
 
 QUERIES = queries()
-TYPES = {name: type for name, (type, _) in PLACEHOLDERS.items()}
-
-
-@cache
-def compiled(text: str) -> Compiled:
-    """With the corpus's placeholders; PostHog's parser takes tens of milliseconds a text."""
-    return compile_query(text, TYPES)
-
-
-class Asked:
-    """A store with some events, answering HogQL."""
-
-    def __init__(self, path: Path, wire: Sequence[Mapping[str, object]]) -> None:
-        self.store = Store.open(path)
-        refused = self.store.ingest(wire, now=NOW).rejected
-        assert not refused
-        runtime.register(self.store.connection)
-
-    def answer(self, text: str, values: Mapping[str, tuple[str, object]] = PLACEHOLDERS, zone: str = ZONE) -> list:
-        given = {name: type for name, (type, _) in values.items()}
-        found = compiled(text) if given == TYPES else compile_query(text, given)
-        cells = [runtime.decoder(type, zone) for type in found.types]
-        rows = self.store.connection.execute(found.sql, self.bound(found, values, zone))
-        return [[cell(value) for cell, value in zip(cells, row, strict=True)] for row in rows]
-
-    def plan(self, text: str, values: Mapping[str, tuple[str, object]] = PLACEHOLDERS) -> str:
-        given = {name: type for name, (type, _) in values.items()}
-        found = compiled(text) if given == TYPES else compile_query(text, given)
-        rows = self.store.connection.execute(f"EXPLAIN QUERY PLAN {found.sql}", self.bound(found, values, ZONE))
-        return "\n".join(row[3] for row in rows)
-
-    def bound(self, found: Compiled, values: Mapping[str, tuple[str, object]], zone: str) -> dict[str, object]:
-        given = {f"p_{name}": runtime.bind(values[name][1], values[name][0]) for name in found.placeholders}
-        return given | {"now": runtime.bind(NOW, "DateTime"), "tz": zone, "row_limit": 100}
 
 
 @pytest.fixture(scope="module")
@@ -65,62 +27,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     asked = Asked(tmp_path_factory.mktemp("hogql") / "events.db", events())
     yield asked
     asked.store.close()
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Oracle:
-    if find_spec("chdb") is None:
-        pytest.skip("chdb is not installed (extra: oracle)")
-    return Oracle()
-
-
-def rows_of(text: str, rows: Sequence[Sequence[object]]) -> list:
-    found = [[comparable(value) for value in row] for row in rows]
-    return found if "ORDER BY" in text else sorted(found, key=repr)
-
-
-# The same answers as ClickHouse
-
-
-@pytest.mark.parametrize("name", QUERIES)
-def test_answers_are_those_that_clickhouse_gave(name: str, corpus: Asked) -> None:
-    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[name]
-    assert rows_of(QUERIES[name], corpus.answer(QUERIES[name])) == rows_of(QUERIES[name], expected["rows"])
-
-
-@pytest.mark.parametrize("name", sorted(QUERIES.keys() - {"casts"}))  # PostHog's casts give NULL, ClickHouse's raise
-def test_types_are_those_that_clickhouse_gave(name: str) -> None:
-    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[name]["types"]
-    found = compiled(QUERIES[name]).types
-    assert [family(type) for type in found] == [family(type) for type in expected]
-
-
-def family(type: str) -> str:
-    """A type without what the compiler does not model: the width of integers, the scale and zone of times."""
-    for name in ("UInt", "Int"):
-        for width in (64, 32, 16, 8):
-            type = type.replace(f"{name}{width}", "Int")
-    type = type.replace("Bool", "Int").replace("Date32", "Date").replace("DateTime64", "DateTime")
-    head, _, rest = type.partition("DateTime(")
-    return f"{head}DateTime{rest.partition(')')[2]}" if rest else type
-
-
-@pytest.mark.parametrize("name", QUERIES)
-def test_stored_answers_are_chdbs_own(name: str, oracle: Oracle) -> None:
-    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[name]
-    found = oracle.ask(QUERIES[name])
-    assert rows_of(QUERIES[name], found["rows"]) == rows_of(QUERIES[name], expected["rows"])
-
-
-@pytest.mark.parametrize("name", catalog.names())
-def test_every_question_of_the_catalog_is_answered(name: str, corpus: Asked) -> None:
-    question = catalog.load(name)
-    given = {"since": "2026-03-01T00:00:00Z", "until": "2026-05-01T00:00:00Z"}
-    values = {key: (question.types[key], value) for key, value in question.values(given).items()}
-    rows = corpus.answer(question.text, values)
-    compiled = compile_query(question.text, question.types)
-    assert [column.name for column in question.columns] == list(compiled.columns)
-    assert all(len(row) == len(question.columns) for row in rows)
 
 
 # Refusals

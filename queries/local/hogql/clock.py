@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _FIRST_DAY = date(1970, 1, 1).toordinal()
+_SHORT_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 _KEPT = 200_000  # buckets; a year has 35,000
 
 CLOCK_UNITS = {"second": SECOND, "minute": 60 * SECOND, "hour": 3600 * SECOND}
@@ -35,36 +37,51 @@ class Zone:
         self.info = ZoneInfo(name)
         self.days = _Days(self)
         self.starts: dict[tuple[str, int], int] = {}
+        # ClickHouse counts hours by the offset of 1970, even where the zone has moved by part of an hour since.
+        self.first_offset = (self.local(0) - _NAIVE_EPOCH) // timedelta(microseconds=1)
 
     def local(self, us: int) -> datetime:
         """Wall-clock time, without a zone. Clamped to the years a datetime can hold."""
+        return self.aware(us).replace(tzinfo=None)
+
+    def aware(self, us: int) -> datetime:
         try:
-            return (_EPOCH + timedelta(microseconds=us)).astimezone(self.info).replace(tzinfo=None)
+            return (_EPOCH + timedelta(microseconds=us)).astimezone(self.info)
         except OverflowError:
-            return datetime.max if us > 0 else datetime.min
+            return (datetime.max if us > 0 else datetime.min).replace(tzinfo=UTC)
 
     def instant(self, local: datetime) -> int:
-        """The first instant with this wall-clock time; one that is skipped in spring becomes the time after it."""
+        """The first instant with this wall-clock time. One that is skipped in spring is moved back by the length of the
+        gap, as in ClickHouse."""
+        first = local.replace(tzinfo=self.info)
+        second = first.replace(fold=1)
+        before, after = first.utcoffset(), second.utcoffset()
+        is_skipped = before is not None and after is not None and after > before
+        return ((second if is_skipped else first) - _EPOCH) // timedelta(microseconds=1)
+
+    def boundary(self, local: datetime) -> int:
+        """The instant at which an interval begins that starts at this wall-clock time: after a gap, where it is in
+        one."""
         return (local.replace(tzinfo=self.info) - _EPOCH) // timedelta(microseconds=1)
 
     def day(self, us: int) -> int:
         return self.days[us // QUARTER_HOUR]
 
     def midnight(self, day: int) -> int:
-        return self.instant(datetime.combine(to_date(day), datetime.min.time()))
+        return self.boundary(datetime.combine(to_date(day), datetime.min.time()))
 
     def start(self, us: int, unit: str) -> int:
-        """The instant at which the hour or day of `us` began. In the doubled hour of autumn each hour has its own."""
+        """The instant at which the hour or day of `us` began. Hours are counted from midnight, so in the doubled hour
+        of autumn each has its own, and where a clock moves by half an hour they begin at :30 until the next day."""
         key = unit, us // QUARTER_HOUR
         found = self.starts.get(key)
         if found is None:
             if len(self.starts) > _KEPT:
                 self.starts.clear()
-            if unit == "day":
-                found = self.midnight(self.day(us))
-            else:
-                quarter = key[1] * QUARTER_HOUR
-                found = quarter - self.local(quarter).minute * 60 * SECOND
+            found = self.midnight(self.day(us))
+            if unit == "hour":
+                hour = CLOCK_UNITS["hour"]
+                found += (key[1] * QUARTER_HOUR - found) // hour * hour
             self.starts[key] = found
         return found
 
@@ -134,6 +151,9 @@ def parse_instant(text: str, zone_name: str) -> int | None:
 def parse_day(text: str) -> int | None:
     """Days since the epoch of a text that begins with `YYYY-MM-DD` and at most goes on with a time of day."""
     try:
+        short = _SHORT_DAY.fullmatch(text)
+        if short:
+            return to_day(date(*map(int, short.groups())))
         return to_day(datetime.fromisoformat(text).date()) if "T" not in text else None
     except ValueError:
         return None

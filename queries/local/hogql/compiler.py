@@ -15,7 +15,7 @@ from queries.local.schema import MIGRATIONS
 
 __all__ = ["Compiled", "HogQLError", "compile_query", "fingerprint"]
 
-PRINTER_VERSION = "1"  # raise it when the same text prints another SQL
+PRINTER_VERSION = "2"  # raise it when the same text prints another SQL
 
 
 @dataclass(frozen=True, slots=True)

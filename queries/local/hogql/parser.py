@@ -22,7 +22,7 @@ _TOKEN = re.compile(
 )
 _OPENING = frozenset({"(", "[", "{", "case"})
 _CLOSING = frozenset({")", "]", "}", "end"})
-_DROPPED = frozenset({"rollup", "cube", "totals"})
+_DROPPED = {("with", "rollup"), ("with", "cube"), ("with", "totals"), ("nulls", "first")}
 
 
 def parse(text: str) -> dict:
@@ -65,9 +65,9 @@ def _refuse_monsters(text: str) -> None:
         lambdas += word == "->"
         if depth > MAX_NESTING or nots > MAX_NESTING or dots > MAX_CHAIN or lambdas > MAX_CHAIN or parts > MAX_PARTS:
             raise HogQLError("The query is too deeply nested or too long", match.start(), match.end())
-        if previous == "with" and word in _DROPPED:
+        if (previous, word) in _DROPPED:
             # PostHog's parser drops these words and would answer another question.
-            raise HogQLError(f"WITH {word.upper()} is not supported", match.start(), match.end())
+            raise HogQLError(f"{previous.upper()} {word.upper()} is not supported", match.start(), match.end())
         previous = word
 
 

@@ -349,8 +349,8 @@ def _time_arithmetic(op: str, a: Expr, b: Expr) -> Expr:
         return Expr(f"(({a.sql} - {b.sql}) / 1000000.0)", t.Type("Decimal", nullable))
     if a.type.kind == "Date" and b.type.is_integer:
         return Expr(f"({a.sql} {op} {b.sql})", t.DATE.maybe(nullable))
-    if a.type.is_instant and b.type.is_number:
-        return Expr(f"CAST({a.sql} {op} {b.sql} * 1000000 AS INTEGER)", a.type.maybe(nullable))
+    if a.type.is_instant and b.type.is_integer:
+        return Expr(f"({a.sql} {op} {b.sql} * 1000000)", a.type.maybe(nullable))
     for part in (a, b):
         if part.type.is_text:
             raise HogQLError(f"Cannot calculate with {part.type}", do="Wrap a property in toFloat(...)")

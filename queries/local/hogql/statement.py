@@ -142,18 +142,25 @@ class Statements:
             if len(parts[-1].columns) != len(parts[0].columns):
                 raise HogQLError("UNION of SELECTs with different numbers of columns", *span(following["select_query"]))
         types = [common_type([part.columns[place].type for part in parts]) for place in range(len(parts[0].columns))]
-        sqls = [_branch(part, types) for part in parts]
+        # ClickHouse's INTERSECT and EXCEPT keep duplicates, each counted; SQLite's do not.
+        counted = words[0] in ("INTERSECT", "EXCEPT")
+        sqls = [_branch(part, types, counted=counted) for part in parts]
         sql = sqls[0] + "".join(f" {word} {sql}" for word, sql in zip(words, sqls[1:], strict=True))
+        if counted:
+            sql = f"SELECT {', '.join(f'c{place}' for place in range(1, len(types) + 1))} FROM ({sql})"
         limit, count = self.limit(node.get("limit"), top)
         columns = tuple(Column(c.name, type) for c, type in zip(parts[0].columns, types, strict=True))
         return Query(f"{with_}SELECT * FROM ({sql}){limit}" if limit else with_ + sql, columns, count)
 
 
-def _branch(part: Query, types: Sequence[Type]) -> str:
+def _branch(part: Query, types: Sequence[Type], *, counted: bool = False) -> str:
     items = [
         f"{convert(Expr(f'c{place}', column.type), type)} AS c{place}"
         for place, (column, type) in enumerate(zip(part.columns, types, strict=True), 1)
     ]
+    if counted:
+        keys = ", ".join(f"c{place}" for place in range(1, len(types) + 1))
+        items.append(f"row_number() OVER (PARTITION BY {keys}) AS copy")
     return f"SELECT {', '.join(items)} FROM ({part.sql})"
 
 
