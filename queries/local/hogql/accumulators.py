@@ -11,7 +11,7 @@ from typing import Any
 from queries.local.hogql.scalars.complaints import Complaints, whole
 
 _MAX_BYTES = 50_000_000
-_MAX_VALUES = 20_000_000
+_MAX_VALUES = 5_000_000
 
 
 def heard(aggregate: Any, complaints: Complaints) -> Any:

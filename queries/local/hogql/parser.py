@@ -20,6 +20,7 @@ MAX_PARTS = 1_500
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|'(?:\\.|''|[^'\\])*'|"(?:\\.|""|[^"\\])*"|`(?:\\.|``|[^`\\])*`|\w+|->|[^\s\w]""", re.DOTALL
 )
+_CLAUSE = re.compile(r"^Unsupported: SelectStmt\.(\w+)Clause\(\)")
 _OPENING = frozenset({"(", "[", "{", "case"})
 _CLOSING = frozenset({")", "]", "}", "end"})
 _DROPPED = {("with", "rollup"), ("with", "cube"), ("with", "totals"), ("nulls", "first")}
@@ -32,6 +33,11 @@ def parse(text: str) -> dict:
     if found.get("error"):
         message = found.get("message", "")
         start, end = (found.get(side, {}).get("offset") for side in ("start", "end"))
+        clause = _CLAUSE.search(message)
+        if clause:
+            message = f"{clause[1].upper()} is not supported"
+        if start == end == 0:
+            start = end = None  # the parser does not know the place
         raise HogQLError(message[:300] or "The text cannot be parsed", start, end)
     return found
 

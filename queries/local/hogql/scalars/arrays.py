@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 from queries.local.hogql.scalars.complaints import Complaint, whole
@@ -12,7 +13,22 @@ _MAX_ITEMS = 100_000  # of what range and arrayWithConstant make
 
 
 def dump(items: object) -> str:
-    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+    """JSON text. Infinity has none, so it is null there, as in every answer."""
+    try:
+        return _encode(items)
+    except ValueError:
+        return _encode(_finite(items))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _with_array(function: Callable[..., object]) -> Callable[..., object]:

@@ -15,9 +15,9 @@ from typing import Any
 
 from queries.local.hogql.scalars.complaints import Complaint, whole
 
-MAX_PATTERN = 1_000
-MAX_SUBJECT = 1_000_000
-_MEMORY = 1 << 20  # bytes for one compiled pattern; it bounds the time per letter of the text as well
+MAX_PATTERN = 5_000
+MAX_STEPS = 100_000_000  # letters times the size of the compiled pattern: at worst about a second
+_MEMORY = 1 << 20  # bytes for one compiled pattern
 
 
 @cache
@@ -61,8 +61,7 @@ def _like_pattern(pattern: str) -> str:
 def like(text: str | None, pattern: str | None, ignore_case: int) -> bool | None:
     if text is None or pattern is None:
         return None
-    whole(len(text), MAX_SUBJECT, "The text for LIKE")
-    return compiled(_like_pattern(pattern), bool(ignore_case)).fullmatch(text) is not None
+    return _affordable(compiled(_like_pattern(pattern), bool(ignore_case)), text).fullmatch(text) is not None
 
 
 def match(text: str | None, pattern: str | None) -> bool | None:
@@ -104,14 +103,18 @@ def replace_regexp(text: str | None, pattern: str | None, replacement: str | Non
     return "".join([*written, text[end:]])
 
 
+def _affordable(regex: Any, text: str) -> Any:
+    if len(text) > 10_000:
+        whole(len(text) * regex.programsize, MAX_STEPS, "Text times pattern of a regular expression")
+    return regex
+
+
 def _searched(text: str, pattern: str) -> Any:
-    whole(len(text), MAX_SUBJECT, "The text for a regular expression")
-    return compiled(pattern).search(text)
+    return _affordable(compiled(pattern), text).search(text)
 
 
 def _hits(text: str, pattern: str) -> Iterator[Any]:
-    whole(len(text), MAX_SUBJECT, "The text for a regular expression")
-    return compiled(pattern).finditer(text)
+    return _affordable(compiled(pattern), text).finditer(text)
 
 
 def _found(hit: Any) -> str:
