@@ -3,11 +3,11 @@ answer alike."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-QUERIES = Path(__file__).with_name("hogql_queries.sql")
 NOW = datetime(2026, 4, 2, 9, 30, tzinfo=UTC)
 ZONE = "Europe/Berlin"  # its clock goes forward on 29 March 2026 at 01:00 UTC
 START = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
@@ -16,6 +16,11 @@ VALUES: tuple[object, ...] = (
     None, "", "null", "0.5", " 1", "1e3", "NaN", "inf", "abc", "true", True, False, 0, 1, -3, 2.5, 1.0, 1e21, 1e-7,
     0.1, 12345678901234567, 'q"uote', 'end"', '"', "back\\slash", "tab\tnew\nline", "naïve ☕ ß", "O'Brien", "50%_x",
     [], [1, "a", None, 2.0], {}, {"b": {"c": "deep"}, "n": 1.50}, "-7", "+5", "2026-03-29", "2026-03-29 12:00:00",
+    "日本語 🎉 x", "TRUE", "1.", ".5", "-0", "0x10", "1_000", " ", "2026-02-30", "2026-10-25T02:30:00+02:00", "１２",
+    -0.0, 1e308, 2**63, -(2**63), 9007199254740993, 0.30000000000000004, 123456.789, "a_b%c", "[x](y)", "A.C",
+    "aXc\nabc",
+    {"a.b": 1, 'k"q': "v", "": "empty", "ü": [True, None, {"z": 1}], "back\\slash": "yes", "it's": 1.50},
+    [[1, 2], [3]], ["1", "x", ""], [1.5, 2, None], [True, False], "\u202eevil\u200b", "e\u0301", "ǅ İ ſ",
 )  # fmt: skip
 
 
@@ -58,10 +63,46 @@ def events() -> list[dict]:
     return found
 
 
+# Moments around which clocks move, or a year or a leap day begins.
+MOMENTS = (
+    datetime(2024, 2, 28, 23, 30, tzinfo=UTC),
+    datetime(2024, 12, 29, 23, 30, tzinfo=UTC),
+    datetime(2024, 12, 31, 23, 30, tzinfo=UTC),
+    datetime(2025, 12, 31, 13, 0, tzinfo=UTC),
+    datetime(2026, 3, 8, 7, 0, tzinfo=UTC),  # America/New_York forward
+    datetime(2026, 3, 28, 1, 0, tzinfo=UTC),  # a day before
+    datetime(2026, 3, 29, 1, 0, tzinfo=UTC),  # Europe/Berlin forward
+    datetime(2026, 4, 4, 15, 0, tzinfo=UTC),  # Australia/Lord_Howe back by half an hour
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),  # Australia/Lord_Howe forward by half an hour
+    datetime(2026, 10, 25, 1, 0, tzinfo=UTC),  # Europe/Berlin back
+    datetime(2026, 11, 1, 6, 0, tzinfo=UTC),  # America/New_York back
+    datetime(2026, 12, 31, 23, 30, tzinfo=UTC),
+)
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
+
+
+def clock_events() -> list[dict]:
+    """Ticks 31 minutes and some microseconds apart around each of `MOMENTS`."""
+    times = [at + timedelta(minutes=31 * tick - 65, microseconds=tick * 1001) for at in MOMENTS for tick in range(6)]
+    return [
+        {**_event(place, "tick", 0, {"n": place, "at": at.isoformat()}), "timestamp": at.isoformat()}
+        for place, at in enumerate(times)
+    ]
+
+
 def queries() -> dict[str, str]:
-    """The queries of `hogql_queries.sql` by the name in the comment above each."""
-    parts = QUERIES.read_text(encoding="utf-8").split("-- ")[1:]
-    return {name: text.strip() for name, _, text in (part.partition("\n") for part in parts)}
+    """What is asked of `events()`, by the name in the comment above each."""
+    return _read("hogql_queries.sql") | _read("hogql_corners.sql")
+
+
+def clock_queries() -> dict[str, str]:
+    """What is asked of `clock_events()`, in each of `ZONES`."""
+    return _read("hogql_clocks.sql")
+
+
+def _read(file: str) -> dict[str, str]:
+    parts = re.split(r"^-- (\w+)\n", (Path(__file__).with_name(file)).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 PLACEHOLDERS: dict[str, tuple[str, object]] = {

@@ -6,18 +6,24 @@ product's, with PostHog's own expressions for properties, comparisons and conver
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from queries.local.hogql.parser import parse
-from tests.hogql_corpus import NOW, PLACEHOLDERS, ZONE, events, queries
+from tests.hogql_corpus import NOW, PLACEHOLDERS, ZONE, ZONES, clock_events, clock_queries, events, queries
 
 EXPECTED = Path(__file__).with_name("hogql_expected.json")
+CLOCKS_EXPECTED = Path(__file__).with_name("hogql_clocks_expected.json")
 _NOW = f"toDateTime64('{NOW:%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
+_TYPES = {"float64": "Float64", "float": "Float64", "int64": "Int64", "int": "Int64", "string": "String",
+          "date": "Date", "bool": "Bool"}  # fmt: skip
 _OPS = {"==": "equals", "!=": "notEquals", "<": "less", ">": "greater", "<=": "lessOrEquals", ">=": "greaterOrEquals",
         "like": "like", "ilike": "ilike", "not like": "notLike", "not ilike": "notILike", "in": "in", "not in": "notIn",
         "=~": "match"}  # fmt: skip
@@ -25,11 +31,11 @@ _CALLS = {
     "toFloat": "accurateCastOrNull({0}, 'Float64')",
     "toInt": "accurateCastOrNull({0}, 'Int64')",
     "toFloatOrZero": "toFloat64OrZero(toString({0}))",
+    "now": "toTimeZone({now}, '{zone}')",
+    "today": "toDate({now}, '{zone}')",
+    "yesterday": "toDate({now}, '{zone}') - 1",
+    "toFloatOrDefault": "accurateCastOrDefault({0}, 'Float64', toFloat64({1}))",
     "toBool": "toBool({0})",
-    "now": f"toTimeZone({_NOW}, '{ZONE}')",
-    "today": f"toDate({_NOW}, '{ZONE}')",
-    "yesterday": f"toDate({_NOW}, '{ZONE}') - 1",
-    "position": "positionUTF8({0}, {1})",
 }
 
 
@@ -42,8 +48,9 @@ class ClickHouse:
 
     renames_timestamp = False
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, values: Mapping[str, object], zone: str = ZONE) -> None:
         self.values = values
+        self.zone = zone
 
     def __call__(self, query: str) -> str:
         return self.select(parse(query), top=True)
@@ -58,6 +65,7 @@ class ClickHouse:
             for following in node["subsequent_select_queries"]:
                 parts.append(f" {following['set_operator']} {self.select(following['select_query'])}")
             return f"SELECT * FROM ({''.join(parts)}){limit}"
+        self.windows = node.get("window_exprs") or {}
         sql = ""
         if node.get("ctes"):
             sql = "WITH " + ", ".join(
@@ -71,8 +79,10 @@ class ClickHouse:
             sql += f" FROM {self.source(node['select_from'])}"
         if node.get("array_join_op"):
             sql += f" {node['array_join_op']} {self.each(node['array_join_list'])}"
-        for word, key in (("WHERE", "where"), ("GROUP BY", "group_by"), ("HAVING", "having"), ("ORDER BY", "order_by")):
+        for word, key in _CLAUSES:
             value = node.get(key)
+            if key == "group_by" and node.get("group_by_mode") == "all":
+                sql += " GROUP BY ALL"
             if value:
                 sql += f" {word} {self.each(value) if isinstance(value, list) else self.expr(value)}"
         if node.get("limit_by"):
@@ -85,10 +95,19 @@ class ClickHouse:
         if node.get("alias"):
             sql += f" AS {node['alias']}"
         following = node.get("next_join")
-        if following:
-            on = f" ON {self.expr(following['constraint']['expr'], join=True)}" if following.get("constraint") else ""
-            sql += f" {following['join_type']} {self.source({**following, 'next_join': None})}{on}"
+        while following:
+            sql += f" {following['join_type']} {self.source({**following, 'next_join': None})}"
+            sql += self.constraint(following.get("constraint"))
+            following = following.get("next_join")
         return sql
+
+    def constraint(self, node: dict | None) -> str:
+        if not node:
+            return ""
+        if node["constraint_type"] == "USING":
+            names = node["expr"]["exprs"] if node["expr"]["node"] == "Tuple" else [node["expr"]]
+            return f" USING ({', '.join(name['chain'][-1] for name in names)})"
+        return f" ON {self.expr(node['expr'], join=True)}"
 
     def expr(self, node: dict, join: bool = False) -> str:
         handler = getattr(self, node["node"])
@@ -103,6 +122,8 @@ class ClickHouse:
 
     def Constant(self, node: dict) -> str:
         value = node["value"]
+        if node.get("value_type") == "number":
+            return {"Infinity": "inf", "-Infinity": "-inf", "NaN": "nan"}.get(value, value)
         if isinstance(value, str):
             return text(value)
         return "NULL" if value is None else repr(value).lower() if isinstance(value, bool) else repr(value)
@@ -110,8 +131,10 @@ class ClickHouse:
     def Placeholder(self, node: dict) -> str:
         value = self.values[node["expr"]["chain"][0]]
         if isinstance(value, datetime):
-            return f"toDateTime64('{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
-        return text(str(value))
+            return f"toDateTime64('{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"
+        if isinstance(value, list):
+            return f"[{', '.join(map(text, value))}]"
+        return self.Constant({"value": value})
 
     def Field(self, node: dict) -> str:
         chain = [str(part) for part in node["chain"]]
@@ -121,7 +144,7 @@ class ClickHouse:
             at = chain.index("properties")
             return self.property(".".join(chain[: at + 1]), [text(part) for part in chain[at + 1 :]])
         if chain[-1] == "timestamp" and not (len(chain) == 1 and self.renames_timestamp):
-            return f"toTimeZone({'.'.join(chain) if len(chain) > 1 else 'events.timestamp'}, '{ZONE}')"
+            return f"toTimeZone({'.'.join(chain) if len(chain) > 1 else 'events.timestamp'}, '{self.zone}')"
         return ".".join(f"`{part}`" for part in chain)
 
     def property(self, column: str, path: list[str]) -> str:
@@ -156,8 +179,11 @@ class ClickHouse:
         return f"(({', '.join(node['args'])}) -> {self.expr(node['expr'])})"
 
     def TypeCast(self, node: dict) -> str:
-        names = {"float64": "Float64", "int64": "Int64", "string": "String"}
-        return f"CAST({self.expr(node['expr'])} AS {names[node['type_name']]})"
+        return f"CAST({self.expr(node['expr'])} AS {_TYPES[node['type_name'].lower()]})"
+
+    def IsDistinctFrom(self, node: dict) -> str:
+        left, right = self.expr(node["left"]), self.expr(node["right"])
+        return f"({left} <=> {right})" if node["negated"] else f"(NOT ({left} <=> {right}))"
 
     def ArithmeticOperation(self, node: dict) -> str:
         return f"({self.expr(node['left'])} {node['op']} {self.expr(node['right'])})"
@@ -171,13 +197,15 @@ class ClickHouse:
         op, left, right = node["op"], self.expr(node["left"]), node["right"]
         is_select = right["node"].startswith("Select")
         other = f"({self.select(right)})" if is_select else self.expr(right)
+        if op in ("=~*", "!~*"):
+            op, other = op[:-1], f"concat('(?i)', {other})"
         if op == "!~":
             return f"ifNull(not(match({left}, {other})), 1)"
         call = f"{_OPS[op]}({left}, {other})"
         if op in ("in", "not in") or join:
             return call
         if right["node"] == "Constant" and right["value"] is None:
-            return f"isNull({left})" if op == "==" else f"isNotNull({left})"
+            return {"==": f"isNull({left})", "!=": f"isNotNull({left})"}.get(op, "0")
         constant = right["node"] == "Constant" or node["left"]["node"] == "Constant"
         if op == "==":
             return f"ifNull({call}, {'0' if constant else f'isNull({left}) and isNull({other})'})"
@@ -188,10 +216,8 @@ class ClickHouse:
     def Call(self, node: dict) -> str:
         name, args = node["name"], [self.expr(arg) for arg in node["args"]]
         first = node["args"][0] if node["args"] else None
-        if name == "toDateTime" and first and first["node"] == "Constant":
-            return f"parseDateTime64BestEffortOrNull({args[0]}, 6, '{ZONE}')"
-        if name == "toDateTime" and first and first["node"] == "Placeholder":
-            return args[0]
+        if name == "toDateTime" and first and len(args) == 1:
+            return self.to_datetime(first, args[0])
         if name == "toDate" and first and first["node"] == "Constant":
             return f"toDateOrNull({args[0]})"
         if name == "concat":
@@ -200,20 +226,34 @@ class ClickHouse:
         if name == "_caseWithExpression":
             return f"caseWithExpression({', '.join(args)})"
         if name in _CALLS:
-            return _CALLS[name].format(*args)
+            return _CALLS[name].format(*args, now=_NOW, zone=self.zone)
         params = f"({self.each(node['params'])})" if node.get("params") else ""
         distinct = "DISTINCT " if node.get("distinct") else ""
         where = f" FILTER (WHERE {self.expr(node['filter_expr'])})" if node.get("filter_expr") else ""
         return f"{name}{params}({distinct}{', '.join(args)}){where}"
 
+    def to_datetime(self, node: dict, sql: str) -> str:
+        """PostHog parses what is text; a placeholder stands for a text, but is written as a time here."""
+        if node["node"] == "Placeholder":
+            return sql
+        is_property = node["node"] == "Field" and "properties" in node["chain"][:2]
+        if is_property or (node["node"] == "Constant" and isinstance(node["value"], str)):
+            return f"parseDateTime64BestEffortOrNull({sql}, 6, '{self.zone}')"
+        return f"toDateTime({sql}, '{self.zone}')"
+
     def WindowFunction(self, node: dict) -> str:
-        over = node["over_expr"]
+        over = node.get("over_expr") or self.windows[node["over_identifier"]]
         parts = [f"PARTITION BY {self.each(over['partition_by'])}"] if over.get("partition_by") else []
         parts += [f"ORDER BY {self.each(over['order_by'])}"] if over.get("order_by") else []
         if over.get("frame_method"):
-            first = over["frame_start"]["frame_value"]
-            parts.append(f"{over['frame_method']} BETWEEN {first} PRECEDING AND CURRENT ROW")
+            ends = [over["frame_start"], over.get("frame_end") or {"frame_type": "CURRENT ROW"}]
+            parts.append(f"{over['frame_method']} BETWEEN {' AND '.join(map(self.bound, ends))}")
         return f"{node['name']}({self.each(node['args'] or node['exprs'])}) OVER ({' '.join(parts)})"
+
+    def bound(self, node: dict) -> str:
+        if node["frame_type"] == "CURRENT ROW":
+            return "CURRENT ROW"
+        return f"{'UNBOUNDED' if node['frame_value'] is None else node['frame_value']} {node['frame_type']}"
 
     def OrderExpr(self, node: dict) -> str:
         return f"{self.expr(node['expr'])} {node['order']}"
@@ -221,17 +261,31 @@ class ClickHouse:
     def SelectQuery(self, node: dict) -> str:
         return f"({self.select(node)})"
 
+    SelectSetQuery = SelectQuery
+
 
 _JOINABLE = frozenset({"And", "CompareOperation"})
+_CLAUSES = (("WHERE", "where"), ("GROUP BY", "group_by"), ("HAVING", "having"), ("QUALIFY", "qualify"),
+            ("ORDER BY", "order_by"))  # fmt: skip
+
+
+@cache
+def _session() -> Any:
+    """chdb runs one session in a process; each oracle has a database of its own in it."""
+    from chdb import session
+
+    return session.Session()
+
+
+_databases = itertools.count(1)
 
 
 class Oracle:
     """chdb with the given events in it, the corpus' where none are."""
 
     def __init__(self, wire: Sequence[Mapping] | None = None) -> None:
-        from chdb import session
-
-        self._session = session.Session()
+        self._database = f"events_{next(_databases)}"
+        _session().query(f"CREATE DATABASE {self._database}")
         self._run(
             "CREATE TABLE events (uuid UUID, event String, timestamp DateTime64(6, 'UTC'), distinct_id String, "
             "properties String, created_at DateTime64(6, 'UTC')) ENGINE = Memory"
@@ -242,23 +296,24 @@ class Oracle:
         )
         self._run(f"INSERT INTO events SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow {rows}")
 
-    def ask(self, query: str, values: Mapping[str, object] | None = None) -> dict[str, list]:
+    def ask(self, query: str, values: Mapping[str, object] | None = None, zone: str = ZONE) -> dict[str, list]:
         """The answer's `types` and `rows`, as JSON values."""
         values = {name: value for name, (_, value) in PLACEHOLDERS.items()} if values is None else values
         settings = (
             " SETTINGS transform_null_in = 1, output_format_json_quote_64bit_integers = 0, "
-            "allow_experimental_analyzer = 1"
+            f"allow_experimental_analyzer = 1, session_timezone = '{zone}'"
         )
-        document = self._run(ClickHouse(values)(query) + settings + " FORMAT JSONCompact")
+        document = self._run(ClickHouse(values, zone)(query) + settings + " FORMAT JSONCompact")
         found = json.loads(document)
         return {"types": [column["type"] for column in found["meta"]], "rows": found["data"]}
 
     def _run(self, sql: str) -> str:
+        _session().query(f"USE {self._database}")
         try:
-            return str(self._session.query(sql))
+            return str(_session().query(sql))
         except Exception:
             # After an error chdb leaves half an answer in front of the next one.
-            self._session.query("SELECT 1")
+            _session().query("SELECT 1")
             raise
 
 
@@ -266,10 +321,8 @@ def comparable(value: object) -> object:
     """One cell so that both stores' ways of writing it are the same."""
     if isinstance(value, list):
         return [comparable(part) for part in value]
-    if isinstance(value, bool):
-        return int(value)
     if isinstance(value, int | float):
-        return 0.0 if value == 0 else float(f"{value:.9g}") if math.isfinite(value) else None
+        return _number(value)
     if isinstance(value, str):
         found = re.fullmatch(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d:\d\d|Z)?", value)
         if found:
@@ -277,11 +330,36 @@ def comparable(value: object) -> object:
     return value
 
 
+def _number(value: float) -> float | int | None:
+    """Integers as they are; floats to the digits that do not depend on the order of a sum."""
+    if not math.isfinite(value):
+        return None
+    if abs(value) >= 2**53:
+        return float(f"{value:.15g}")
+    return int(value) if value == int(value) else float(f"{value:.9g}")
+
+
 def main() -> None:
-    oracle = Oracle()
-    answers = {name: oracle.ask(query) for name, query in queries().items()}
-    lines = [f"{json.dumps(name)}: {json.dumps(answer, ensure_ascii=False)}" for name, answer in answers.items()]
-    EXPECTED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    _write(EXPECTED, {name: _answers(found) for name, found in asked(Oracle(), queries(), (ZONE,)).items()})
+    clocks = asked(Oracle(clock_events()), clock_queries(), ZONES)
+    _write(CLOCKS_EXPECTED, clocks)
+
+
+def asked(oracle: Oracle, texts: Mapping[str, str], zones: Sequence[str]) -> dict[str, dict[str, dict]]:
+    """Name -> zone -> answer."""
+    return {name: {zone: oracle.ask(text, zone=zone) for zone in zones} for name, text in texts.items()}
+
+
+def _answers(by_zone: Mapping[str, dict]) -> dict:
+    return by_zone[ZONE]
+
+
+def _write(path: Path, answers: Mapping[str, object]) -> None:
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}"
+        for name, answer in answers.items()
+    ]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

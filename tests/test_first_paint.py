@@ -33,6 +33,7 @@ FORBIDDEN = (
     "posthog",
     "procrastinate",
     "pydantic",
+    "re2",
     "requests",
     "sqlite_utils",
     "starlette",

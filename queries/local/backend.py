@@ -6,8 +6,9 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,15 +16,35 @@ from zoneinfo import ZoneInfo
 from queries.backend import QueryResult, QueryTimedOut
 from queries.local import compiled
 from queries.local.hogql import runtime
+from queries.local.hogql.errors import HogQLError
+from queries.local.hogql.scalars.complaints import Complaints
 from queries.local.schema import MIGRATIONS
 from workspace import databases
+from workspace.errors import LoopdeskError
 
 DEFAULT_ROWS = 100  # PostHog answers 100 rows without LIMIT
 TIME_LIMIT_S = 10.0  # PostHog's limit for a personal key
 _UNZONED = re.compile(r"\b(DateTime(?:64)?)\b(\((\d*)\))?(?!\()")
-_PRIVATE_TABLES = frozenset({"sqlite_master", "compiled", "imported_rows", "objects", "cursors"})
+MAX_ANSWER_BYTES = 64_000_000
+# What a query may read; "" is a sub-select.
+_READABLE = frozenset({"events", "bodies", "dims", "ai_payloads", "persons", "json_each", ""})
+# SQLite's names for what is wrong with the query rather than with the file.
+_ABOUT_THE_QUERY = frozenset({"SQLITE_ERROR", "SQLITE_TOOBIG", "SQLITE_NOMEM", "SQLITE_AUTH", "SQLITE_MISMATCH"})
+_IN_WORDS = {
+    "integer overflow": "An integer became larger than 64 bits can hold",
+    "string or blob too big": f"A value became larger than {runtime.MAX_CELL_BYTES:,} bytes",
+    "not authorized": "The query reads what may not be read",
+}
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """One connection, and what its functions complained about."""
+
+    connection: sqlite3.Connection
+    complaints: Complaints
 
 
 class LocalBackend:
@@ -44,7 +65,7 @@ class LocalBackend:
         self._zone = ZoneInfo(timezone)
         self._now = now
         self._time_limit_s = time_limit_s
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[_Lane] = []
         self._lock = threading.Lock()
 
     def query(
@@ -57,11 +78,11 @@ class LocalBackend:
         plan = compiled.find(text, types, self.path)
         bound = {f"p_{name}": runtime.bind(values[name], types[name]) for name in plan.placeholders}
         bound |= {**runtime.clock_values(now, self.timezone), "row_limit": DEFAULT_ROWS + 1}
-        with self._borrowed() as connection:
-            rows = self._run(connection, plan.sql, bound)
-        has_more = plan.limit is None and len(rows) > DEFAULT_ROWS
+        with self._borrowed() as lane:
+            rows = self._run(lane, plan.sql, bound)
+        limit = DEFAULT_ROWS if plan.limit is None else plan.limit
         decode = [runtime.decoder(type, self._zone) for type in plan.types]
-        shown = rows[:DEFAULT_ROWS] if has_more else rows
+        shown = rows[:limit]
         return QueryResult(
             columns=plan.columns,
             types=tuple(_zoned(type, self.timezone) for type in plan.types),
@@ -70,72 +91,97 @@ class LocalBackend:
             backend=self.name,
             asked_at=now,
             elapsed_ms=(time.perf_counter() - started) * 1000,
-            has_more=has_more,
-            limit=plan.limit if plan.limit is not None else DEFAULT_ROWS,
+            has_more=len(rows) > limit,
+            limit=limit,
         )
 
     def data_version(self) -> int:
         """Changes whenever another process has committed to `events.db` since this backend last looked."""
-        with self._borrowed() as connection:
-            return connection.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()[0]
+        with self._borrowed() as lane:
+            return lane.connection.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()[0]
 
     def events_since(self, version: int) -> frozenset[str]:
         """The names of events that arrived after `data_version` was `version`."""
-        with self._borrowed() as connection:
+        with self._borrowed() as lane:
             return frozenset(
-                row[0] for row in connection.execute("SELECT DISTINCT event FROM bodies WHERE id > ?", (version,))
+                row[0] for row in lane.connection.execute("SELECT DISTINCT event FROM bodies WHERE id > ?", (version,))
             )
 
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        for lane in idle:
+            lane.connection.close()
 
-    def _run(self, connection: sqlite3.Connection, sql: str, bound: Mapping[str, object]) -> list[tuple]:
+    def _run(self, lane: _Lane, sql: str, bound: Mapping[str, object]) -> list[tuple]:
         deadline = time.monotonic() + self._time_limit_s
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
+        lane.connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
         try:
-            return connection.execute(sql, bound).fetchall()
-        except sqlite3.OperationalError as error:
+            return _fetched(lane.connection.execute(sql, bound))
+        except sqlite3.Error as error:
             if time.monotonic() > deadline:
                 raise QueryTimedOut(
                     f"The query did not finish within {self._time_limit_s:g} s",
                     do="Ask for a shorter time range or fewer columns",
                 ) from error
-            raise databases.explained(error, self.path) from error
-        except sqlite3.DatabaseError as error:
-            raise databases.explained(error, self.path) from error
+            raise self._explained(error, lane.complaints.take()) from error
+        except MemoryError as error:
+            raise HogQLError("The query needs more memory than there is") from error
         finally:
-            connection.set_progress_handler(None, 0)
+            lane.connection.set_progress_handler(None, 0)
+
+    def _explained(self, error: sqlite3.Error, complaint: str) -> LoopdeskError:
+        if complaint:
+            return HogQLError(complaint)
+        name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        if name in _ABOUT_THE_QUERY:
+            said = str(error)
+            return HogQLError(_IN_WORDS.get(said) or f"The embedded store cannot run this query ({said})")
+        return databases.explained(error, self.path)
 
     @contextmanager
-    def _borrowed(self):
+    def _borrowed(self) -> Iterator[_Lane]:
         with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._connect()
+            lane = self._idle.pop() if self._idle else None
+        if lane is None:
+            lane = self._connect()
         try:
-            yield connection
+            yield lane
         except BaseException:
-            connection.close()
+            lane.connection.close()
             raise
         with self._lock:
-            self._idle.append(connection)
+            self._idle.append(lane)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> _Lane:
         connection = databases.open_database(self.path, MIGRATIONS, read_only=True)
         connection.execute("PRAGMA cache_size = -16384")
-        runtime.register(connection)
+        complaints = runtime.register(connection)
         # SQLite declares a table-valued function on its first use, which the authorizer would take for a write.
         connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
         connection.set_authorizer(_authorize)
-        return connection
+        return _Lane(connection, complaints)
+
+
+def _fetched(cursor: sqlite3.Cursor) -> list[tuple]:
+    """Raises `HogQLError` as soon as the rows are more than a process should hold."""
+    rows, size = [], 0
+    for row in cursor:
+        size += 64
+        for cell in row:
+            if cell.__class__ is str:
+                size += len(cell)
+        if size > MAX_ANSWER_BYTES:
+            raise HogQLError(
+                f"The answer is larger than {MAX_ANSWER_BYTES:,} bytes", do="Ask for fewer rows or shorter columns"
+            )
+        rows.append(row)
+    return rows
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _view: str | None) -> int:
     """The second wall behind the compiler: whatever it printed, only reading our tables is possible."""
-    if action == sqlite3.SQLITE_READ and first in _PRIVATE_TABLES:
+    if action == sqlite3.SQLITE_READ and first not in _READABLE:
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_FUNCTION and second in _FORBIDDEN_FUNCTIONS:
         return sqlite3.SQLITE_DENY

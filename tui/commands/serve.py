@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import json
+import signal
 import socket
 import sys
 import threading
@@ -93,6 +94,9 @@ def _serve(context: Context, workspace: Workspace, port: int, bind: str | None, 
     )
     forgetting = _Forgetting(workspace.events_db, config.prompt_days)
     forgetting.start()
+    # Before the address is told: whoever waits for it may stop the server at once, while asyncio is still setting up.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     try:
         _tell(workspace, place, listeners[0].getsockname()[1], current_keys().project, as_json)
         server.run(sockets=listeners)

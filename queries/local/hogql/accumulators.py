@@ -6,6 +6,19 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
+
+from queries.local.hogql.scalars.complaints import Complaints, whole
+
+_MAX_BYTES = 50_000_000
+_MAX_VALUES = 5_000_000
+
+
+def heard(aggregate: Any, complaints: Complaints) -> Any:
+    """`aggregate`, whose complaints are kept. Only those that remember every value can have any."""
+    if aggregate not in (Quantile, Quantiles, Top):
+        return aggregate
+    return type(aggregate.__name__, (aggregate,), {"step": complaints.hearing(aggregate.step)})
 
 
 class _ArgExtreme:
@@ -61,6 +74,8 @@ class Quantile:
         if value is not None:
             self.values.append(value)
             self.level, self.how = level, how
+            if len(self.values) > _MAX_VALUES:
+                whole(len(self.values), _MAX_VALUES, "What a quantile has to remember")
 
     def finalize(self) -> float | None:
         if not self.values:
@@ -82,6 +97,8 @@ class Quantiles:
         self.levels = levels
         if value is not None:
             self.values.append(value)
+            if len(self.values) > _MAX_VALUES:
+                whole(len(self.values), _MAX_VALUES, "What a quantile has to remember")
 
     def finalize(self) -> str:
         levels = json.loads(self.levels)
@@ -92,16 +109,19 @@ class Quantiles:
 class Top:
     """The most frequent values; equally frequent ones in the order they came."""
 
-    __slots__ = ("count", "seen")
+    __slots__ = ("count", "seen", "size")
 
     def __init__(self) -> None:
         self.seen: Counter[object] = Counter()
-        self.count = 0
+        self.count = self.size = 0
 
     def step(self, value: object, count: int) -> None:
         self.count = count
         if value is not None:
             self.seen[value] += 1
+            if self.seen[value] == 1:
+                self.size += 100 + (len(value) if isinstance(value, str) else 0)
+                whole(self.size, _MAX_BYTES, "What topK has to remember")
 
     def finalize(self) -> str:
         return json.dumps([value for value, _ in self.seen.most_common(self.count)], ensure_ascii=False)

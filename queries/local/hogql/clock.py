@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +14,7 @@ DAY = 86_400 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _FIRST_DAY = date(1970, 1, 1).toordinal()
+_SHORT_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 _KEPT = 200_000  # buckets; a year has 35,000
 _LOOKED_AT = 400  # days: two changes of the clocks in most zones
 
@@ -38,16 +40,31 @@ class Zone:
         self.info = ZoneInfo(name)
         self.days = _Days(self)
         self.starts: dict[tuple[str, int], int] = {}
+        # ClickHouse counts hours by the offset of 1970, even where the zone has moved by part of an hour since.
+        self.first_offset = (self.local(0) - _NAIVE_EPOCH) // timedelta(microseconds=1)
 
     def local(self, us: int) -> datetime:
         """Wall-clock time, without a zone. Clamped to the years a datetime can hold."""
+        return self.aware(us).replace(tzinfo=None)
+
+    def aware(self, us: int) -> datetime:
         try:
-            return (_EPOCH + timedelta(microseconds=us)).astimezone(self.info).replace(tzinfo=None)
+            return (_EPOCH + timedelta(microseconds=us)).astimezone(self.info)
         except OverflowError:
-            return datetime.max if us > 0 else datetime.min
+            return (datetime.max if us > 0 else datetime.min).replace(tzinfo=UTC)
 
     def instant(self, local: datetime) -> int:
-        """The first instant with this wall-clock time; one that is skipped in spring becomes the time after it."""
+        """The first instant with this wall-clock time. One that is skipped in spring is moved back by the length of the
+        gap, as in ClickHouse."""
+        first = local.replace(tzinfo=self.info)
+        second = first.replace(fold=1)
+        before, after = first.utcoffset(), second.utcoffset()
+        is_skipped = before is not None and after is not None and after > before
+        return ((second if is_skipped else first) - _EPOCH) // timedelta(microseconds=1)
+
+    def boundary(self, local: datetime) -> int:
+        """The instant at which an interval begins that starts at this wall-clock time: after a gap, where it is in
+        one."""
         return (local.replace(tzinfo=self.info) - _EPOCH) // timedelta(microseconds=1)
 
     def day(self, us: int) -> int:
@@ -66,20 +83,20 @@ class Zone:
         return until
 
     def midnight(self, day: int) -> int:
-        return self.instant(datetime.combine(to_date(day), datetime.min.time()))
+        return self.boundary(datetime.combine(to_date(day), datetime.min.time()))
 
     def start(self, us: int, unit: str) -> int:
-        """The instant at which the hour or day of `us` began. In the doubled hour of autumn each hour has its own."""
+        """The instant at which the hour or day of `us` began. Hours are counted from midnight, so in the doubled hour
+        of autumn each has its own, and where a clock moves by half an hour they begin at :30 until the next day."""
         key = unit, us // QUARTER_HOUR
         found = self.starts.get(key)
         if found is None:
             if len(self.starts) > _KEPT:
                 self.starts.clear()
-            if unit == "day":
-                found = self.midnight(self.day(us))
-            else:
-                quarter = key[1] * QUARTER_HOUR
-                found = quarter - self.local(quarter).minute * 60 * SECOND
+            found = self.midnight(self.day(us))
+            if unit == "hour":
+                hour = CLOCK_UNITS["hour"]
+                found += (key[1] * QUARTER_HOUR - found) // hour * hour
             self.starts[key] = found
         return found
 
@@ -119,6 +136,8 @@ def steady(name: str, day: int) -> Steady:
     since = past[-2] if len(past) > 1 else first * DAY
     change = past[-1] if past else since
     until = next((at for at in changes if at > now), (day + _LOOKED_AT) * DAY)
+    if any((place.offset(at) - place.offset(at - 1)) % CLOCK_UNITS["hour"] for at in changes):
+        since = change = until = now  # hours that do not begin on the hour for the rest of a day: never by arithmetic
     return Steady(since, change, until, place.offset(since), place.offset(change))
 
 
@@ -179,6 +198,9 @@ def parse_instant(text: str, zone_name: str) -> int | None:
 def parse_day(text: str) -> int | None:
     """Days since the epoch of a text that begins with `YYYY-MM-DD` and at most goes on with a time of day."""
     try:
+        short = _SHORT_DAY.fullmatch(text)
+        if short:
+            return to_day(date(*map(int, short.groups())))
         return to_day(datetime.fromisoformat(text).date()) if "T" not in text else None
     except ValueError:
         return None

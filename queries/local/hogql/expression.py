@@ -185,7 +185,9 @@ def to_date(e: Expr) -> Expr:
     if e.type.is_text or e.is_null:
         return Expr(f"hq_parse_day({e.sql})", t.DATE.maybe())
     if e.type.is_integer:
-        return Expr(f"hq_day({e.sql} * 1000000, :tz)", t.DATE.maybe(e.type.nullable))
+        # ClickHouse takes small numbers for days since the epoch, others for seconds.
+        sql = f"(CASE WHEN {e.sql} BETWEEN 0 AND 65535 THEN {e.sql} ELSE hq_day({e.sql} * 1000000, :tz) END)"
+        return Expr(sql, t.DATE.maybe(e.type.nullable))
     raise HogQLError(f"{e.type} cannot become a Date")
 
 

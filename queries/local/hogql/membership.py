@@ -57,7 +57,10 @@ def _in_select(printer: Printer, left: Node, right: Node, negated: bool) -> Expr
 
 def _in_tuples(printer: Printer, left: Node, right: Node, negated: bool) -> Expr:
     values = printer.visit_all(_items(left) or ())
-    rows = [_items(row) for row in _items(right) or ()]
+    listed = _items(right)
+    if listed is None:
+        raise HogQLError("A tuple can only be IN tuples or a sub-select")
+    rows = [_items(row) for row in listed]
     if rows and any(row is None for row in rows):
         rows = [_items(right)]
     found = []

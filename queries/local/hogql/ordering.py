@@ -19,7 +19,8 @@ def order_by(printer: Printer, node: Node) -> str:
 def directed(node: Node, e: Expr, name: str = "") -> str:
     """`name` stands for the expression where a column already holds it."""
     if node.get("with_fill"):
-        raise HogQLError("WITH FILL is not supported", do="Fill the gaps after the query")
+        start, end = node.get("start", {}).get("offset"), node.get("end", {}).get("offset")
+        raise HogQLError("WITH FILL is not supported", start, end, do="Fill the gaps after the query")
     direction = node.get("order", "ASC")
     if direction not in ("ASC", "DESC"):
         raise HogQLError(f"Unknown order {direction}")

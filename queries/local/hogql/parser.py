@@ -20,9 +20,10 @@ MAX_PARTS = 1_500
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|'(?:\\.|''|[^'\\])*'|"(?:\\.|""|[^"\\])*"|`(?:\\.|``|[^`\\])*`|\w+|->|[^\s\w]""", re.DOTALL
 )
+_CLAUSE = re.compile(r"^Unsupported: SelectStmt\.(\w+)Clause\(\)")
 _OPENING = frozenset({"(", "[", "{", "case"})
 _CLOSING = frozenset({")", "]", "}", "end"})
-_DROPPED = frozenset({"rollup", "cube", "totals"})
+_DROPPED = {("with", "rollup"), ("with", "cube"), ("with", "totals"), ("nulls", "first")}
 
 
 def parse(text: str) -> dict:
@@ -32,6 +33,11 @@ def parse(text: str) -> dict:
     if found.get("error"):
         message = found.get("message", "")
         start, end = (found.get(side, {}).get("offset") for side in ("start", "end"))
+        clause = _CLAUSE.search(message)
+        if clause:
+            message = f"{clause[1].upper()} is not supported"
+        if start == end == 0:
+            start = end = None  # the parser does not know the place
         raise HogQLError(message[:300] or "The text cannot be parsed", start, end)
     return found
 
@@ -65,9 +71,9 @@ def _refuse_monsters(text: str) -> None:
         lambdas += word == "->"
         if depth > MAX_NESTING or nots > MAX_NESTING or dots > MAX_CHAIN or lambdas > MAX_CHAIN or parts > MAX_PARTS:
             raise HogQLError("The query is too deeply nested or too long", match.start(), match.end())
-        if previous == "with" and word in _DROPPED:
+        if (previous, word) in _DROPPED:
             # PostHog's parser drops these words and would answer another question.
-            raise HogQLError(f"WITH {word.upper()} is not supported", match.start(), match.end())
+            raise HogQLError(f"{previous.upper()} {word.upper()} is not supported", match.start(), match.end())
         previous = word
 
 

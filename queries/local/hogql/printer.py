@@ -13,7 +13,7 @@ from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, comparable, literal
 from queries.local.hogql.functions import aggregates, arrays, comparisons, conditions, dates, json, lambdas, numbers
 from queries.local.hogql.functions.table import Call
-from queries.local.hogql.scope import SELECTS, Node, Scope, Table
+from queries.local.hogql.scope import SELECTS, Events, Node, Scope, Table
 from queries.local.hogql.windows import over
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ class Printer:
         with self._placed(node):
             grouped = self._grouped(node) if self.scope.grouping else None
             return grouped or self._handler(node)(self, node)
+
+    def condition(self, node: Node) -> Expr:
+        """Raises `HogQLError`, with the place, for what is no truth value."""
+        with self._placed(node):
+            found = self.visit(node)
+            found.as_condition  # noqa: B018
+            return found
 
     def visit_all(self, nodes: Sequence[Node]) -> tuple[Expr, ...]:
         return tuple(map(self.visit, nodes))
@@ -147,6 +154,8 @@ class Printer:
         table, rest = owner
         if rest[0] == "properties" and len(rest) > 1:
             found = table.read_property([literal(part) for part in rest[1:]])
+        elif rest[0] == "person" and isinstance(table, Events):
+            found = table.person(rest[1:])
         else:
             found = table.column(rest[0])
             found = found and self._below(found, rest[1:])
@@ -175,6 +184,8 @@ class Printer:
             if of_json:
                 return of_json
         found = self.visit(base)
+        if found.type.is_json:
+            return json.property_text(found, path)
         for step in path:
             found = arrays.at(found, step)
         return found
@@ -272,6 +283,8 @@ class Printer:
             return lambdas.FUNCTIONS[name](self, node)
         function = functions.find(name)
         if function is None:
+            if functions.find_window(name):
+                raise HogQLError(f"{name} needs OVER (...)")
             raise HogQLError(functions.unknown(name))
         if node.get("params"):
             raise HogQLError(f"{name} takes one pair of parentheses")
@@ -315,6 +328,8 @@ class Printer:
             return self._aggregate({**node, "params": None}, window, args)
         function = functions.find_window(name)
         if function is None:
+            if functions.find(name):
+                raise HogQLError(f"{name} cannot be used OVER a window")
             raise HogQLError(functions.unknown(name))
         functions.check_arity(name, len(args), *function.arity)
         return aggregates.render(name, function, Call(name, self.visit_all(args)), window)
@@ -349,8 +364,8 @@ def _time_arithmetic(op: str, a: Expr, b: Expr) -> Expr:
         return Expr(f"(({a.sql} - {b.sql}) / 1000000.0)", t.Type("Decimal", nullable))
     if a.type.kind == "Date" and b.type.is_integer:
         return Expr(f"({a.sql} {op} {b.sql})", t.DATE.maybe(nullable))
-    if a.type.is_instant and b.type.is_number:
-        return Expr(f"CAST({a.sql} {op} {b.sql} * 1000000 AS INTEGER)", a.type.maybe(nullable))
+    if a.type.is_instant and b.type.is_integer:
+        return Expr(f"({a.sql} {op} {b.sql} * 1000000)", a.type.maybe(nullable))
     for part in (a, b):
         if part.type.is_text:
             raise HogQLError(f"Cannot calculate with {part.type}", do="Wrap a property in toFloat(...)")

@@ -14,17 +14,26 @@ from zoneinfo import ZoneInfo
 from queries.local.hogql import accumulators, scalars
 from queries.local.hogql.clock import DAY, parse_instant, steady, to_date
 from queries.local.hogql.errors import HogQLError
+from queries.local.hogql.scalars.complaints import Complaints
 
+# No event is larger than 1 MB; a list gathered over many may be.
+MAX_CELL_BYTES = 50_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def register(connection: sqlite3.Connection) -> None:
-    """Give `connection` every function and aggregate that the printer uses. Takes about a millisecond."""
+def register(connection: sqlite3.Connection) -> Complaints:
+    """Give `connection` every function and aggregate that the printer uses, and bounds on what they may make. Takes
+    about a millisecond. What a function refused is to be read from the returned complaints."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
+    complaints = Complaints()
     for name, (arity, function) in scalars.FUNCTIONS.items():
+        if name in scalars.CAREFUL:
+            function = complaints.hearing(function)
         connection.create_function(name, arity, function, deterministic=True)
     for name, (arity, aggregate) in accumulators.AGGREGATES.items():
-        connection.create_aggregate(name, arity, aggregate)
+        connection.create_aggregate(name, arity, accumulators.heard(aggregate, complaints))
+    return complaints
 
 
 def clock_values(now: datetime, tz: str) -> dict[str, object]:

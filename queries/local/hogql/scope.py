@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
-from queries.local.hogql.expression import Expr
+from queries.local.hogql.expression import Expr, literal
 from queries.local.hogql.functions import json
 from queries.local.hogql.types import Type
 from queries.local.schema import NUMBER_PROPERTIES, TEXT_PROPERTIES
@@ -18,6 +18,8 @@ Node = dict
 SELECTS = frozenset({"SelectQuery", "SelectSetQuery"})
 _NARROW = {"event": t.STRING, "timestamp": t.DATETIME64, "distinct_id": t.STRING}
 _BODY = {"uuid": t.UUID, "created_at": t.DATETIME64, "properties": Type("String", is_json=True)}
+_PERSON = {"id": t.UUID.maybe(), "created_at": t.DATETIME64.maybe(),
+           "properties": Type("String", nullable=True, is_json=True)}  # fmt: skip
 _NUMBER_PROPERTIES = frozenset(NUMBER_PROPERTIES)
 _TEXT_PROPERTIES = frozenset(TEXT_PROPERTIES)
 
@@ -45,6 +47,9 @@ class Derived:
     def columns(self) -> list[str]:
         return list(dict.fromkeys(column.name for column in self.columns_))
 
+    def has(self, name: str) -> bool:
+        return any(column.name == name for column in self.columns_)
+
     def column(self, name: str) -> Expr | None:
         for place, column in enumerate(self.columns_, 1):
             if column.name == name:
@@ -67,9 +72,14 @@ class Events:
     alias: str
     optional: bool = False
     reads_body: bool = field(default=False, init=False)
+    reads_person: bool = field(default=False, init=False)
 
     def columns(self) -> list[str]:
         return ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"]
+
+    def has(self, name: str) -> bool:
+        """Also what * leaves out: the person, who is only looked up where something reads it."""
+        return name in ("person", "person_id") or name in self.columns()
 
     def column(self, name: str) -> Expr | None:
         if name in _NARROW:
@@ -77,9 +87,16 @@ class Events:
         if name in _BODY:
             self.reads_body = True
             return Expr(f"{self._body}.{name}", _BODY[name])
-        if name in ("person_id", "person"):
-            raise HogQLError("The embedded store keeps no persons", do="Use distinct_id")
-        return None
+        return self.person(["id"]) if name == "person_id" else None
+
+    def person(self, path: Sequence[str]) -> Expr | None:
+        """`person.id`, `person.created_at`, `person.properties.x`: NULL where the distinct_id has no person."""
+        type = _PERSON.get(path[0]) if path else None
+        if type is None or (len(path) > 1 and not type.is_json):
+            return None
+        self.reads_person = True
+        found = Expr(f"{self.alias}p.{path[0]}", type)
+        return json.property_text(found, [literal(part) for part in path[1:]]) if len(path) > 1 else found
 
     def read_property(self, path: Sequence[Expr]) -> Expr | None:
         name = path[0].constant
@@ -96,10 +113,14 @@ class Events:
         return f"{self.alias}b"
 
     def sql(self) -> str:
-        if not self.reads_body:
-            return f"events AS {self.alias}"
-        # CROSS JOIN is SQLite's word for "in this order": the narrow table first, then each event's body by its key.
-        return f"(events AS {self.alias} CROSS JOIN bodies AS {self._body} ON {self._body}.id = {self.alias}.id)"
+        joined = ""
+        if self.reads_body:
+            # CROSS JOIN is SQLite's word for "in this order": the narrow table first, then each event's body by key.
+            joined += f" CROSS JOIN bodies AS {self._body} ON {self._body}.id = {self.alias}.id"
+        if self.reads_person:
+            person = f"{self.alias}p"
+            joined += f" LEFT JOIN persons AS {person} ON {person}.distinct_id = {self.alias}.distinct_id"
+        return f"(events AS {self.alias}{joined})" if joined else f"events AS {self.alias}"
 
 
 Table = Events | Derived
@@ -207,7 +228,7 @@ class Scope:
         table = self.table(chain[0]) if len(chain) > 1 else None
         if table:
             return table, chain[1:]
-        owners = [table for table in self.tables if chain[0] in table.columns()]
+        owners = [table for table in self.tables if table.has(chain[0])]
         if len(owners) > 1 and chain[0] not in self.shared_names:
             raise HogQLError(f"Ambiguous query. Found multiple sources for field: {chain[0]}")
         if not owners and self.tables and isinstance(self.tables[0], Events) and len(self.tables) == 1:

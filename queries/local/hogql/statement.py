@@ -15,6 +15,7 @@ from queries.local.hogql.ordering import directed
 from queries.local.hogql.printer import Printer
 from queries.local.hogql.scope import SELECTS, Column, Derived, Environment, Events, Grouping, Node, Scope, Table
 from queries.local.hogql.selection import aliases, positioned, span
+from queries.local.hogql.tables import TABLES
 from queries.local.hogql.types import Type, parse_type
 
 MAX_LIMIT = 50_000  # PostHog's
@@ -37,6 +38,12 @@ _REFUSED = {
     "settings": "SETTINGS",
     "view_name": "A view",
     "interpolate": "INTERPOLATE",
+}
+_NOT_IN_FROM = {
+    "sample": "SAMPLE is not supported",
+    "table_final": "FINAL is not supported",
+    "column_aliases": "Names of columns in FROM are not supported",
+    "table_args": "The table function {}(...) is not supported",
 }
 _OFFSET = "OFFSET is not supported for queries with a personal API key"
 _PAGING = "Page by keys: WHERE timestamp > last ORDER BY timestamp LIMIT n"
@@ -104,7 +111,7 @@ class Statements:
         printed = []
         for cte in ctes or ():
             if cte.get("recursive") or cte.get("columns") or cte.get("using_key"):
-                raise HogQLError(f"WITH RECURSIVE and column lists are not supported (in {cte['name']})")
+                raise HogQLError(f"WITH RECURSIVE and column lists are not supported (in {cte['name']})", *span(cte))
             if cte["cte_type"] == "column":
                 environment = environment.with_scalar(cte["name"], cte["expr"])
                 continue
@@ -122,11 +129,12 @@ class Statements:
             name = Printer(self, Scope(Environment())).visit(node)
             if name.type.kind != "Int64":
                 raise HogQLError("LIMIT needs an integer", *span(node))
-            return f" LIMIT max(0, min({name.sql}, {MAX_LIMIT}))", MAX_LIMIT
+            return f" LIMIT max(0, min({name.sql}, {MAX_LIMIT + 1}))", MAX_LIMIT
         count = node.get("value")
         if node["node"] != "Constant" or not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise HogQLError("LIMIT needs an integer", *span(node))
-        count = min(count, MAX_LIMIT) if top else count
+        if top and count > MAX_LIMIT:
+            return f" LIMIT {MAX_LIMIT + 1}", MAX_LIMIT  # one more says that there are more
         return f" LIMIT {count}", count
 
     def refuse_offset(self, node: Node) -> None:
@@ -148,19 +156,34 @@ class Statements:
             parts.append(self.query(following["select_query"], inside))
             if len(parts[-1].columns) != len(parts[0].columns):
                 raise HogQLError("UNION of SELECTs with different numbers of columns", *span(following["select_query"]))
-        types = [common_type([part.columns[place].type for part in parts]) for place in range(len(parts[0].columns))]
-        sqls = [_branch(part, types) for part in parts]
+        try:
+            types = [common_type([part.columns[n].type for part in parts]) for n in range(len(parts[0].columns))]
+        except HogQLError as error:
+            error.start, error.end = span(node["subsequent_select_queries"][0]["select_query"])
+            raise
+        # ClickHouse's INTERSECT and EXCEPT keep duplicates, each counted; SQLite's do not.
+        counted = words[0] in ("INTERSECT", "EXCEPT")
+        sqls = [_branch(part, types, counted=counted) for part in parts]
         sql = sqls[0] + "".join(f" {word} {sql}" for word, sql in zip(words, sqls[1:], strict=True))
+        if counted:
+            sql = f"SELECT {', '.join(f'c{place}' for place in range(1, len(types) + 1))} FROM ({sql})"
         limit, count = self.limit(node.get("limit"), top)
         columns = tuple(Column(c.name, type) for c, type in zip(parts[0].columns, types, strict=True))
         return Query(f"{with_}SELECT * FROM ({sql}){limit}" if limit else with_ + sql, columns, count)
 
 
-def _branch(part: Query, types: Sequence[Type]) -> str:
+def _source_name(join: Node) -> str:
+    return ".".join(map(str, join["table"].get("chain", ("",))))[:80]
+
+
+def _branch(part: Query, types: Sequence[Type], *, counted: bool = False) -> str:
     items = [
         f"{convert(Expr(f'c{place}', column.type), type)} AS c{place}"
         for place, (column, type) in enumerate(zip(part.columns, types, strict=True), 1)
     ]
+    if counted:
+        keys = ", ".join(f"c{place}" for place in range(1, len(types) + 1))
+        items.append(f"row_number() OVER (PARTITION BY {keys}) AS copy")
     return f"SELECT {', '.join(items)} FROM ({part.sql})"
 
 
@@ -235,9 +258,11 @@ class _Select:
             kind = _JOINS.get(join.get("join_type") or "JOIN")
             if kind is None:
                 raise HogQLError(f"{join['join_type']} is not supported", *span(join))
-            for extra in ("sample", "table_final", "column_aliases", "table_args"):
-                if join.get(extra):
-                    raise HogQLError(f"{extra.replace('_', ' ').upper()} is not supported in FROM", *span(join))
+            for extra, what in _NOT_IN_FROM.items():
+                if join.get(extra) is not None and join[extra] is not False:
+                    raise HogQLError(what.format(_source_name(join)), *span(join))
+            if self.joins and kind != "CROSS JOIN" and not join.get("constraint"):
+                raise HogQLError(f"{join['join_type']} needs ON or USING", *span(join))
             table = self._table(join, alone)
             self.scope.tables.append(table)
             if kind in ("LEFT JOIN", "FULL JOIN"):
@@ -259,13 +284,16 @@ class _Select:
         if source["node"] != "Field":
             raise HogQLError("FROM takes the table events, a CTE or a sub-select", *span(source))
         name = ".".join(map(str, source["chain"]))
-        alias = join.get("alias") or name
+        alias = join.get("alias") or str(source["chain"][-1])
         cte = self.scope.environment.tables.get(name)
         if cte:
             return Derived(alias, self.statements.fresh("t"), cte[0], cte[1])
-        if name != "events":
+        if name == "events":
+            return Events(alias, self.statements.fresh("t"))
+        table = TABLES.get(name.removeprefix("posthog."))
+        if table is None:
             raise HogQLError(f'Unknown table "{name}"', *span(source))
-        return Events(alias, self.statements.fresh("t"))
+        return table(alias, self.statements.fresh("t"))
 
     def _known_below(self) -> frozenset[str]:
         """The columns of the sub-select in FROM that this one's WHERE requires to be not NULL."""
@@ -385,8 +413,8 @@ class _Select:
         return f" FROM ({inner}) AS {grouping.alias}" + (f" WHERE {having}" if having else "")
 
     def _conditions(self, *clauses: str) -> str:
-        parts = [self.printer.visit(self.node[clause]) for clause in clauses if self.node.get(clause)]
-        return logic("AND", parts).as_condition if parts else ""
+        nodes = [self.node[clause] for clause in clauses if self.node.get(clause)]
+        return logic("AND", list(map(self.printer.condition, nodes))).as_condition if nodes else ""
 
     # ORDER BY, LIMIT BY, QUALIFY
 
@@ -400,7 +428,7 @@ class _Select:
         """Expressions to compute beside the select list, and what each must fulfil."""
         node, found = self.node, []
         if node.get("qualify"):
-            found.append((self.printer.visit(node["qualify"]).as_condition, "{}"))
+            found.append((self.printer.condition(node["qualify"]).as_condition, "{}"))
         by = node.get("limit_by")
         if by:
             if by.get("offset_value") is not None:

@@ -20,7 +20,7 @@ def element(sql: str, type: Type) -> str:
 
 def make_array(items: Sequence[Expr]) -> Expr:
     if not items:
-        return Expr("'[]'", array(NOTHING))
+        return Expr("'[]'", array(NOTHING.plain()))
     sqls, type = unify(items)
     return Expr(f"json_array({', '.join(element(sql, type) for sql in sqls)})", array(type))
 
@@ -50,7 +50,9 @@ def at(e: Expr, index: Expr) -> Expr:
         check(Call("arrayElement", (e, index)), "ai")
         sql = f"hq_at({e.sql}, {index.sql})"
     type = inner(e)
-    return Expr(sql if type.nullable else f"coalesce({sql}, {type.default})", type)
+    if type.nullable or type.is_nested or not index.type.nullable:
+        return Expr(sql if type.nullable else f"coalesce({sql}, {type.default})", type)
+    return Expr(f"(CASE WHEN {index.sql} IS NOT NULL THEN coalesce({sql}, {type.default}) END)", type.maybe())
 
 
 def tuple_element(e: Expr, place: object) -> Expr:
@@ -64,6 +66,8 @@ def _has(call: Call) -> Expr:
     values, wanted = call.args
     probe = Expr("value", inner(values))
     left, right = comparable(wanted, probe)
+    if wanted.type.nullable and probe.type.nullable:
+        return Expr(f"EXISTS (SELECT 1 FROM json_each({values.sql}) WHERE {right} IS {left})", UINT8)
     return Expr(f"coalesce({left} IN (SELECT {right} FROM json_each({values.sql})), 0)", UINT8)
 
 
@@ -103,7 +107,7 @@ def _index_of(call: Call) -> Expr:
     check(Call(call.name, call.args[:1]), "a")
     values, wanted = call.args
     left, right = comparable(wanted, Expr("value", inner(values)))
-    found = f"SELECT key + 1 FROM json_each({values.sql}) WHERE {right} = {left} ORDER BY key LIMIT 1"
+    found = f"SELECT key + 1 FROM json_each({values.sql}) WHERE {right} IS {left} ORDER BY key LIMIT 1"
     return Expr(f"coalesce(({found}), 0)", UINT64)
 
 
@@ -141,11 +145,11 @@ FUNCTIONS: dict[str, Function] = {
     "arrayPopBack": _keeps("pop_back"),
     "arrayPopFront": _keeps("pop_front"),
     "arrayReverse": _keeps("reverse"),
-    "arrayDistinct": _keeps("distinct"),
+    "arrayDistinct": simple("a", "hq_array_distinct({0})", lambda types: array(types[0].inner[0].plain())),
     "arrayCompact": _keeps("compact"),
     "arraySlice": _keeps("slice", "ai|i"),
     "arrayFlatten": simple("a", "hq_array_flatten({0})", _flatten),
-    "arrayUniq": simple("a", "json_array_length(hq_array_distinct({0}))", UINT64),
+    "arrayUniq": simple("a", "hq_array_uniq({0})", UINT64),
     "arrayEnumerate": simple("a", "hq_range(1, json_array_length({0}) + 1)", array(UINT64)),
     "arrayCumSum": simple("a", "hq_array_cum_sum({0})", _number_array),
     "arrayDifference": simple("a", "hq_array_difference({0})", _number_array),

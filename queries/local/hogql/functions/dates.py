@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from queries.local.hogql import clock
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, quote, start_of_hour, to_date, to_instant, zone_sql
 from queries.local.hogql.functions.table import Call, Function, check, same, simple
+from queries.local.hogql.scalars.times import FORMATS
 from queries.local.hogql.types import DATE, DATETIME, DATETIME64, INT64, STRING, UINT8, Type
 
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
@@ -35,6 +37,8 @@ def start_of(value: Expr, unit: str) -> Expr:
     """The start of the `unit` that `value` is in: an instant up to a day, a Date from a week on (weeks: Sunday)."""
     nullable, zone = value.type.nullable, value.type.zone
     if unit in ("second", "minute", "hour", "day"):
+        if value.type.kind == "Date" and unit != "day":
+            raise HogQLError(f"A Date has no {unit}", do="Convert it with toDateTime(...)")
         value = to_instant(value)
         kind = "DateTime64" if unit == "second" and value.type.kind == "DateTime64" else "DateTime"
         type = Type(kind, nullable, zone=zone)
@@ -102,12 +106,24 @@ def _part(part: str, type: Type) -> Function:
         check(call, "d|i")
         value = call.args[0]
         if value.type.kind == "Date":
+            if part in clock.CLOCK_UNITS:
+                raise HogQLError(f"A Date has no {part}", do="Convert it with toDateTime(...)")
             sql = f"hq_day_part({value.sql}, '{part}')"
         else:
             sql = f"hq_part({value.sql}, '{part}', {zone_sql(value.type)})"
         return Expr(sql, type.maybe(value.type.nullable))
 
     return Function(1, 1, render)
+
+
+def _weekday(call: Call) -> Expr:
+    """Modes: 0 and 1 begin with Monday, 2 and 3 with Sunday; 1 and 2 count from 0."""
+    mode = call.args[1].constant if len(call.args) > 1 else 0
+    if mode not in range(4):
+        raise HogQLError("The mode of toDayOfWeek must be a constant from 0 to 3")
+    found = _part("weekday", UINT8).render(replace(call, args=call.args[:1]))
+    shown = {0: "{0}", 1: "({0} - 1)", 2: "({0} % 7)", 3: "({0} % 7 + 1)"}[mode]  # type: ignore[index]
+    return replace(found, sql=shown.format(found.sql))
 
 
 def _diff(call: Call) -> Expr:
@@ -180,8 +196,13 @@ def _to_datetime(call: Call) -> Expr:
 def _to_datetime64(call: Call) -> Expr:
     check(call, "x|is")
     zone = checked_zone(call.word(2)) if len(call.args) > 2 else None
+    digits = call.args[1].constant if len(call.args) > 1 else 3
+    if digits not in range(10):
+        raise HogQLError("The scale of toDateTime64 must be a constant from 0 to 9")
     found = to_instant(call.args[0], zone)
-    return replace(found, type=replace(found.type, kind="DateTime64", zone=zone or found.type.zone))
+    type = replace(found.type, kind="DateTime64", zone=zone or found.type.zone)
+    unit = 10 ** max(0, 6 - digits)  # type: ignore[operator]
+    return _floor(found, unit, type) if unit > 1 else replace(found, type=type)
 
 
 def _to_time_zone(call: Call) -> Expr:
@@ -192,12 +213,17 @@ def _to_time_zone(call: Call) -> Expr:
 
 def _format(call: Call) -> Expr:
     check(call, "ds|s")
-    value = to_instant(call.args[0])
+    value, template = to_instant(call.args[0]), call.word(1)
+    unknown = next((part for part in re.findall(r"%(.?)", template, re.DOTALL) if part not in FORMATS), None)
+    if unknown is not None:
+        raise HogQLError(f"formatDateTime does not know %{unknown}")
     zone = quote(checked_zone(call.word(2))) if len(call.args) > 2 else zone_sql(value.type)
     return Expr(f"hq_format({value.sql}, {call.args[1].sql}, {zone})", STRING.maybe(value.type.nullable))
 
 
 def _unix(call: Call) -> Expr:
+    if call.args[0].type.kind == "Date":  # in UTC, whatever the project's zone
+        return Expr(f"({call.args[0].sql} * 86400)", Type("UInt32", call.args[0].type.nullable))
     value = to_instant(call.args[0])
     return Expr(f"({value.sql} / 1000000)", Type("UInt32", value.type.nullable))
 
@@ -229,7 +255,7 @@ FUNCTIONS: dict[str, Function] = {
     **same("toQuarter quarter", _part("quarter", UINT8)),
     **same("toMonth month", _part("month", UINT8)),
     **same("toDayOfMonth day dayOfMonth", _part("day", UINT8)),
-    **same("toDayOfWeek dayOfWeek", _part("weekday", UINT8)),
+    **same("toDayOfWeek dayOfWeek", Function(1, 2, lambda call: _weekday(call))),
     **same("toDayOfYear dayOfYear", _part("yearday", Type("UInt16"))),
     "toISOWeek": _part("isoweek", UINT8),
     "toISOYear": _part("isoyear", Type("UInt16")),

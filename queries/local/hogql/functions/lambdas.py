@@ -51,6 +51,12 @@ class _Elements:
         return self.body.as_condition
 
     @property
+    def bodies(self) -> str:
+        """The lambda's values as the column `v`. An aggregate over an expression that names no element would be the
+        enclosing SELECT's in SQLite, so it always goes over this column."""
+        return f"SELECT {self.body.sql} AS v FROM {self.rows}"
+
+    @property
     def number(self) -> Expr:
         if not self.body.type.is_number and self.body.type.kind != "Nothing":
             raise HogQLError(f"{self.body.type} is not a number", do="Use toFloat(...)")
@@ -62,8 +68,8 @@ Handler = Callable[["Printer", "Node"], Expr]
 
 def _map(printer: Printer, node: Node) -> Expr:
     rows = _Elements(printer, node, needs_lambda=True)
-    item = element(rows.body.sql, rows.body.type)
-    return Expr(f"(SELECT json_group_array({item}) FROM {rows.rows})", array(rows.body.type))
+    item = element("v", rows.body.type)
+    return Expr(f"(SELECT json_group_array({item}) FROM ({rows.bodies}))", array(rows.body.type))
 
 
 def _filter(printer: Printer, node: Node) -> Expr:
@@ -109,9 +115,12 @@ def _first_index(order: str) -> Handler:
 def _fold(name: str) -> Handler:
     def render(printer: Printer, node: Node) -> Expr:
         rows = _Elements(printer, node, needs_lambda=False)
-        body = rows.number
+        is_sum = name in ("sum", "avg")
+        body = rows.number if is_sum else rows.body
+        if body.type.is_nested:
+            raise HogQLError(f"{node['name']} of {body.type} is not supported")
         type = _FOLDED_TYPE[name](body.type)
-        sql = f"(SELECT {name}({body.sql}) FROM {rows.rows})"
+        sql = f"(SELECT {name}(v) FROM ({rows.bodies}))"
         return Expr(sql if type.nullable or name == "avg" else f"coalesce({sql}, {type.default})", type)
 
     return render
@@ -135,7 +144,9 @@ def _sort(order: str) -> Handler:
     def render(printer: Printer, node: Node) -> Expr:
         rows = _Elements(printer, node, needs_lambda=False)
         item = element("v", rows.item.type)
-        ordered = f"SELECT {rows.item.sql} AS v FROM {rows.rows} ORDER BY {rows.body.sql} {order} NULLS LAST"
+        # The key is a column first: SQLite cannot order by a column of the enclosing SELECT in here.
+        keyed = f"SELECT {rows.item.sql} AS v, {rows.body.sql} AS k, {rows.key} AS i FROM {rows.rows}"
+        ordered = f"SELECT v FROM ({keyed}) ORDER BY k {order} NULLS LAST, i"
         return Expr(f"(SELECT json_group_array({item}) FROM ({ordered}))", array(rows.item.type))
 
     return render

@@ -41,10 +41,28 @@ def divide(a: Expr, b: Expr) -> Expr:
     return Expr(f"hq_divide({a.sql}, {b.sql})", type)
 
 
+def _is_number(e: Expr) -> bool:
+    return isinstance(e.constant, int) and not isinstance(e.constant, bool)
+
+
+def _refuse_zero(e: Expr) -> None:
+    if e.constant == 0 and _is_number(e):
+        raise HogQLError("Division by zero")
+
+
+def _whole_quotient(call: Call) -> Expr:
+    check(call, "nn")
+    a, b = call.args
+    _refuse_zero(b)
+    return Expr(f"hq_int_divide({a.sql}, {b.sql})", INT64.maybe(a.type.nullable or b.type.nullable))
+
+
 def modulo(a: Expr, b: Expr) -> Expr:
     nullable = a.type.nullable or b.type.nullable
     if a.type.is_integer and b.type.is_integer:
-        return Expr(f"({a.sql} % {b.sql})", INT64.maybe(nullable))
+        _refuse_zero(b)
+        sql = f"({a.sql} % {b.sql})" if _is_number(b) else f"hq_int_modulo({a.sql}, {b.sql})"
+        return Expr(sql, INT64.maybe(nullable))
     return Expr(f"hq_modulo({a.sql}, {b.sql})", FLOAT.maybe(nullable))
 
 
@@ -57,12 +75,18 @@ def add(a: Expr, b: Expr, sign: str) -> Expr:
     return Expr(f"({a.sql} {sign} {b.sql})", Type("UInt64" if unsigned else "Int64", nullable))
 
 
-def _extreme(template: str) -> Function:
+def _extreme(function: str, careful: str) -> Function:
+    """SQLite's own is NULL where any argument is; ClickHouse leaves NULLs out."""
+
     def render(call: Call) -> Expr:
         sqls, type = expression.unify(call.args)
         if len(sqls) == 1:
             return Expr(sqls[0], type)
-        return Expr(template.format(", ".join(sqls)), type)
+        if type.is_nested:
+            raise HogQLError(f"{call.name} of {type} is not supported")
+        if not type.nullable:
+            return Expr(f"{function}({', '.join(sqls)})", type)
+        return Expr(f"{careful}({', '.join(sqls)})", type.maybe(all(arg.type.nullable for arg in call.args)))
 
     return Function(1, None, render)
 
@@ -77,7 +101,11 @@ def _keeps_integer(name: str) -> Function:
         if not call.args[0].type.is_integer:
             return found
         type = first_type(call.types()).maybe(call.args[0].type.nullable)
-        return Expr(call.args[0].sql if len(call.args) == 1 else f"CAST({found.sql} AS INTEGER)", type)
+        if len(call.args) == 1:
+            return Expr(call.args[0].sql, type)
+        if name == "round":
+            return Expr(f"hq_round_integer({call.args[0].sql}, {call.args[1].sql})", type)
+        return Expr(f"CAST({found.sql} AS INTEGER)", type)
 
     return Function(1, 2, render)
 
@@ -87,8 +115,12 @@ def _to_bool(call: Call) -> Expr:
     if value.type.is_number:
         return Expr(f"({value.sql} <> 0)", BOOL.maybe(value.type.nullable))
     check(call, "s")
-    words = "WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'false' THEN 0 WHEN '0' THEN 0"
-    return Expr(f"(CASE lower({value.sql}) {words} END)", BOOL.maybe())
+    true, false = (
+        "('true', 't', 'yes', 'y', 'on', 'enable', 'enabled', '1')",
+        ("('false', 'f', 'no', 'n', 'off', 'disable', 'disabled', '0')"),
+    )
+    return Expr(f"(CASE WHEN lower({value.sql}) IN {true} THEN 1 WHEN lower({value.sql}) IN {false} THEN 0 END)",
+                BOOL.maybe())  # fmt: skip
 
 
 def cast(value: Expr, name: str, type: Type | None) -> Expr:
@@ -137,8 +169,24 @@ def _is_nan(call: Call) -> Expr:
     check(call, "n")
     value = call.args[0]
     # Where NULL is possible it stands for NULL, and NaN cannot be told from it.
-    sql = f"({value.sql} * 0 <> 0)" if value.type.nullable else f"({value.sql} IS NULL)"
+    sql = f"(CASE WHEN {value.sql} IS NOT NULL THEN 0 END)" if value.type.nullable else f"({value.sql} IS NULL)"
     return Expr(sql, UINT8.maybe(value.type.nullable))
+
+
+def _unless_nan(template: str) -> Function:
+    """NULL stays NULL, NaN is neither finite nor infinite."""
+
+    def render(call: Call) -> Expr:
+        check(call, "n")
+        value = call.args[0]
+        sql = template.format(value.sql)
+        return Expr(sql if value.type.nullable else f"coalesce({sql}, 0)", UINT8.maybe(value.type.nullable))
+
+    return Function(1, 1, render)
+
+
+def _bits(sign: str) -> Function:
+    return simple("ii", f"({{0}} {sign} {{1}})", INT64)
 
 
 def _real(name: str) -> Function:
@@ -173,13 +221,17 @@ FUNCTIONS: dict[str, Function] = {
     "multiply": _arithmetic("*"),
     "divide": _binary(divide),
     **same("modulo mod", _binary(modulo)),
-    "intDiv": simple("nn", "(CAST({0} AS INTEGER) / CAST({1} AS INTEGER))", INT64),
+    "intDiv": Function(2, 2, _whole_quotient),
     "negate": Function(1, 1, _negate),
-    "greatest": _extreme("max({})"),
-    "least": _extreme("min({})"),
+    "bitAnd": _bits("&"),
+    "bitOr": _bits("|"),
+    "bitShiftLeft": _bits("<<"),
+    "bitShiftRight": _bits(">>"),
+    "greatest": _extreme("max", "hq_greatest"),
+    "least": _extreme("min", "hq_least"),
     "isNaN": Function(1, 1, _is_nan),
-    "isFinite": simple("n", "coalesce(abs({0}) < 9e999, 0)", UINT8),
-    "isInfinite": simple("n", "coalesce(abs({0}) = 9e999, 0)", UINT8),
+    "isFinite": _unless_nan("(abs({0}) < 9e999)"),
+    "isInfinite": _unless_nan("(abs({0}) = 9e999)"),
     "pi": simple("", "3.141592653589793", FLOAT),
     "e": simple("", "2.718281828459045", FLOAT),
 }

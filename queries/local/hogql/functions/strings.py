@@ -6,10 +6,12 @@ import re
 
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, quote, to_text
-from queries.local.hogql.functions.table import Call, Function, check, same, simple
+from queries.local.hogql.functions.table import Call, Function, check, first_type, same, simple
+from queries.local.hogql.scalars.complaints import Complaint
+from queries.local.hogql.scalars.regex import compiled
 from queries.local.hogql.types import STRING, UINT8, UINT64, Type, array
 
-_MAX_PATTERN = 5_000  # SQLite refuses longer LIKE and GLOB patterns at 50,000 bytes
+_MAX_PATTERN = 200  # SQLite's own GLOB and LIKE may take text times pattern; longer ones go to RE2
 
 
 def _concat(call: Call) -> Expr:
@@ -41,6 +43,13 @@ def _like(ignore_case: bool, negated: bool) -> Function:
     return Function(2, 2, render)
 
 
+def _utf8(names: str, signature: str, function: str) -> dict[str, Function]:
+    """A function that counts bytes, and beside it those that count characters."""
+    by_bytes = simple(signature, f"hq_{function}({{args}})", STRING)
+    by_letters = simple(signature, f"hq_{function}_utf8({{args}})", STRING)
+    return {name: by_letters if name.endswith("UTF8") else by_bytes for name in names.split()}
+
+
 def _regex(signature: str, template: str, result: Type) -> Function:
     plain = simple(signature, template, result)
 
@@ -48,9 +57,9 @@ def _regex(signature: str, template: str, result: Type) -> Function:
         pattern = call.args[1].constant
         if isinstance(pattern, str):
             try:
-                re.compile(pattern)
-            except (re.error, RecursionError, OverflowError) as error:
-                raise HogQLError(f"Bad regular expression '{pattern[:80]}': {error}") from None
+                compiled(pattern)
+            except Complaint as complaint:
+                raise HogQLError(str(complaint)) from None
         return plain.render(call)
 
     return Function(plain.least, plain.most, render)
@@ -66,6 +75,21 @@ def _measure(text: str, many: str, result: Type) -> Function:
     return Function(1, 1, render)
 
 
+def _reverse(call: Call) -> Expr:
+    is_array = call.args[0].type.kind == "Array"
+    if is_array:
+        return simple("a", "hq_array_reverse({0})", first_type).render(call)
+    return simple("s", "hq_reverse({0})", STRING).render(call)
+
+
+def _join(call: Call) -> Expr:
+    check(call, "as")
+    inner = call.args[0].type.inner[0]
+    if not (inner.is_text or inner.is_number or inner.kind == "Nothing"):
+        raise HogQLError(f"arrayStringConcat of {call.args[0].type} is not supported", do="Map toString over it")
+    return simple("a|s", "hq_join({args})", STRING).render(call)
+
+
 FUNCTIONS: dict[str, Function] = {
     "concat": Function(1, None, _concat),
     **same("lower lcase", simple("s", "lower({0})", STRING)),
@@ -76,25 +100,25 @@ FUNCTIONS: dict[str, Function] = {
     **same("lengthUTF8 char_length character_length", simple("s", "length({0})", UINT64)),
     "empty": _measure("({0} = '')", "({0} = '[]')", UINT8),
     "notEmpty": _measure("({0} <> '')", "({0} <> '[]')", UINT8),
-    **same("substring substr mid substringUTF8", simple("si|i", "hq_substring({args})", STRING)),
-    **same("left leftUTF8", simple("si", "hq_left({0}, {1})", STRING)),
-    **same("right rightUTF8", simple("si", "hq_right({0}, {1})", STRING)),
-    **same("trim trimBoth", simple("s|s", "trim({args})", STRING)),
-    **same("trimLeft ltrim", simple("s|s", "ltrim({args})", STRING)),
-    **same("trimRight rtrim", simple("s|s", "rtrim({args})", STRING)),
-    **same("leftPad lpad leftPadUTF8", simple("si|s", "hq_pad(1, {args})", STRING)),
-    **same("rightPad rpad rightPadUTF8", simple("si|s", "hq_pad(0, {args})", STRING)),
+    **_utf8("substring substr mid substringUTF8", "si|i", "substring"),
+    **_utf8("left leftUTF8", "si", "left"),
+    **_utf8("right rightUTF8", "si", "right"),
+    **same("trim trimBoth", simple("s|s", "hq_trim({args})", STRING)),
+    **same("trimLeft ltrim", simple("s|s", "hq_ltrim({args})", STRING)),
+    **same("trimRight rtrim", simple("s|s", "hq_rtrim({args})", STRING)),
+    **_utf8("leftPad lpad leftPadUTF8", "si|s", "lpad"),
+    **_utf8("rightPad rpad rightPadUTF8", "si|s", "rpad"),
     "repeat": simple("si", "hq_repeat({0}, {1})", STRING),
-    **same("reverse reverseUTF8", _measure("hq_reverse({0})", "hq_array_reverse({0})", STRING)),
+    "reverse": Function(1, 1, lambda call: _reverse(call)),
+    "reverseUTF8": simple("s", "hq_reverse_utf8({0})", STRING),
     "startsWith": simple("ss", "(substr({0}, 1, length({1})) = {1})", UINT8),
     "endsWith": simple("ss", "hq_ends_with({0}, {1})", UINT8),
-    **same("position positionUTF8", simple("ss", "instr({0}, {1})", UINT64)),
-    **same(
-        "positionCaseInsensitive positionCaseInsensitiveUTF8",
-        simple("ss", "instr(hq_lower({0}), hq_lower({1}))", UINT64),
-    ),
+    "position": simple("ss", "hq_position({0}, {1})", UINT64),
+    "positionUTF8": simple("ss", "hq_position_utf8({0}, {1})", UINT64),
+    "positionCaseInsensitive": simple("ss", "hq_position(lower({0}), lower({1}))", UINT64),
+    "positionCaseInsensitiveUTF8": simple("ss", "hq_position_utf8(hq_lower({0}), hq_lower({1}))", UINT64),
     "countSubstrings": simple("ss", "hq_count_substrings({0}, {1})", UINT64),
-    **same("replace replaceAll", simple("sss", "replace({0}, {1}, {2})", STRING)),
+    **same("replace replaceAll", simple("sss", "hq_replace({0}, {1}, {2})", STRING)),
     "replaceOne": simple("sss", "hq_replace_one({0}, {1}, {2})", STRING),
     "replaceRegexpAll": _regex("sss", "hq_replace_regexp({0}, {1}, {2}, 0)", STRING),
     "replaceRegexpOne": _regex("sss", "hq_replace_regexp({0}, {1}, {2}, 1)", STRING),
@@ -107,5 +131,5 @@ FUNCTIONS: dict[str, Function] = {
     "notILike": _like(ignore_case=True, negated=True),
     "splitByChar": simple("ss", "hq_split({0}, {1})", array(STRING)),
     "splitByString": simple("ss", "hq_split({0}, {1})", array(STRING)),
-    "arrayStringConcat": simple("a|s", "hq_join({args})", STRING),
+    "arrayStringConcat": Function(1, 2, lambda call: _join(call)),
 }

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
-_MAX_ITEMS = 100_000
+from queries.local.hogql.scalars.complaints import Complaint, whole
+from queries.local.hogql.scalars.numbers import number_text
+
+_MAX_ITEMS = 100_000  # of what range and arrayWithConstant make
 
 
 def dump(items: object) -> str:
-    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+    """JSON text. Infinity has none, so it is null there, as in every answer."""
+    try:
+        return _encode(items)
+    except ValueError:
+        return _encode(_finite(items))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _with_array(function: Callable[..., object]) -> Callable[..., object]:
@@ -37,19 +56,23 @@ def at(values: str | None, place: int | None) -> object:
 def join(values: str | None, separator: str | None = "") -> str | None:
     if values is None or separator is None:
         return None
-    return separator.join(str(item) for item in json.loads(values) if item is not None)
+    return separator.join(number_text(item) or "" for item in json.loads(values) if item is not None)
 
 
-def repeat(count: int | None, item: str) -> str | None:
-    return None if count is None else dump(json.loads(item) * max(0, min(count, _MAX_ITEMS)))
+def repeat(count: int | None, item: str) -> str:
+    whole((count or 0) * len(item), 10 * _MAX_ITEMS, "The array")
+    return dump(json.loads(item) * max(0, count or 0))
 
 
-def span(*bounds: int | None) -> str | None:
+def span(*bounds: int | None) -> str:
     """`range(end)`, `range(start, end)`, `range(start, end, step)`."""
-    if None in bounds or (len(bounds) == 3 and not bounds[2]):
-        return None
+    if None in bounds:
+        return "[]"
+    if len(bounds) == 3 and not bounds[2]:
+        raise Complaint("The step of range is 0")
     numbers = range(*bounds)  # type: ignore[arg-type]
-    return dump(list(numbers[:_MAX_ITEMS]))
+    whole(len(numbers), _MAX_ITEMS, "The array of range")
+    return dump(list(numbers))
 
 
 def _key(item: object) -> str:
@@ -58,6 +81,11 @@ def _key(item: object) -> str:
 
 def distinct(items: list) -> list:
     return list({_key(item): item for item in reversed(items) if item is not None}.values())[::-1]
+
+
+def uniq(items: list) -> int:
+    """NULL counts as a value."""
+    return len(set(map(_key, items)))
 
 
 def compact(items: list) -> list:
@@ -102,7 +130,9 @@ def has_all(a: list, b: list) -> bool:
 
 
 def zipped(*arrays: list) -> list:
-    return [list(items) for items in zip(*arrays, strict=False)]
+    if len(set(map(len, arrays))) > 1:
+        raise Complaint("arrayZip needs arrays of one length")
+    return [list(items) for items in zip(*arrays, strict=True)]
 
 
 def concat(*arrays: list) -> list:
@@ -116,6 +146,7 @@ FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "hq_array_repeat": (2, repeat),
     "hq_array_reverse": (1, _with_array(lambda items: items[::-1])),
     "hq_array_distinct": (1, _with_array(distinct)),
+    "hq_array_uniq": (1, _with_array(uniq)),
     "hq_array_compact": (1, _with_array(compact)),
     "hq_array_slice": (-1, _with_array(cut)),
     "hq_array_pop_back": (1, _with_array(lambda items: items[:-1])),

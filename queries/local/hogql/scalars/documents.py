@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -93,10 +94,15 @@ def _convert(value: object, type: str) -> object:
             return None
         inner = rest[:-1]
         name = inner.removeprefix("Nullable(").removesuffix(")") if inner.startswith("Nullable(") else inner
-        empty = None if inner.startswith("Nullable(") else _EMPTY.get(name, 0)
+        empty = None if inner.startswith("Nullable(") else [] if name.startswith("Array") else _EMPTY.get(name, 0)
         items = [_convert(part, name) for part in value]
-        return dump([json.loads(part) if name.startswith("Array") and isinstance(part, str) else
-                     empty if part is None else part for part in items])  # fmt: skip
+        # A list of which nothing fits is no list at all; NULL fits where NULL may be.
+        if not any(
+            item is not None or (empty is None and part is None) for item, part in zip(items, value, strict=True)
+        ):
+            return None
+        return dump([json.loads(item) if name.startswith("Array") and isinstance(item, str) else
+                     empty if item is None else item for item in items])  # fmt: skip
     if kind == "Bool":
         return _truth(value)
     if not isinstance(value, str | int | float):
@@ -105,14 +111,27 @@ def _convert(value: object, type: str) -> object:
         return to_float(value)
     number = to_int(value) if isinstance(value, str) else value
     number = to_float(value) if number is None else number
-    return int(number) if number is not None and abs(number) < 2**63 else None
+    least = 0 if kind == "UInt64" else -(2**63)
+    return int(number) if number is not None and math.isfinite(number) and least <= number < 2**63 else None
 
 
 _EMPTY = {"String": "", "Float64": 0.0}
 
 
 def _truth(value: object) -> int | None:
-    return int(bool(value)) if isinstance(value, int) else None
+    """As `JSONExtract(..., 'Bool')`, which takes numbers and what it can read as one byte."""
+    if isinstance(value, str):
+        found = to_float(value)
+        return int(found >= 1) if found is not None and 0 <= found < 256 else None
+    if not isinstance(value, int | float):
+        return None
+    return int(value >= 1) if 0 <= value < 256 else None
+
+
+def json_bool(raw: str | None) -> int:
+    """`JSONExtractBool`: booleans, and whole numbers other than 0."""
+    found = None if raw is None else _load(raw)
+    return int(isinstance(found, int) and found != 0)
 
 
 def json_items(raw: str | None) -> str:
@@ -145,6 +164,7 @@ FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "hq_normal": (1, normal),
     "hq_unquote": (1, unquote),
     "hq_json_as": (2, json_as),
+    "hq_json_bool": (1, json_bool),
     "hq_json_items": (1, json_items),
     "hq_json_keys": (1, json_keys),
     "hq_json_length": (1, json_length),

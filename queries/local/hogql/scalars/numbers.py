@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from uuid import UUID
 
+from queries.local.hogql.scalars.complaints import Complaint
+
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SPECIAL = {"inf": math.inf, "infinity": math.inf, "nan": math.nan}
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -91,11 +93,50 @@ def _rounding(whole: Callable[[float], float]) -> Callable[..., float | None]:
     return rounded
 
 
-def _half(value: Number) -> float:
-    # ClickHouse rounds halves of floats to even, halves of integers away from zero.
-    if isinstance(value, int):
+def round_integer(value: int | None, places: int | None) -> int | None:
+    """ClickHouse rounds halves of integers away from zero, those of floats to even."""
+    if value is None or places is None or places >= 0:
         return value
-    return round(value)
+    if places < -19:
+        return 0
+    scale = 10**-places
+    rounded = (abs(value) + scale // 2) // scale * scale
+    return rounded if value > 0 else -rounded
+
+
+def int_divide(a: Number | None, b: Number | None) -> int | None:
+    """Towards zero."""
+    if a is None or b is None:
+        return None
+    if not b:
+        raise Complaint("Division by zero")
+    if isinstance(a, int) and isinstance(b, int):
+        found = abs(a) // abs(b)
+        return found if (a < 0) == (b < 0) else -found
+    quotient = a / b
+    if not abs(quotient) < 2**63:
+        raise Complaint("The result of intDiv is not an integer")
+    return int(quotient)
+
+
+def int_modulo(a: int | None, b: int | None) -> int | None:
+    """With the sign of `a`."""
+    if a is None or b is None:
+        return None
+    if not b:
+        raise Complaint("Division by zero")
+    return abs(a) % abs(b) * (-1 if a < 0 else 1)
+
+
+def greatest(*values: object) -> object:
+    """NULLs are left out."""
+    known = [value for value in values if value is not None]
+    return max(known) if known else None  # type: ignore[type-var]
+
+
+def least(*values: object) -> object:
+    known = [value for value in values if value is not None]
+    return min(known) if known else None  # type: ignore[type-var]
 
 
 def _safe(function: Callable[..., float]) -> Callable[..., float | None]:
@@ -141,7 +182,12 @@ FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "hq_finite": (1, finite),
     "hq_divide": (2, divide),
     "hq_modulo": (2, modulo),
-    "hq_round": (-1, _rounding(_half)),
+    "hq_round": (-1, _rounding(round)),
+    "hq_round_integer": (2, round_integer),
+    "hq_int_divide": (2, int_divide),
+    "hq_int_modulo": (2, int_modulo),
+    "hq_greatest": (-1, greatest),
+    "hq_least": (-1, least),
     "hq_floor": (-1, _rounding(math.floor)),
     "hq_ceil": (-1, _rounding(math.ceil)),
     "hq_trunc": (-1, _rounding(math.trunc)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from queries.local.hogql import clock
-from queries.local.hogql.clock import MONTHS, SECOND, zone
+from queries.local.hogql.clock import MONTHS, zone
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -28,7 +28,8 @@ def start_day(number: int | None, unit: str) -> int | None:
 
 
 def start_of_interval(us: int | None, count: int, unit: str, tz: str) -> int | None:
-    """Hours are counted from local midnight, days from the epoch, weeks from a Monday, months from the year 0."""
+    """Hours are counted from local midnight, days from the epoch, weeks from 5 January 1970,
+    months from January 1900, years from the year 0."""
     if us is None:
         return None
     place = zone(tz)
@@ -38,14 +39,17 @@ def start_of_interval(us: int | None, count: int, unit: str, tz: str) -> int | N
     number = place.day(us)
     if unit == "hour":
         local = place.local(us)
-        return place.instant(local.replace(hour=local.hour // count * count, minute=0, second=0, microsecond=0))
+        return place.boundary(local.replace(hour=local.hour // count * count, minute=0, second=0, microsecond=0))
     if unit == "day":
         return place.midnight(number // count * count)
     if unit == "week":
-        return (number + 3) // (7 * count) * (7 * count) - 3
+        return (number - 4) // (7 * count) * (7 * count) + 4
     at = clock.to_date(number)
-    months = (at.year * 12 + at.month - 1) // (MONTHS[unit] * count) * (MONTHS[unit] * count)
-    return clock.to_day(at.replace(year=max(months // 12, 1), month=months % 12 + 1, day=1))
+    if unit == "year":
+        return clock.to_day(at.replace(year=max(at.year // count * count, 1), month=1, day=1))
+    size = MONTHS[unit] * count
+    months = ((at.year - 1900) * 12 + at.month - 1) // size * size
+    return clock.to_day(at.replace(year=max(1900 + months // 12, 1), month=months % 12 + 1, day=1))
 
 
 def part(us: int | None, name: str, tz: str) -> int | None:
@@ -81,19 +85,16 @@ def diff(first: int | None, second: int | None, unit: str, tz: str) -> int | Non
     """How many boundaries of `unit` lie between two instants."""
     if first is None or second is None:
         return None
-    a, b = zone(tz).local(first), zone(tz).local(second)
+    place = zone(tz)
     if unit == "hour":
-        return _hours(second, b) - _hours(first, a)
+        size = clock.CLOCK_UNITS["hour"]
+        return (second - place.first_offset) // size - (first - place.first_offset) // size
+    a, b = place.local(first), place.local(second)
     if unit in ("day", "week"):
         days = [(at - _EPOCH).days for at in (a, b)]
         return days[1] - days[0] if unit == "day" else (days[1] + 3) // 7 - (days[0] + 3) // 7
     size = MONTHS[unit]
     return (b.year * 12 + b.month - 1) // size - (a.year * 12 + a.month - 1) // size
-
-
-def _hours(us: int, local: datetime) -> int:
-    # By the clock's own hours, so that zones off by half an hour have their boundaries at :00.
-    return (us - local.minute * 60 * SECOND) // (3600 * SECOND)
 
 
 def shift(us: int | None, count: int | None, unit: str, tz: str) -> int | None:
@@ -126,19 +127,20 @@ def parse_day(text: str | None) -> int | None:
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December")  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_FORMATS: dict[str, Callable[[datetime], str]] = {
+FORMATS: dict[str, Callable[[datetime], str]] = {
     "Y": lambda at: f"{at.year:04}",
     "y": lambda at: f"{at.year % 100:02}",
+    "C": lambda at: f"{at.year // 100:02}",
     "m": lambda at: f"{at.month:02}",
-    "c": lambda at: str(at.month),
+    "c": lambda at: f"{at.month:02}",
     "d": lambda at: f"{at.day:02}",
-    "e": lambda at: f"{at.day:2}",
+    "e": lambda at: str(at.day),
     "D": lambda at: f"{at.month:02}/{at.day:02}/{at.year % 100:02}",
     "F": lambda at: f"{at:%Y-%m-%d}",
     "H": lambda at: f"{at.hour:02}",
-    "k": lambda at: f"{at.hour:2}",
-    "h": lambda at: f"{(at.hour + 11) % 12 + 1:02}",
-    "I": lambda at: f"{(at.hour + 11) % 12 + 1:02}",
+    "k": lambda at: f"{at.hour:02}",
+    **dict.fromkeys("hIl", lambda at: f"{(at.hour + 11) % 12 + 1:02}"),
+    "r": lambda at: f"{(at.hour + 11) % 12 + 1:02}:{at.minute:02} {'AM' if at.hour < 12 else 'PM'}",
     "i": lambda at: f"{at.minute:02}",
     "M": lambda at: _MONTHS[at.month - 1],
     "b": lambda at: _MONTHS[at.month - 1][:3],
@@ -155,6 +157,10 @@ _FORMATS: dict[str, Callable[[datetime], str]] = {
     "j": lambda at: f"{at.timetuple().tm_yday:03}",
     "V": lambda at: f"{at.isocalendar().week:02}",
     "G": lambda at: str(at.isocalendar().year),
+    "g": lambda at: f"{at.isocalendar().year % 100:02}",
+    "n": lambda at: "\n",
+    "t": lambda at: "\t",
+    "z": lambda at: f"{at:%z}",
     "Q": lambda at: str((at.month + 2) // 3),
     "%": lambda at: "%",
 }
@@ -163,9 +169,10 @@ _FORMATS: dict[str, Callable[[datetime], str]] = {
 def format_time(us: int | None, template: str | None, tz: str) -> str | None:
     if us is None or template is None:
         return None
-    at = zone(tz).local(us)
+    place = zone(tz)
+    at = place.aware(us)
     parts = iter(template)
-    return "".join(_FORMATS.get(next(parts, "%"), lambda at: "")(at) if letter == "%" else letter for letter in parts)
+    return "".join(FORMATS.get(next(parts, "%"), lambda at: "")(at) if letter == "%" else letter for letter in parts)
 
 
 FUNCTIONS: dict[str, tuple[int, Callable]] = {
