@@ -89,9 +89,12 @@ CREATE TABLE imported_rows (
 CREATE TABLE compiled (hash TEXT PRIMARY KEY, document TEXT NOT NULL);
 """
 
+# A trace is mostly a round: only the others are in the index of traces.
 # `objects` holds what PostHog's REST keeps: a row for each annotation, feature flag and experiment. `cursors` says how
 # far each PostHog project has been pulled.
 SECOND = """
+DROP INDEX events_trace;
+CREATE INDEX events_trace ON events(`p_$ai_trace_id`) WHERE `p_$ai_trace_id` IS NOT `p_round_id`;
 CREATE TABLE persons (
   distinct_id TEXT PRIMARY KEY,
   id TEXT NOT NULL,

@@ -84,7 +84,8 @@ class Events:
     def read_property(self, path: Sequence[Expr]) -> Expr | None:
         name = path[0].constant
         if len(path) == 1 and name in _TEXT_PROPERTIES:
-            return Expr(f"{self.alias}.{hot_column(str(name))}", t.STRING.maybe())
+            twin = f"{self.alias}.{hot_column('round_id')}" if name == "$ai_trace_id" else ""
+            return Expr(f"{self.alias}.{hot_column(str(name))}", t.STRING.maybe(), twin=twin)
         if len(path) == 1 and name in _NUMBER_PROPERTIES:
             column = f"{self.alias}.{hot_column(str(name))}"
             return Expr(f"hq_number_text({column})", t.STRING.maybe(), number=column)
