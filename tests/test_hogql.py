@@ -329,7 +329,7 @@ def test_a_limit_can_be_a_placeholder(corpus: Asked) -> None:
     ],
 )
 def test_an_event_and_a_time_range_are_one_range_of_the_key(where: str, corpus: Asked) -> None:
-    plan = corpus.plan(f"SELECT count(), max(toFloat(properties.score)) FROM events WHERE {where}")
+    plan = corpus.plan(f"SELECT count(), max(toFloat(properties.delta)) FROM events WHERE {where}")
     assert "SEARCH t1 USING PRIMARY KEY (event=? AND timestamp>? AND timestamp<?)" in plan
     assert "t1b" not in plan
 

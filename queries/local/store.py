@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from queries.local import hours
 from queries.local.ingest import EventRejected, Row, clock_skew, microseconds, to_row
 from queries.local.schema import HOT_PROPERTIES, MIGRATIONS, column
 from workspace import databases
@@ -97,8 +98,10 @@ class Store:
         """Remove events by uuid; returns how many there were. Scans `events` once: meant for rare corrections."""
         with self.transaction():
             ids = json.dumps([row[0] for row in self._select_uuids("id", uuids)])
+            summed = hours.touched(self.connection, ids)
             for table in ("events", "dims", "ai_payloads", "bodies"):
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+            hours.count_again(self.connection, summed)
         return len(json.loads(ids))
 
     def _known(self, rows: Mapping[str, Row]) -> set[str]:
@@ -120,6 +123,7 @@ class Store:
         in_order = sorted(numbered, key=lambda pair: (pair[1].event, pair[1].timestamp, pair[0]))
         many(_EVENT, ((row.event, row.timestamp, id, row.distinct_id, *row.hot) for id, row in in_order))
         many("INSERT INTO dims VALUES (?, ?, ?)", ((id, dim, value) for id, row in numbered for dim, value in row.dims))
+        hours.add(self.connection, numbered)
         many(
             "INSERT INTO ai_payloads VALUES (?, ?, ?)",
             ((id, created_at, row.payload) for id, row in numbered if row.payload is not None),

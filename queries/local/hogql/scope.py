@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
@@ -103,7 +104,19 @@ class Events:
         return f"(events AS {self.alias} CROSS JOIN bodies AS {self._body} ON {self._body}.id = {self.alias}.id)"
 
 
-Table = Events | Derived
+class Table(Protocol):
+    """What stands in FROM."""
+
+    name: str
+    optional: bool
+
+    def columns(self) -> list[str]: ...
+
+    def column(self, name: str) -> Expr | None: ...
+
+    def read_property(self, path: Sequence[Expr]) -> Expr | None: ...
+
+    def sql(self) -> str: ...
 
 
 def read(sql: str, type: Type, shown: str) -> Expr:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from queries.local.hogql import rewrites
+from queries.local.hogql import hourly, rewrites
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, common_type, convert
 from queries.local.hogql.functions.conditions import logic
@@ -96,6 +96,12 @@ class Statements:
         if node["node"] == "SelectSetQuery":
             return self._set(node, environment, top)
         if node["node"] == "SelectQuery":
+            if hourly.may_serve(node):
+                aliases_before = self._aliases
+                try:
+                    return _Select(self, node, environment, known, is_hourly=True).printed(top, keyed)
+                except (hourly.NotHourly, HogQLError):
+                    self._aliases = aliases_before  # on the events it is right, or refused in words that fit
             return _Select(self, node, environment, known).printed(top, keyed)
         raise HogQLError(f"{node['node']} is not supported where a SELECT is expected")
 
@@ -167,8 +173,17 @@ def _branch(part: Query, types: Sequence[Type]) -> str:
 class _Select:
     """One SELECT while it is printed."""
 
-    def __init__(self, statements: Statements, node: Node, environment: Environment, known: frozenset[str]) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        node: Node,
+        environment: Environment,
+        known: frozenset[str],
+        *,
+        is_hourly: bool = False,
+    ) -> None:
         self.statements = statements
+        self.is_hourly = is_hourly
         self.node = node
         self.with_, inside = statements.with_ctes(node.get("ctes"), environment)
         self.scope = Scope(inside, windows=node.get("window_exprs") or {})
@@ -181,10 +196,16 @@ class _Select:
     def printed(self, top: bool, keyed: bool) -> Query:
         node = self.node
         self._refuse()
-        self._from()
-        items = self._expanded(node["select"])
-        where = self._conditions("prewhere", "where")
+        if self.is_hourly:
+            where = self._from_hours()
+            items = self._expanded(node["select"])
+        else:
+            self._from()
+            items = self._expanded(node["select"])
+            where = self._conditions("prewhere", "where")
         grouping = self._grouping(items)
+        if self.is_hourly and not grouping:
+            raise hourly.NotHourly
         self.scope.grouping = grouping
         exprs = [self.printer.visit(item) for item in items]
         for item, e in zip(items, exprs, strict=True):
@@ -211,6 +232,8 @@ class _Select:
         columns = tuple(
             Column(self._name(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
         )
+        if self.is_hourly:
+            hourly.check(sql)
         return Query(f"{self.with_}{sql}{limit}", columns, count)
 
     # What is refused
@@ -249,6 +272,29 @@ class _Select:
             join = join.get("next_join")
         if self.node.get("array_join_list"):
             self._array_join()
+
+    def _from_hours(self) -> str:
+        """FROM with the sums of hours; gives WHERE. Raises `hourly.NotHourly`."""
+        join = self.node["select_from"]
+        if join["table"]["node"] in SELECTS:
+            child = _Select(self.statements, join["table"], self.scope.environment, self._known_below(), is_hourly=True)
+            inner = child._from_hours()
+            items = child._expanded(child.node["select"])
+            found = {child._name(item): child.printer.visit(item) for item in items}
+            table: Table = hourly.Shown(join.get("alias") or "", hourly.of(child.scope), found)
+            others = tuple(rewrites.conjuncts(self.node.get("where")))
+        else:
+            if any(map(self.scope.alias, ("timestamp", "event", "properties"))):
+                raise hourly.NotHourly
+            span_ = hourly.span(self.printer, self.node.get("where"))
+            alias = self.statements.fresh("t")
+            table = hourly.Hours(join.get("alias") or "events", alias, span_.since, span_.until, span_.events)
+            inner, others = "", span_.others
+        self.scope.tables.append(table)
+        self.joins.append(("JOIN", table, ""))
+        hours = hourly.of(self.scope)
+        conditions = [hourly.condition(self.printer.visit(part).as_condition, hours) for part in others]
+        return " AND ".join(part for part in (inner, *conditions) if part)
 
     def _table(self, join: Node, alone: bool) -> Table:
         source = join["table"]
