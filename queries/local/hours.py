@@ -1,26 +1,40 @@
-"""Keeping the sums of each hour (`hours`, `dim_hours`) in step with the events they are of."""
+"""Keeping the sums of hours (`hours`, `dim_hours`) and of rounds (`rounds`) in step with the events they are of."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from queries.local.ingest import Row
 from queries.local.schema import (
+    DAY,
     FILL_DIM_HOURS,
     FILL_HOURS,
+    FILL_ROUNDS,
     HOT_PROPERTIES,
     HOUR,
     HOUR_COLUMNS,
     HOUR_EVENTS,
     HOUR_KEYS,
     HOUR_MEASURES,
+    ROUND_COLUMNS,
+    ROUND_EVENTS,
+    ROUND_KEYS,
     column,
 )
 
 _KEYS = tuple(HOT_PROPERTIES.index(name) for name in HOUR_KEYS)
 _MEASURES = tuple(HOT_PROPERTIES.index(name) for name in HOUR_MEASURES)
 _EVENTS = frozenset(HOUR_EVENTS)
+_ROUND = HOT_PROPERTIES.index("round_id")
+_ROUND_KEYS = tuple(HOT_PROPERTIES.index(name) for name in ROUND_KEYS)
+_ROUND_EVENTS = frozenset(ROUND_EVENTS)
+_FIND_ROUND = f"SELECT {', '.join(ROUND_COLUMNS)} FROM rounds WHERE {column('round_id')} = ?"
+_SET_ROUND = f"UPDATE rounds SET {', '.join(f'{name} = ?' for name in ROUND_COLUMNS)} WHERE {column('round_id')} = ?"
+_NEW_ROUND = (
+    f"INSERT INTO rounds ({column('round_id')}, {', '.join(ROUND_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * (1 + len(ROUND_COLUMNS)))})"
+)
 _WHERE = "event = ? AND timestamp = ?" + "".join(f" AND {column(name)} IS ?" for name in HOUR_KEYS)
 
 # A cell: how many events, their first and last time; then of each measure how many, sum, least and greatest.
@@ -50,6 +64,32 @@ def add(connection: sqlite3.Connection, rows: Iterable[tuple[int, Row]]) -> None
         _store(connection, "dim_hours", f"{_WHERE} AND dim = ?", key, cell, numbers[key[:-1]])
 
 
+def add_rounds(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Count the rounds of events that have just been stored."""
+    found: dict[str, list] = {}
+    for row in rows:
+        if row.event not in _ROUND_EVENTS or row.hot[_ROUND] is None:
+            continue
+        keys = [row.hot[place] for place in _ROUND_KEYS]
+        one = [row.timestamp, row.timestamp, 0, *keys, *(int(row.event == name) for name in ROUND_EVENTS)]
+        round_id = str(row.hot[_ROUND])
+        found[round_id] = _one_round(found[round_id], one) if round_id in found else one
+    for round_id, one in found.items():
+        kept = connection.execute(_FIND_ROUND, (round_id,)).fetchone()
+        if kept:
+            connection.execute(_SET_ROUND, (*_one_round(kept, one), round_id))
+        else:
+            connection.execute(_NEW_ROUND, (round_id, *one))
+
+
+def _one_round(a: Sequence, b: Sequence) -> list:
+    first, last = min(a[0], b[0]), max(a[1], b[1])
+    keys = len(_ROUND_KEYS) + 3
+    is_odd = a[2] or b[2] or list(a[3:keys]) != list(b[3:keys]) or last - first > DAY
+    counts = [one + other for one, other in zip(a[keys:], b[keys:], strict=True)]
+    return [first, last, int(is_odd), *a[3:keys], *counts]
+
+
 def touched(connection: sqlite3.Connection, ids: str) -> list[tuple[str, int]]:
     """Event and hour of the events whose numbers `ids` has, a JSON array."""
     text = (
@@ -58,8 +98,18 @@ def touched(connection: sqlite3.Connection, ids: str) -> list[tuple[str, int]]:
     return [row for row in connection.execute(text, (ids,)) if row[0] in _EVENTS]
 
 
-def count_again(connection: sqlite3.Connection, hours: Iterable[tuple[str, int]]) -> None:
-    """Sum up these events and hours anew, after events were taken out of them."""
+def rounds_of(connection: sqlite3.Connection, ids: str) -> list[str]:
+    round_id = column("round_id")
+    text = f"SELECT DISTINCT {round_id} FROM events WHERE id IN (SELECT value FROM json_each(?))"
+    return [row[0] for row in connection.execute(text, (ids,)) if row[0] is not None]
+
+
+def count_again(connection: sqlite3.Connection, hours: Iterable[tuple[str, int]], rounds: Iterable[str]) -> None:
+    """Sum up these hours of an event and these rounds anew, after events were taken out of them."""
+    for round_id in rounds:
+        by = f"{column('round_id')} = ?"
+        connection.execute(f"DELETE FROM rounds WHERE {by}", (round_id,))
+        connection.execute(FILL_ROUNDS.format(where=f"AND {by}"), (round_id,))
     for event, hour in hours:
         for table, fill in (("hours", FILL_HOURS), ("dim_hours", FILL_DIM_HOURS)):
             connection.execute(f"DELETE FROM {table} WHERE event = ? AND timestamp = ?", (event, hour))

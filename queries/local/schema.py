@@ -140,6 +140,41 @@ FILL_HOURS = _fill("hours", "events", "", [column(name) for name in HOUR_MEASURE
 )
 FILL_DIM_HOURS = _fill("dim_hours", "events CROSS JOIN dims ON dims.id = events.id", ", dim", ["value"])
 
+# A row a round: the time from its first to its last event, and how many there are of each. Odd is a round whose events
+# differ in a key or are more than a day apart; it is counted from its events.
+DAY = 24 * HOUR
+ROUND_EVENTS = (
+    "round_started", "proposal_generated", "proposal_applied", "round_scored", "round_kept", "round_reverted",
+)  # fmt: skip
+ROUND_KEYS = ("project", "client", "run_id")
+ROUND_COLUMNS = ("first", "last", "is_odd", *map(column, ROUND_KEYS), *(f"n_{name}" for name in ROUND_EVENTS))
+_ROUND = column("round_id")
+_DIFFER = " OR ".join(
+    f"min({key}) IS NOT max({key}) OR count({key}) NOT IN (0, count(*))" for key in map(column, ROUND_KEYS)
+)
+FILL_ROUNDS = (
+    f"INSERT INTO rounds ({_ROUND}, {', '.join(ROUND_COLUMNS)}) "
+    f"SELECT {_ROUND}, min(timestamp), max(timestamp), {_DIFFER} OR max(timestamp) - min(timestamp) > {DAY}, "
+    + ", ".join(f"min({column(name)})" for name in ROUND_KEYS)
+    + "".join(f", count(*) FILTER (WHERE event = '{name}')" for name in ROUND_EVENTS)
+    + f" FROM events WHERE {_ROUND} IS NOT NULL AND event IN ({', '.join(map(repr, ROUND_EVENTS))}) {{where}} "
+    f"GROUP BY {_ROUND}"
+)
+_ROUNDS = f"""
+CREATE TABLE rounds (
+  first INTEGER NOT NULL,
+  {_ROUND} TEXT NOT NULL,
+  last INTEGER NOT NULL,
+  is_odd INTEGER NOT NULL,
+  {", ".join(f"{column(name)} TEXT" for name in ROUND_KEYS)},
+  {", ".join(f"n_{name} INTEGER NOT NULL" for name in ROUND_EVENTS)},
+  PRIMARY KEY (first, {_ROUND})
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX rounds_id ON rounds({_ROUND});
+CREATE INDEX rounds_odd ON rounds(first, last) WHERE is_odd;
+{FILL_ROUNDS.format(where="")};"""
+FILLS = (FILL_HOURS, FILL_DIM_HOURS, FILL_ROUNDS)
+
 # A trace is mostly a round: only the others are in the index of traces.
 # `objects` holds what PostHog's REST keeps: a row for each annotation, feature flag and experiment. `cursors` says how
 # far each PostHog project has been pulled.
@@ -148,6 +183,7 @@ SECOND = f"""
 {_hour_table("dim_hours", ", dim")}
 {FILL_HOURS.format(where="")};
 {FILL_DIM_HOURS.format(where="")};
+{_ROUNDS}
 CREATE INDEX events_text ON events(event, timestamp) WHERE {HAS_TEXT};
 DROP INDEX events_trace;
 CREATE INDEX events_trace ON events(`p_$ai_trace_id`) WHERE `p_$ai_trace_id` IS NOT `p_round_id`;

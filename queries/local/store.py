@@ -98,10 +98,10 @@ class Store:
         """Remove events by uuid; returns how many there were. Scans `events` once: meant for rare corrections."""
         with self.transaction():
             ids = json.dumps([row[0] for row in self._select_uuids("id", uuids)])
-            summed = hours.touched(self.connection, ids)
+            summed, rounds = hours.touched(self.connection, ids), hours.rounds_of(self.connection, ids)
             for table in ("events", "dims", "ai_payloads", "bodies"):
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
-            hours.count_again(self.connection, summed)
+            hours.count_again(self.connection, summed, rounds)
         return len(json.loads(ids))
 
     def _known(self, rows: Mapping[str, Row]) -> set[str]:
@@ -124,6 +124,7 @@ class Store:
         many(_EVENT, ((row.event, row.timestamp, id, row.distinct_id, *row.hot) for id, row in in_order))
         many("INSERT INTO dims VALUES (?, ?, ?)", ((id, dim, value) for id, row in numbered for dim, value in row.dims))
         hours.add(self.connection, numbered)
+        hours.add_rounds(self.connection, rows)
         many(
             "INSERT INTO ai_payloads VALUES (?, ?, ?)",
             ((id, created_at, row.payload) for id, row in numbered if row.payload is not None),

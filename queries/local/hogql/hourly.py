@@ -17,11 +17,12 @@ from queries.local.hogql import functions, rewrites
 from queries.local.hogql import types as t
 from queries.local.hogql.expression import Expr, comparable, quote
 from queries.local.hogql.functions.table import Call
-from queries.local.hogql.scope import Node, Scope
+from queries.local.hogql.scope import SELECTS, Node, Scope, Table
 from queries.local.schema import DIMENSION_PREFIX, HAS_TEXT, HOUR, HOUR_EVENTS, HOUR_KEYS, HOUR_MEASURES, column, parts
 
 if TYPE_CHECKING:
     from queries.local.hogql.printer import Printer
+    from queries.local.hogql.statement import Select
 
 ONLY_EVENTS = "`only events have`"
 _NARROW = {"event": t.STRING, "timestamp": t.DATETIME64, "distinct_id": t.STRING}
@@ -216,14 +217,19 @@ class Span:
 
     since: str
     until: str
-    events: str
+    names: tuple[str, ...]
     others: tuple[Node, ...]
 
+    @property
+    def events(self) -> str:
+        return f"event IN ({', '.join(map(quote, self.names))})"
 
-def span(printer: Printer, where: Node | None) -> Span:
+
+def span(printer: Printer, where: Node | None, known: Sequence[str]) -> Span:
     """Raises `NotHourly` where the events have no two bounds or are not all summed."""
     bounds: dict[str, str] = {}
-    events, others = "", []
+    events: list[str] = []
+    others = []
     for part in rewrites.conjuncts(where):
         bound = _bound(printer, part)
         named = _events(part)
@@ -232,14 +238,14 @@ def span(printer: Printer, where: Node | None) -> Span:
                 raise NotHourly
             bounds[bound[0]] = bound[1]
         elif named and not events:
-            if not set(named) <= set(HOUR_EVENTS):
+            if not set(named) <= set(known):
                 raise NotHourly
-            events = f"event IN ({', '.join(map(quote, named))})"
+            events = named
         else:
             others.append(part)
     if bounds.keys() != {">=", "<"} or not events:
         raise NotHourly
-    return Span(bounds[">="], bounds["<"], events, tuple(others))
+    return Span(bounds[">="], bounds["<"], tuple(events), tuple(others))
 
 
 def _bound(printer: Printer, node: Node) -> tuple[str, str] | None:
@@ -271,27 +277,55 @@ def condition(sql: str, table: Hours) -> str:
     return sql
 
 
+def prepare(select: Select) -> str:
+    """Put the sums of hours in FROM; gives WHERE. Raises `NotHourly`."""
+    join, where = select.node["select_from"], select.node.get("where")
+    scope = select.scope
+    table: Table
+    if join["table"]["node"] in SELECTS:
+        child = type(select)(select.statements, join["table"], scope.environment, select.known_below(), select.sums)
+        inner = prepare(child)
+        items = child.expanded(child.node["select"])
+        found = {child.name_of(item): child.printer.visit(item) for item in items}
+        table = Shown(join.get("alias") or "", of(child.scope), found)
+        others = tuple(rewrites.conjuncts(where))
+    else:
+        if any(map(scope.alias, ("timestamp", "event", "properties"))):
+            raise NotHourly
+        asked = span(select.printer, where, HOUR_EVENTS)
+        alias = select.printer.table_alias("t")
+        table = Hours(join.get("alias") or "events", alias, asked.since, asked.until, asked.events)
+        inner, others = "", asked.others
+    scope.tables.append(table)
+    select.joins.append(("JOIN", table, ""))
+    conditions = [condition(select.printer.visit(part).as_condition, of(scope)) for part in others]
+    return " AND ".join(part for part in (inner, *conditions) if part)
+
+
 def may_serve(node: Node) -> bool:
     """Whether it is worth to try: an aggregation of events alone, or of a plain sub-select of them."""
-    source = _source(node)
+    source = _alone(node)
     if source is not None and source["node"] == "SelectQuery":
         is_plain = not any(source.get(clause) for clause in _NOT_PLAIN)
-        return bool(node.get("group_by")) and is_plain and _source(source, "events") is not None
-    return bool(node.get("where")) and _source(node, "events") is not None
+        return bool(node.get("group_by")) and is_plain and stands_alone(source, "events")
+    return bool(node.get("where")) and stands_alone(node, "events")
 
 
 _NOT_PLAIN = ("ctes", "distinct", "prewhere", "group_by", "having", "order_by", "limit", "limit_by", "qualify",
               "window_exprs", "array_join_list")  # fmt: skip
 
 
-def _source(node: Node, table: str = "") -> Node | None:
-    """What stands alone in FROM; only if it is `table`, where one is named."""
+def stands_alone(node: Node, table: str) -> bool:
+    source = _alone(node)
+    return source is not None and source.get("chain") == [table]
+
+
+def _alone(node: Node) -> Node | None:
+    """What stands alone in FROM."""
     join = node.get("select_from")
     if not join or join.get("next_join") or node.get("array_join_list") or node.get("prewhere"):
         return None
     if any(join.get(extra) for extra in ("sample", "table_final", "column_aliases", "table_args")):
-        return None
-    if table and join["table"].get("chain") != [table]:
         return None
     return join["table"]
 

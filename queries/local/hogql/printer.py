@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queries.local.hogql import functions, hourly, membership, rewrites
+from queries.local.hogql import functions, hourly, membership, per_round, rewrites
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, comparable, literal
@@ -297,9 +297,11 @@ class Printer:
         params = tuple(self.visit(param).constant for param in node.get("params") or ())
         tail = f" FILTER (WHERE {' AND '.join(part.as_condition for part in filters)})" if filters else ""
         plain = "uniqExact" if node.get("distinct") else name.removesuffix("If") if is_conditional else name
-        of_hours = hourly.aggregate(self, plain, args, tail + window)
-        if of_hours:
-            return of_hours
+        of_sums = hourly.aggregate(self, plain, args, tail + window) or per_round.aggregate(
+            self, plain, args, tail + window
+        )
+        if of_sums:
+            return of_sums
         call = Call(name, self.visit_all(args), params)
         if node.get("distinct"):
             if aggregate is not aggregates.AGGREGATES["count"] or not call.args:

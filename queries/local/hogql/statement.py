@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 
-from queries.local.hogql import hourly, rewrites
+from queries.local.hogql import hourly, per_round, rewrites
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, common_type, convert
 from queries.local.hogql.functions.conditions import logic
@@ -96,13 +97,14 @@ class Statements:
         if node["node"] == "SelectSetQuery":
             return self._set(node, environment, top)
         if node["node"] == "SelectQuery":
-            if hourly.may_serve(node):
-                aliases_before = self._aliases
-                try:
-                    return _Select(self, node, environment, known, is_hourly=True).printed(top, keyed)
-                except (hourly.NotHourly, HogQLError):
-                    self._aliases = aliases_before  # on the events it is right, or refused in words that fit
-            return _Select(self, node, environment, known).printed(top, keyed)
+            aliases_before = self._aliases
+            for sums in (per_round, hourly):
+                if sums.may_serve(node):
+                    try:
+                        return Select(self, node, environment, known, sums).printed(top, keyed)
+                    except (hourly.NotHourly, HogQLError):
+                        self._aliases = aliases_before  # on the events it is right, or refused in words that fit
+            return Select(self, node, environment, known).printed(top, keyed)
         raise HogQLError(f"{node['node']} is not supported where a SELECT is expected")
 
     def with_ctes(self, ctes: Sequence[Node] | None, environment: Environment) -> tuple[str, Environment]:
@@ -170,7 +172,7 @@ def _branch(part: Query, types: Sequence[Type]) -> str:
     return f"SELECT {', '.join(items)} FROM ({part.sql})"
 
 
-class _Select:
+class Select:
     """One SELECT while it is printed."""
 
     def __init__(
@@ -179,11 +181,11 @@ class _Select:
         node: Node,
         environment: Environment,
         known: frozenset[str],
-        *,
-        is_hourly: bool = False,
+        sums: ModuleType | None = None,
     ) -> None:
+        """`sums`: the module that puts summed rows in FROM."""
         self.statements = statements
-        self.is_hourly = is_hourly
+        self.sums = sums
         self.node = node
         self.with_, inside = statements.with_ctes(node.get("ctes"), environment)
         self.scope = Scope(inside, windows=node.get("window_exprs") or {})
@@ -196,15 +198,15 @@ class _Select:
     def printed(self, top: bool, keyed: bool) -> Query:
         node = self.node
         self._refuse()
-        if self.is_hourly:
-            where = self._from_hours()
-            items = self._expanded(node["select"])
+        if self.sums:
+            where = self.sums.prepare(self)
+            items = self.expanded(node["select"])
         else:
             self._from()
-            items = self._expanded(node["select"])
+            items = self.expanded(node["select"])
             where = self._conditions("prewhere", "where")
         grouping = self._grouping(items)
-        if self.is_hourly and not grouping:
+        if self.sums and not grouping:
             raise hourly.NotHourly
         self.scope.grouping = grouping
         exprs = [self.printer.visit(item) for item in items]
@@ -230,9 +232,9 @@ class _Select:
             by = f" ORDER BY {', '.join(text for text, _, _ in order)}" if order else ""
             sql = f"SELECT {distinct}{selected}{rows}{by}"
         columns = tuple(
-            Column(self._name(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
+            Column(self.name_of(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
         )
-        if self.is_hourly:
+        if self.sums:
             hourly.check(sql)
         return Query(f"{self.with_}{sql}{limit}", columns, count)
 
@@ -273,33 +275,10 @@ class _Select:
         if self.node.get("array_join_list"):
             self._array_join()
 
-    def _from_hours(self) -> str:
-        """FROM with the sums of hours; gives WHERE. Raises `hourly.NotHourly`."""
-        join = self.node["select_from"]
-        if join["table"]["node"] in SELECTS:
-            child = _Select(self.statements, join["table"], self.scope.environment, self._known_below(), is_hourly=True)
-            inner = child._from_hours()
-            items = child._expanded(child.node["select"])
-            found = {child._name(item): child.printer.visit(item) for item in items}
-            table: Table = hourly.Shown(join.get("alias") or "", hourly.of(child.scope), found)
-            others = tuple(rewrites.conjuncts(self.node.get("where")))
-        else:
-            if any(map(self.scope.alias, ("timestamp", "event", "properties"))):
-                raise hourly.NotHourly
-            span_ = hourly.span(self.printer, self.node.get("where"))
-            alias = self.statements.fresh("t")
-            table = hourly.Hours(join.get("alias") or "events", alias, span_.since, span_.until, span_.events)
-            inner, others = "", span_.others
-        self.scope.tables.append(table)
-        self.joins.append(("JOIN", table, ""))
-        hours = hourly.of(self.scope)
-        conditions = [hourly.condition(self.printer.visit(part).as_condition, hours) for part in others]
-        return " AND ".join(part for part in (inner, *conditions) if part)
-
     def _table(self, join: Node, alone: bool) -> Table:
         source = join["table"]
         if source["node"] in SELECTS:
-            known = self._known_below() if alone else frozenset()
+            known = self.known_below() if alone else frozenset()
             query = self.statements.query(source, self.scope.environment, known=known, keyed=True)
             return Derived(join.get("alias") or "", self.statements.fresh("t"), f"({query.sql})", query.columns)
         if source["node"] != "Field":
@@ -313,7 +292,7 @@ class _Select:
             raise HogQLError(f'Unknown table "{name}"', *span(source))
         return Events(alias, self.statements.fresh("t"))
 
-    def _known_below(self) -> frozenset[str]:
+    def known_below(self) -> frozenset[str]:
         """The columns of the sub-select in FROM that this one's WHERE requires to be not NULL."""
         renamed = {name for name, expr in self.scope.aliases.items() if expr.get("chain", [None])[-1] != name}
         return rewrites.known_columns(self.node.get("where")) - renamed
@@ -371,7 +350,7 @@ class _Select:
 
     # The select list
 
-    def _expanded(self, items: Sequence[Node]) -> list[Node]:
+    def expanded(self, items: Sequence[Node]) -> list[Node]:
         expanded: list[Node] = []
         for item in items:
             if item["node"] == "ColumnsExpr":
@@ -394,7 +373,7 @@ class _Select:
                 found.setdefault(name, {**node, "chain": qualified})
         return list(found.values())
 
-    def _name(self, item: Node) -> str:
+    def name_of(self, item: Node) -> str:
         """What PostHog calls the column: its alias, the last part of a field, else the text itself."""
         if item["node"] == "Alias":
             return item["alias"]
@@ -425,10 +404,14 @@ class _Select:
             if having:
                 where = f"{where} AND {having}" if where else having
             return self._source() + (f" WHERE {where}" if where else "")
+        rounds = per_round.of(self.printer)
+        after = f" AS {grouping.alias}" + (f" WHERE {having}" if having else "")
+        if rounds:
+            return f" FROM ({rounds.inner(grouping, where)}){after}"
         by = ", ".join(map(str, grouping.by))
         inner = f"SELECT {grouping.select_list()}{self._source()}"
         inner += (f" WHERE {where}" if where else "") + (f" GROUP BY {by}" if by else "")
-        return f" FROM ({inner}) AS {grouping.alias}" + (f" WHERE {having}" if having else "")
+        return f" FROM ({inner}){after}"
 
     def _conditions(self, *clauses: str) -> str:
         parts = [self.printer.visit(self.node[clause]) for clause in clauses if self.node.get(clause)]
