@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all where none is named")
     parser.add_argument("--small", action="store_true", help="Boards without the million events, which take minutes.")
     parser.add_argument("--history", action="store_true", help="Boards also with a million events in 200 nights.")
+    parser.add_argument("--huge", action="store_true", help="Boards also with ten million events: minutes, 15 GB.")
     parser.add_argument("--large", action="store_true", help="Ingest a million events instead of 200,000.")
     options = parser.parse_args(argv)
     unknown = [name for name in options.names if name not in NAMES]
@@ -37,7 +38,8 @@ def _run(name: str, options: argparse.Namespace) -> None:
         from bench import boards
 
         loads = boards.LOADS[:-1] if options.small else boards.LOADS
-        boards.run([*loads, boards.HISTORY] if options.history else loads)
+        extra = [load for load, wanted in ((boards.HISTORY, options.history), (boards.HUGE, options.huge)) if wanted]
+        boards.run([*loads, *extra])
     elif name == "ingest":
         from bench import ingest
 

@@ -32,11 +32,14 @@ class Load:
     turns: int
     budget_ms: float | None = None
     most_nights: int = data.MONTH
+    times: int = 1
 
 
 LOADS = (Load(10_000, 25), Load(100_000, 25, 25.0), Load(1_000_000, 9, 200.0))
 HISTORY = Load(1_000_000, 15, 200.0, most_nights=1_000)
 """What one team sends in 200 nights: most of it lies before both windows."""
+HUGE = Load(10_000_000, 5, times=10)
+"""Two hundred loops at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class Measured:
 
 def run(loads: Sequence[Load]) -> None:
     for load in loads:
-        workspace = data.workspace(load.events, most_nights=load.most_nights)
+        workspace = data.workspace(load.events // load.times, most_nights=load.most_nights)
+        if load.times > 1:
+            workspace = data.multiplied(workspace, load.times)
         found, missing = peers.installed(workspace)
         backend = LocalBackend(workspace.events_db, now=lambda: data.FIXED)
         try:

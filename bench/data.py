@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 
-from queries.local.schema import MIGRATIONS
+from queries.local.schema import FILLS, MIGRATIONS
 from queries.local.store import Store
 from queries.simulator import simulate
 from workspace.paths import Workspace
@@ -44,6 +44,61 @@ def workspace(events: int, until: datetime = FIXED, most_nights: int = MONTH) ->
         _fill(made, batches(events, until, most_nights), until)
         (folder / "complete").touch(mode=0o600)
     return made
+
+
+def multiplied(source: Workspace, times: int) -> Workspace:
+    """A workspace with every event of `source` several times, each under runs, rounds and ids of its own: ten million
+    simulated ones would take half an hour. The JSON of the copies still names the first one's ids."""
+    folder = FOLDER / f"{times}-times-{source.root.name}"
+    made = Workspace(folder)
+    if not (folder / "complete").exists():
+        _say(f"copying the events of {source.root.name} {times} times ...")
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        _multiply(source, made, times)
+        (folder / "complete").touch(mode=0o600)
+    return made
+
+
+def _multiply(source: Workspace, target: Workspace, times: int) -> None:
+    store = Store.open(target.events_db)
+    execute = store.connection.execute
+    indexes = [
+        (name, sql)
+        for name, sql in execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    ]
+    for name, _ in indexes:
+        execute(f"DROP INDEX {name}")
+    execute("PRAGMA synchronous = OFF")
+    execute("PRAGMA cache_size = -262144")
+    execute("ATTACH ? AS source", (str(source.events_db),))
+    execute("CREATE TEMP TABLE copies AS SELECT value AS k FROM json_each(?)", (json.dumps(list(range(times))),))
+    numbered = f"source.{{0}}.id * {times} + k"
+    for table in ("bodies", "events", "dims"):
+        columns = [row[1] for row in execute(f"PRAGMA table_info({table})")]
+        values = ", ".join(_of_copy(table, name, numbered.format(table)) for name in columns)
+        _say(f"  {table} ...")
+        # The copies of an event come one after the other, so every table is filled in its own order.
+        execute(f"INSERT INTO {table} SELECT {values} FROM source.{table} CROSS JOIN copies")
+    for name, sql in indexes:
+        _say(f"  {name} ...")
+        execute(sql)
+    for fill in FILLS:
+        execute(fill.format(where=""))
+    execute("DETACH source")
+    execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+
+
+def _of_copy(table: str, name: str, number: str) -> str:
+    if name == "id":
+        return number
+    if name == "timestamp":
+        return "timestamp + k"
+    if name == "uuid":
+        return "substr(uuid, 1, 35) || substr('0123456789abcdef', 1 + k, 1)"
+    if name in ("p_run_id", "p_round_id", "p_$ai_trace_id"):
+        return f"substr(`{name}`, 1, 25) || substr('0123456789ABCDEF', 1 + k, 1)"
+    return f"source.{table}.`{name}`"
 
 
 def copy(source: Workspace, root: Path) -> Workspace:
@@ -113,7 +168,7 @@ def _suffix(until: datetime) -> str:
 
 def _fingerprint() -> str:
     """Changes with the schema and everything that decides what is stored beside it."""
-    sources = [ROOT / "queries" / "local" / name for name in ("ingest.py", "store.py")]
+    sources = [ROOT / "queries" / "local" / name for name in ("ingest.py", "store.py", "hours.py")]
     sources += sorted((ROOT / "queries" / "simulator").glob("*.py"))
     sources += [ROOT / "bench" / name for name in ("data.py", "peers.py", "peer_sql.py")]
     seen = hashlib.sha256("".join(MIGRATIONS).encode())

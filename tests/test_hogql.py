@@ -168,7 +168,7 @@ def test_a_limit_can_be_a_placeholder(corpus: Asked) -> None:
     ],
 )
 def test_an_event_and_a_time_range_are_one_range_of_the_key(where: str, corpus: Asked) -> None:
-    plan = corpus.plan(f"SELECT count(), max(toFloat(properties.score)) FROM events WHERE {where}")
+    plan = corpus.plan(f"SELECT count(), max(toFloat(properties.delta)) FROM events WHERE {where}")
     assert "SEARCH t1 USING PRIMARY KEY (event=? AND timestamp>? AND timestamp<?)" in plan
     assert "t1b" not in plan
 
@@ -369,4 +369,24 @@ def test_the_hour_that_comes_twice_is_one_row_by_its_text_and_two_by_its_start(t
     assert asked.answer(by_text + rest, {"bucket": ("String", "day")}) == [["2025-10-26", 6]]
     starts = asked.answer("SELECT toStartOfHour(timestamp) AS start, count() FROM events GROUP BY start ORDER BY start")
     assert [count for _, count in starts] == [2, 3, 1]
+    asked.store.close()
+
+
+def test_a_trace_is_found_by_an_index_whether_or_not_it_is_a_round(tmp_path: Path) -> None:
+    def told(key: str, **ids: str) -> dict:
+        return event("e", key=key, at=NOW, **ids)
+
+    trace = {"round_id": "r1", "$ai_trace_id": "r1"}
+    sent = [told("a", **trace), told("b", round_id="r1"), told("c", **{"$ai_trace_id": "r1"}), told("d", round_id="r2")]
+    sent += [told("e", **{**trace, "round_id": "r2"}), told("f", **{**trace, "$ai_trace_id": "t"}), told("g")]
+    asked = Asked(tmp_path / "events.db", sent)
+    values = {"id": ("String", "r1")}
+    of_trace = "SELECT count() FROM events WHERE properties.$ai_trace_id = {id}"
+    of_either = f"{of_trace} OR properties.round_id = {{id}}"
+    assert asked.answer(of_trace, values) == [[3]]
+    assert asked.answer(of_either, values) == [[5]]
+    assert asked.answer("SELECT count() FROM events WHERE NOT properties.$ai_trace_id = {id}", values) == [[4]]
+    for text in (of_trace, of_either):
+        assert "events_trace" in asked.plan(text, values) and "events_round" in asked.plan(text, values)
+        assert "SCAN" not in asked.plan(text, values).replace("SCAN (subquery", "").replace("SCAN g", "")
     asked.store.close()

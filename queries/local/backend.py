@@ -27,7 +27,9 @@ TIME_LIMIT_S = 10.0  # PostHog's limit for a personal key
 _UNZONED = re.compile(r"\b(DateTime(?:64)?)\b(\((\d*)\))?(?!\()")
 MAX_ANSWER_BYTES = 64_000_000
 # What a query may read; "" is a sub-select.
-_READABLE = frozenset({"events", "bodies", "dims", "ai_payloads", "persons", "json_each", ""})
+_READABLE = frozenset(
+    {"events", "bodies", "dims", "hours", "dim_hours", "rounds", "ai_payloads", "persons", "json_each", ""}
+)
 # SQLite's names for what is wrong with the query rather than with the file.
 _ABOUT_THE_QUERY = frozenset({"SQLITE_ERROR", "SQLITE_TOOBIG", "SQLITE_NOMEM", "SQLITE_AUTH", "SQLITE_MISMATCH"})
 _IN_WORDS = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.local import prices
+from queries.local import hours, prices
 from queries.local.ingest import MAX_EVENT_BYTES, EventRejected, Row, to_row
 from queries.local.persons import Persons
 from queries.local.prices import Prices
@@ -166,8 +166,10 @@ class Store:
         """Remove events by uuid; returns how many there were. Scans `events` once: meant for rare corrections."""
         with self.transaction():
             ids = json.dumps([row[0] for row in self._select_uuids("id", uuids)])
+            summed, rounds = hours.touched(self.connection, ids), hours.rounds_of(self.connection, ids)
             for table in ("events", "dims", "ai_payloads", "bodies"):
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+            hours.count_again(self.connection, summed, rounds)
         return len(json.loads(ids))
 
     def forget_events(self, before: datetime, most: int = 2000) -> int:
@@ -180,10 +182,12 @@ class Store:
                 "SELECT event, timestamp, id FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?",
                 (microseconds(before), most),
             ).fetchall()
-            self.connection.executemany("DELETE FROM events WHERE event = ? AND timestamp = ? AND id = ?", found)
             ids = json.dumps([id for _, _, id in found])
+            summed, rounds = hours.touched(self.connection, ids), hours.rounds_of(self.connection, ids)
+            self.connection.executemany("DELETE FROM events WHERE event = ? AND timestamp = ? AND id = ?", found)
             for table in ("dims", "ai_payloads", "bodies"):
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+            hours.count_again(self.connection, summed, rounds)
         return len(found)
 
     def forget_payloads(self, before: datetime) -> int:
@@ -283,6 +287,8 @@ class Store:
         in_order = sorted(numbered, key=lambda pair: (pair[1].event, pair[1].timestamp, pair[0]))
         many(_EVENT, ((row.event, row.timestamp, id, row.distinct_id, *row.hot) for id, row in in_order))
         many("INSERT INTO dims VALUES (?, ?, ?)", ((id, dim, value) for id, row in numbered for dim, value in row.dims))
+        hours.add(self.connection, numbered)
+        hours.add_rounds(self.connection, rows)
         many(
             "INSERT INTO ai_payloads VALUES (?, ?, ?)",
             ((id, came[id], row.payload) for id, row in numbered if row.payload is not None),

@@ -142,6 +142,13 @@ def steady(name: str, day: int) -> Steady:
 
 
 @lru_cache(maxsize=64)
+def has_whole_hours(name: str) -> bool:
+    """Whether the zone is whole hours from UTC at all times from 2000 to 2040."""
+    place = zone(name)
+    return not any(place.offset(day * DAY) % CLOCK_UNITS["hour"] for day in range(10_957, 25_567, 14))
+
+
+@lru_cache(maxsize=64)
 def zone(name: str) -> Zone:
     return Zone(name)
 

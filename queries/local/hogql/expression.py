@@ -29,7 +29,8 @@ class Expr:
     `number` is the column behind a property that is stored as a number where it is one (text where it is not), so
     that `toFloat` need not go through text. `condition` is a cheaper form where NULL and false are the same, which an
     index can serve. `constant` is the value of a literal. `key` is a cheaper form that differs wherever `sql` does, to
-    group by; `shown` makes `sql` of it, with {0} for the key."""
+    group by; `shown` makes `sql` of it, with {0} for the key. `twin` is a column that mostly has the same value: only
+    where it has not is this one in its index. `measure` names what only the sums of can be read (see `hourly`)."""
 
     sql: str
     type: Type
@@ -38,6 +39,8 @@ class Expr:
     condition: str = ""
     key: str = ""
     shown: str = ""
+    twin: str = ""
+    measure: str = ""
 
     @property
     def is_null(self) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queries.local.hogql import functions, membership, rewrites
+from queries.local.hogql import functions, hourly, membership, per_round, rewrites
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, comparable, literal
@@ -272,7 +272,7 @@ class Printer:
             )
         if any(node.get(extra) for extra in ("distinct", "filter_expr", "order_by", "within_group")):
             raise HogQLError(f"{name} takes no DISTINCT, FILTER or ORDER BY")
-        rewritten = rewrites.dimension(self, node)
+        rewritten = hourly.call(self, node) or rewrites.dimension(self, node)
         if rewritten:
             return rewritten
         if name == "arrayJoin":
@@ -308,8 +308,14 @@ class Printer:
             args = args[:-1]
         functions.check_arity(name, len(args), *aggregate.arity)
         params = tuple(self.visit(param).constant for param in node.get("params") or ())
-        call = Call(name, self.visit_all(args), params)
         tail = f" FILTER (WHERE {' AND '.join(part.as_condition for part in filters)})" if filters else ""
+        plain = "uniqExact" if node.get("distinct") else name.removesuffix("If") if is_conditional else name
+        of_sums = hourly.aggregate(self, plain, args, tail + window) or per_round.aggregate(
+            self, plain, args, tail + window
+        )
+        if of_sums:
+            return of_sums
+        call = Call(name, self.visit_all(args), params)
         if node.get("distinct"):
             if aggregate is not aggregates.AGGREGATES["count"] or not call.args:
                 raise HogQLError(f"{name}(DISTINCT ...) is not supported")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def known_columns(where: Node | None) -> frozenset[str]:
     """The names that `where` requires to be not NULL."""
-    return frozenset(name for part in _conjuncts(where) for name in _not_null(part))
+    return frozenset(name for part in conjuncts(where) for name in _not_null(part))
 
 
 def dimension(printer: Printer, node: Node) -> Expr | None:
@@ -56,10 +56,10 @@ def hoisted(scope: Scope, sqls: Sequence[str], where: str) -> str | None:
 
 def _names(printer: Printer, node: Node) -> Expr | None:
     scope = printer.scope
-    discovery = _discovery(node)
-    if not discovery or not any(_is_value_of(discovery, scope, name) for name in scope.known_values):
+    found_names = discovery(node)
+    if not found_names or not any(is_value_of(found_names, scope, name) for name in scope.known_values):
         return None
-    prefix, document = discovery
+    prefix, document = found_names
     table = printer.events_document(document)
     if not isinstance(table, Events) or table.optional or scope.grouping:
         return None
@@ -77,7 +77,7 @@ def _names(printer: Printer, node: Node) -> Expr | None:
 
 
 def _value(printer: Printer, node: Node) -> Expr | None:
-    if _value_key(node) is None:
+    if value_key(node) is None:
         return None
     table = printer.events_document(node["args"][0])
     if not isinstance(table, Events):
@@ -88,7 +88,7 @@ def _value(printer: Printer, node: Node) -> Expr | None:
     return Expr(f"{name.removesuffix('.dim')}.value", t.FLOAT.maybe())
 
 
-def _discovery(node: Node) -> tuple[str, Node] | None:
+def discovery(node: Node) -> tuple[str, Node] | None:
     """Prefix and document of `arrayJoin(arrayFilter(k -> startsWith(k, prefix), JSONExtractKeys(document)))`."""
     match node:
         case {
@@ -116,7 +116,7 @@ def _discovery(node: Node) -> tuple[str, Node] | None:
     return None
 
 
-def _value_key(node: Node) -> Node | None:
+def value_key(node: Node) -> Node | None:
     """The key of `JSONExtract(document, key, 'Nullable(Float64)')`."""
     match node:
         case {"name": "JSONExtract", "args": [_, key, {"node": "Constant", "value": "Nullable(Float64)"}]}:
@@ -124,21 +124,21 @@ def _value_key(node: Node) -> Node | None:
     return None
 
 
-def _is_value_of(discovery: tuple[str, Node], scope: Scope, name: str) -> bool:
-    """Whether the alias `name` is the value of the dimension that `discovery` found."""
-    key = _value_key(scope.aliases.get(name, {}))
+def is_value_of(names: tuple[str, Node], scope: Scope, name: str) -> bool:
+    """Whether the alias `name` is the value of the dimension that `names` are of."""
+    key = value_key(scope.aliases.get(name, {}))
     if key is not None and key["node"] == "Field" and len(key["chain"]) == 1:
         key = scope.aliases.get(key["chain"][0])
-    found = _discovery(key) if key is not None and key.get("name") == "arrayJoin" else None
-    return found is not None and found[0] == discovery[0]
+    found = discovery(key) if key is not None and key.get("name") == "arrayJoin" else None
+    return found is not None and found[0] == names[0]
 
 
-def _conjuncts(where: Node | None) -> Iterator[Node]:
+def conjuncts(where: Node | None) -> Iterator[Node]:
     if where is None:
         return
     if where["node"] == "And":
         for part in where["exprs"]:
-            yield from _conjuncts(part)
+            yield from conjuncts(part)
     else:
         yield where
 

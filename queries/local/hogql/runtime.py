@@ -12,7 +12,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from queries.local.hogql import accumulators, scalars
-from queries.local.hogql.clock import DAY, parse_instant, steady, to_date
+from queries.local.hogql.clock import DAY, has_whole_hours, parse_instant, steady, to_date
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.scalars.complaints import Complaints
 
@@ -40,7 +40,8 @@ def clock_values(now: datetime, tz: str) -> dict[str, object]:
     """What every statement may refer to: the time, the project's zone and, for arithmetic, its offsets around now."""
     us = _instant(now)
     around = steady(tz, us // DAY)
-    return {"now": us, "tz": tz} | {f"tz_{field.name}": getattr(around, field.name) for field in fields(around)}
+    known = {"now": us, "tz": tz, "tz_hours": int(has_whole_hours(tz))}
+    return known | {f"tz_{field.name}": getattr(around, field.name) for field in fields(around)}
 
 
 def bind(value: object, type: str) -> object:

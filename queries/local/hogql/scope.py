@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
@@ -101,7 +102,8 @@ class Events:
     def read_property(self, path: Sequence[Expr]) -> Expr | None:
         name = path[0].constant
         if len(path) == 1 and name in _TEXT_PROPERTIES:
-            return Expr(f"{self.alias}.{hot_column(str(name))}", t.STRING.maybe())
+            twin = f"{self.alias}.{hot_column('round_id')}" if name == "$ai_trace_id" else ""
+            return Expr(f"{self.alias}.{hot_column(str(name))}", t.STRING.maybe(), twin=twin)
         if len(path) == 1 and name in _NUMBER_PROPERTIES:
             column = f"{self.alias}.{hot_column(str(name))}"
             return Expr(f"hq_number_text({column})", t.STRING.maybe(), number=column)
@@ -123,7 +125,19 @@ class Events:
         return f"(events AS {self.alias}{joined})" if joined else f"events AS {self.alias}"
 
 
-Table = Events | Derived
+class Table(Protocol):
+    """What stands in FROM."""
+
+    name: str
+    optional: bool
+
+    def columns(self) -> list[str]: ...
+
+    def column(self, name: str) -> Expr | None: ...
+
+    def read_property(self, path: Sequence[Expr]) -> Expr | None: ...
+
+    def sql(self) -> str: ...
 
 
 def read(sql: str, type: Type, shown: str) -> Expr:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 
-from queries.local.hogql import rewrites
+from queries.local.hogql import hourly, per_round, rewrites
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, common_type, convert
 from queries.local.hogql.functions.conditions import logic
@@ -103,7 +104,14 @@ class Statements:
         if node["node"] == "SelectSetQuery":
             return self._set(node, environment, top)
         if node["node"] == "SelectQuery":
-            return _Select(self, node, environment, known).printed(top, keyed)
+            aliases_before = self._aliases
+            for sums in (per_round, hourly):
+                if sums.may_serve(node):
+                    try:
+                        return Select(self, node, environment, known, sums).printed(top, keyed)
+                    except (hourly.NotHourly, HogQLError):
+                        self._aliases = aliases_before  # on the events it is right, or refused in words that fit
+            return Select(self, node, environment, known).printed(top, keyed)
         raise HogQLError(f"{node['node']} is not supported where a SELECT is expected")
 
     def with_ctes(self, ctes: Sequence[Node] | None, environment: Environment) -> tuple[str, Environment]:
@@ -187,11 +195,20 @@ def _branch(part: Query, types: Sequence[Type], *, counted: bool = False) -> str
     return f"SELECT {', '.join(items)} FROM ({part.sql})"
 
 
-class _Select:
+class Select:
     """One SELECT while it is printed."""
 
-    def __init__(self, statements: Statements, node: Node, environment: Environment, known: frozenset[str]) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        node: Node,
+        environment: Environment,
+        known: frozenset[str],
+        sums: ModuleType | None = None,
+    ) -> None:
+        """`sums`: the module that puts summed rows in FROM."""
         self.statements = statements
+        self.sums = sums
         self.node = node
         self.with_, inside = statements.with_ctes(node.get("ctes"), environment)
         self.scope = Scope(inside, windows=node.get("window_exprs") or {})
@@ -204,10 +221,16 @@ class _Select:
     def printed(self, top: bool, keyed: bool) -> Query:
         node = self.node
         self._refuse()
-        self._from()
-        items = self._expanded(node["select"])
-        where = self._conditions("prewhere", "where")
+        if self.sums:
+            where = self.sums.prepare(self)
+            items = self.expanded(node["select"])
+        else:
+            self._from()
+            items = self.expanded(node["select"])
+            where = self._conditions("prewhere", "where")
         grouping = self._grouping(items)
+        if self.sums and not grouping:
+            raise hourly.NotHourly
         self.scope.grouping = grouping
         exprs = [self.printer.visit(item) for item in items]
         for item, e in zip(items, exprs, strict=True):
@@ -232,8 +255,10 @@ class _Select:
             by = f" ORDER BY {', '.join(text for text, _, _ in order)}" if order else ""
             sql = f"SELECT {distinct}{selected}{rows}{by}"
         columns = tuple(
-            Column(self._name(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
+            Column(self.name_of(item), e.type, e.shown if keyed else "") for item, e in zip(items, exprs, strict=True)
         )
+        if self.sums:
+            hourly.check(sql)
         return Query(f"{self.with_}{sql}{limit}", columns, count)
 
     # What is refused
@@ -278,7 +303,7 @@ class _Select:
     def _table(self, join: Node, alone: bool) -> Table:
         source = join["table"]
         if source["node"] in SELECTS:
-            known = self._known_below() if alone else frozenset()
+            known = self.known_below() if alone else frozenset()
             query = self.statements.query(source, self.scope.environment, known=known, keyed=True)
             return Derived(join.get("alias") or "", self.statements.fresh("t"), f"({query.sql})", query.columns)
         if source["node"] != "Field":
@@ -295,7 +320,7 @@ class _Select:
             raise HogQLError(f'Unknown table "{name}"', *span(source))
         return table(alias, self.statements.fresh("t"))
 
-    def _known_below(self) -> frozenset[str]:
+    def known_below(self) -> frozenset[str]:
         """The columns of the sub-select in FROM that this one's WHERE requires to be not NULL."""
         renamed = {name for name, expr in self.scope.aliases.items() if expr.get("chain", [None])[-1] != name}
         return rewrites.known_columns(self.node.get("where")) - renamed
@@ -353,7 +378,7 @@ class _Select:
 
     # The select list
 
-    def _expanded(self, items: Sequence[Node]) -> list[Node]:
+    def expanded(self, items: Sequence[Node]) -> list[Node]:
         expanded: list[Node] = []
         for item in items:
             if item["node"] == "ColumnsExpr":
@@ -376,7 +401,7 @@ class _Select:
                 found.setdefault(name, {**node, "chain": qualified})
         return list(found.values())
 
-    def _name(self, item: Node) -> str:
+    def name_of(self, item: Node) -> str:
         """What PostHog calls the column: its alias, the last part of a field, else the text itself."""
         if item["node"] == "Alias":
             return item["alias"]
@@ -407,10 +432,14 @@ class _Select:
             if having:
                 where = f"{where} AND {having}" if where else having
             return self._source() + (f" WHERE {where}" if where else "")
+        rounds = per_round.of(self.printer)
+        after = f" AS {grouping.alias}" + (f" WHERE {having}" if having else "")
+        if rounds:
+            return f" FROM ({rounds.inner(grouping, where)}){after}"
         by = ", ".join(map(str, grouping.by))
         inner = f"SELECT {grouping.select_list()}{self._source()}"
         inner += (f" WHERE {where}" if where else "") + (f" GROUP BY {by}" if by else "")
-        return f" FROM ({inner}) AS {grouping.alias}" + (f" WHERE {having}" if having else "")
+        return f" FROM ({inner}){after}"
 
     def _conditions(self, *clauses: str) -> str:
         nodes = [self.node[clause] for clause in clauses if self.node.get(clause)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from queries.local.hogql.expression import Expr, comparable, literal
 from queries.local.hogql.functions.strings import like
@@ -74,7 +75,12 @@ def _equals(a: Expr, b: Expr, in_join: bool) -> Expr:
     left, right = comparable(a, b)
     if a.type.nullable and b.type.nullable and not in_join:
         return Expr(f"({left} IS {right})", UINT8)
-    return _known(f"({left} = {right})", a, b)
+    found = _known(f"({left} = {right})", a, b)
+    if a.twin and found.condition:
+        # Two indexes: of the column where it differs from its twin, and of the twin.
+        either = f"(({left} = {right} AND {left} IS NOT {a.twin}) OR ({a.twin} = {right} AND {left} = {right}))"
+        return replace(found, condition=either)
+    return found
 
 
 def _differs(a: Expr, b: Expr, in_join: bool) -> Expr:
