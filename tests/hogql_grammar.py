@@ -165,7 +165,8 @@ def truth(draw: DrawFn, depth: int) -> str:
         case 11:
             return f"{_one(draw, ('startsWith', 'endsWith'))}({text(draw, depth - 1)}, {text(draw, 0)})"
         case 12:
-            return f"has({texts(draw, depth - 1)}, {text(draw, 0)})"
+            # Not a bare NULL: ClickHouse then looks for whatever lies under it.
+            return f"has({texts(draw, depth - 1)}, ifNull({text(draw, 0)}, '-'))"
         case 13:
             return f"{time(draw, depth - 1)} {compare} {time(draw, depth - 1)}"
         case 14:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queries.local.hogql import functions, runtime
+from queries.local.hogql import functions, reference, runtime
 from queries.local.hogql.compiler import Compiled, HogQLError, compile_query, fingerprint
 from tests.hogql_corpus import NOW, ZONE, events, queries
 from tests.hogql_store import TYPES, Asked, compiled
@@ -329,3 +329,11 @@ def test_the_supported_functions_can_be_listed() -> None:
     names = functions.supported()
     assert len(names) > 250 and len(set(names)) == len(names)
     assert {"toFloat", "countIf", "quantileIf", "arrayMap", "row_number", "arrayJoin"} <= set(names)
+
+
+def test_the_reference_lists_every_function_and_column() -> None:
+    document = reference.DOCUMENT.read_text(encoding="utf-8")
+    assert document == reference.with_reference(document), "run python -m queries.local.hogql.reference"
+    for name in functions.supported():
+        base = name.removesuffix("If")
+        assert f"`{name}" in document or f"`{base}" in document, name

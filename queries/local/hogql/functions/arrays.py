@@ -68,8 +68,6 @@ def _has(call: Call) -> Expr:
     left, right = comparable(wanted, probe)
     if wanted.type.nullable and probe.type.nullable:
         return Expr(f"EXISTS (SELECT 1 FROM json_each({values.sql}) WHERE {right} IS {left})", UINT8)
-    if wanted.type.nullable and not wanted.is_null and not probe.type.is_nested:
-        left = f"coalesce({left}, {probe.type.default})"  # so does ClickHouse where the array can hold no NULL
     return Expr(f"coalesce({left} IN (SELECT {right} FROM json_each({values.sql})), 0)", UINT8)
 
 
