@@ -70,7 +70,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBackend]:
 # Random HogQL
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=_QUIET)
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=_QUIET)
 @given(grammar.queries())
 def test_generated_queries_are_answered_as_clickhouse_does(store: Asked, oracle: Oracle, text: str) -> None:
     try:
@@ -84,7 +84,7 @@ def test_generated_queries_are_answered_as_clickhouse_does(store: Asked, oracle:
     assert rows_of(text, found) == rows_of(text, expected)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=_QUIET)
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=_QUIET)
 @given(grammar.queries())
 def test_a_column_of_its_own_changes_no_answer(store: Asked, text: str) -> None:
     hot = re.compile(r"properties\.(score|reason)\b")
@@ -97,7 +97,7 @@ def test_a_column_of_its_own_changes_no_answer(store: Asked, text: str) -> None:
     assert rows_of(text, store.answer(text)) == rows_of(text, expected)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=_QUIET)
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=_QUIET)
 @given(grammar.expressions())
 def test_a_sub_select_a_cte_and_an_alias_change_no_answer(store: Asked, expression: str) -> None:
     items, where = f"toInt(properties.place) AS n, {expression} AS x", "FROM events WHERE event = 'odd'"

@@ -33,6 +33,15 @@ class Column:
     type: Type
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A printed SELECT: its columns are c1, c2, ... in SQL. `limit` is its own LIMIT, None where it has none."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    limit: int | None = None
+
+
 @dataclass(slots=True)
 class Derived:
     """A sub-select or CTE in FROM."""
