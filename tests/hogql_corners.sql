@@ -825,3 +825,168 @@ SELECT arrayMap(x -> x + arrayJoin([1, 2]), [1]) AS m ORDER BY m[1]
 
 -- array_join_of_rows_14
 SELECT event, arrayJoin(range(toInt(properties.place) % 3)) AS n FROM events WHERE event = 'odd' AND toInt(properties.place) < 8 ORDER BY timestamp, n
+
+-- mixed
+SELECT DISTINCT event FROM events ORDER BY length(event), event
+
+-- mixed_2
+SELECT event FROM events WHERE event IN (SELECT event FROM events GROUP BY event HAVING count() > 36) GROUP BY event ORDER BY event
+
+-- mixed_3
+SELECT a.x, b.x, c.x FROM (SELECT arrayJoin([1, 2]) AS x) AS a LEFT JOIN (SELECT 1 AS x) AS b ON a.x = b.x LEFT JOIN (SELECT 2 AS x) AS c ON a.x = c.x ORDER BY a.x
+
+-- mixed_4
+SELECT a.x, count(b.x), sum(b.x), max(b.s) FROM (SELECT arrayJoin([1, 2]) AS x) AS a LEFT JOIN (SELECT 1 AS x, 's' AS s) AS b ON a.x = b.x GROUP BY a.x ORDER BY a.x
+
+-- mixed_5
+SELECT a.x FROM (SELECT arrayJoin([1, 2, NULL]) AS x) AS a JOIN (SELECT arrayJoin([1, NULL]) AS x) AS b ON a.x = b.x
+
+-- mixed_6
+SELECT a.x FROM (SELECT arrayJoin([1, 2]) AS x) AS a JOIN (SELECT arrayJoin([1, 3]) AS y) AS b ON a.x < b.y ORDER BY a.x
+
+-- mixed_7
+SELECT count() FROM (SELECT 1 AS x) AS a LEFT JOIN (SELECT toDate('2026-01-01') AS d, now() AS t, [1] AS l, 1.5 AS f WHERE 0) AS b ON 1 = 1
+
+-- mixed_8
+SELECT b.d, b.l, b.f, b.u, b.n FROM (SELECT 1 AS x) AS a LEFT JOIN (SELECT 2 AS x, toDate('2026-01-01') AS d, [1] AS l, 1.5 AS f, toNullable('x') AS u, true AS n) AS b ON a.x = b.x
+
+-- mixed_9
+SELECT x, sum(y) OVER (PARTITION BY x ORDER BY y) AS s FROM (SELECT 1 AS x, arrayJoin([3, 1, 2]) AS y) ORDER BY s
+
+-- mixed_10
+SELECT x, count() AS n FROM (SELECT if(number % 2 = 0, NULL, 'a') AS x FROM (SELECT arrayJoin(range(5)) AS number)) GROUP BY x ORDER BY x
+
+-- mixed_11
+SELECT max(x) AS m, min(x) AS n, m - n AS d FROM (SELECT arrayJoin([3, 8]) AS x)
+
+-- mixed_12
+SELECT x AS y, y + 1 AS z FROM (SELECT 1 AS x) WHERE z = 2
+
+-- mixed_13
+SELECT if(x > 1, 'a', NULL) AS s, count() FROM (SELECT arrayJoin([1, 2, 3]) AS x) GROUP BY s ORDER BY s
+
+-- mixed_14
+SELECT arrayMap(t -> t.1, groupArray((x, y))) AS xs FROM (SELECT arrayJoin([1, 2]) AS x, 'q' AS y)
+
+-- mixed_15
+SELECT groupArray(x) AS l, arrayFilter(v -> v > 1, l) AS f, length(f) FROM (SELECT arrayJoin([1, 2, 3]) AS x)
+
+-- mixed_16
+SELECT arrayFilter(v -> v > n, [1, 2, 3]) AS f, count() FROM (SELECT arrayJoin([1, 2]) AS n) GROUP BY f ORDER BY length(f)
+
+-- mixed_17
+SELECT n, (SELECT max(x) FROM (SELECT arrayJoin([5, 6]) AS x)) AS m FROM (SELECT arrayJoin([1, 2]) AS n) ORDER BY n
+
+-- mixed_18
+SELECT count() FROM events WHERE (toDate(timestamp), event) IN (SELECT toDate(timestamp), event FROM events WHERE event = 'odd')
+
+-- mixed_19
+SELECT countIf(x IS NULL), countIf(x = ''), countIf(x != ''), countIf(NOT x = '') FROM (SELECT arrayJoin([NULL, '', 'a']) AS x)
+
+-- mixed_20
+SELECT x, x = NULL, x IN (NULL, 'a'), x NOT IN ('a'), NOT (x = 'a') FROM (SELECT arrayJoin([NULL, '', 'a']) AS x) ORDER BY x
+
+-- mixed_21
+SELECT sum(x) / count() AS a, avg(x) AS b, a = b FROM (SELECT arrayJoin([1, 2, 4]) AS x)
+
+-- mixed_22
+SELECT round(sum(x), 2), sum(x) > 1, sum(x) BETWEEN 1 AND 7 FROM (SELECT arrayJoin([1.005, 2, 4]) AS x)
+
+-- mixed_23
+SELECT toStartOfDay(timestamp) AS d, uniq(properties.round_id), arraySort(groupUniqArray(event)) FROM events GROUP BY d ORDER BY d
+
+-- mixed_24
+SELECT event, min(timestamp) AS first, max(timestamp) AS last, dateDiff('minute', first, last) FROM events GROUP BY event ORDER BY event
+
+-- mixed_25
+SELECT event, argMax(properties.round_id, timestamp) AS r, r = 'r39' FROM events WHERE event LIKE 'round%' GROUP BY event ORDER BY event
+
+-- mixed_26
+SELECT a, b FROM (SELECT 1 AS a, 2 AS b) UNION ALL SELECT b, a FROM (SELECT 3 AS a, 4 AS b)
+
+-- mixed_27
+SELECT x FROM (SELECT arrayJoin([3, 1, 2]) AS x ORDER BY x LIMIT 2) ORDER BY x DESC
+
+-- mixed_28
+SELECT x FROM (SELECT 1 AS x UNION ALL SELECT 2 AS x) ORDER BY x DESC LIMIT 1
+
+-- mixed_29
+WITH (SELECT max(x) FROM (SELECT arrayJoin([1, 9]) AS x)) AS top SELECT top + 1
+
+-- mixed_30
+WITH t AS (SELECT arrayJoin([1, 2]) AS x) SELECT a.x, b.x FROM t AS a JOIN t AS b ON a.x = b.x ORDER BY a.x
+
+-- mixed_31
+SELECT x, row_number() OVER (PARTITION BY y ORDER BY x DESC) AS r FROM (SELECT arrayJoin([1, 2, 3, 4]) AS x, x % 2 AS y) ORDER BY x
+
+-- mixed_32
+SELECT y, sum(x) AS s, rank() OVER (ORDER BY sum(x) DESC) AS r FROM (SELECT arrayJoin([1, 2, 3, 4]) AS x, x % 2 AS y) GROUP BY y ORDER BY y
+
+-- mixed_33
+SELECT x FROM (SELECT arrayJoin([1, 2, 2, 3]) AS x) ORDER BY x LIMIT 1 BY x
+
+-- mixed_34
+SELECT toFloat(x) AS f FROM (SELECT arrayJoin(['1', 'a', '', '2.5']) AS x) ORDER BY f
+
+-- mixed_35
+SELECT toFloat(x) AS f FROM (SELECT arrayJoin(['1', 'a', '', '2.5']) AS x) ORDER BY f DESC
+
+-- mixed_36
+SELECT NOT 1, NOT 0, NOT NULL IS NULL, 1 AND NOT 0
+
+-- mixed_37
+SELECT 1 + 2 * 3 - 4 / 2, (1 + 2) * 3, 7 % 3 * 2, -2 * -3, 2 - -2
+
+-- mixed_38
+SELECT 'a' || 'b' || toString(1), 'x' = 'x' AND 1, 1 < 2 = 1
+
+-- mixed_39
+SELECT count(DISTINCT x), uniq(x), uniqExact(x, y) FROM (SELECT arrayJoin([1, 1, NULL]) AS x, 2 AS y)
+
+-- mixed_40
+SELECT countIf(DISTINCT x, x > 0) FROM (SELECT arrayJoin([1, 1]) AS x)
+
+-- mixed_41
+SELECT toString(toDate('2026-01-31') + INTERVAL 1 MONTH), toString(toDateTime('2026-01-31 10:00:00') + INTERVAL 1 MONTH)
+
+-- mixed_42
+SELECT multiIf(x = 1, toDate('2026-01-01'), x = 2, NULL, toDate('2026-01-03')) AS d FROM (SELECT arrayJoin([1, 2, 3]) AS x) ORDER BY x
+
+-- mixed_43
+SELECT [x, NULL], [[x], []], (x, NULL), tuple(x, [x]) FROM (SELECT 1 AS x)
+
+-- mixed_44
+SELECT arraySum(x -> x.2, [(1, 2), (3, 4)]), arrayMap(x -> (x.2, x.1), [(1, 'a')])
+
+-- mixed_45
+SELECT arrayMap(x -> arrayMap(y -> (x, y), ['a']), [1, 2])
+
+-- mixed_46
+SELECT arrayJoin(arrayMap(x -> (x, x * 2), [1, 2])) AS t, t.1 + t.2 AS s ORDER BY s
+
+-- mixed_47
+SELECT t.1, t.2 FROM (SELECT arrayJoin([(1, 'a'), (2, 'b')]) AS t) ORDER BY t.1
+
+-- mixed_48
+SELECT arrayJoin(JSONExtractArrayRaw('[1,"a",{"b":2}]')) AS r ORDER BY r
+
+-- mixed_49
+SELECT p.1 AS k, count() FROM (SELECT arrayJoin(arrayMap(k -> (k, 1), JSONExtractKeys(properties))) AS p FROM events WHERE event = 'round_scored') GROUP BY k ORDER BY k
+
+-- zones_together
+SELECT if(1, toTimeZone(now(), 'UTC'), now()), if(1, now(), toTimeZone(now(), 'UTC')), [now(), toTimeZone(now(), 'UTC')]
+
+-- zones_together_2
+SELECT toInt(properties.place) AS p, if(toHour(timestamp) > 1, toDateTime(timestamp), toTimeZone(timestamp, 'UTC')) FROM events WHERE event = 'odd' AND properties.text != 'NaN' ORDER BY timestamp
+
+-- zones_together_3
+SELECT timestamp AS t FROM events WHERE event = 'odd' UNION ALL SELECT toTimeZone(timestamp, 'UTC') AS t FROM events WHERE event = 'odd' ORDER BY t
+
+-- signs_of_zero
+SELECT floor(-0.5), ceil(-0.5), toString(ceil(-0.5)), abs(-0.0), toString(abs(-0.0)), round(-0.4)
+
+-- signs_of_zero_2
+SELECT toInt(properties.place) AS p, toString(floor(toFloat(properties.text))) FROM events WHERE event = 'odd' AND properties.text != 'NaN' ORDER BY timestamp
+
+-- first_of_equals
+SELECT arrayDistinct(['b', 'a', 'b', 'c', 'a']), arrayDistinct(arrayConcat([3, 1], [1, 2]))

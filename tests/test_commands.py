@@ -83,9 +83,13 @@ def test_a_table_is_for_people_and_json_for_scripts(weekend: Path):
     ],
 )
 def test_a_query_with_a_typo_is_one_sentence(weekend: Path, text: str, said: str):
-    line = refused(loopdesk("--workspace", weekend, "query", text))
+    done = loopdesk("--workspace", weekend, "query", text)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    # Before the sentence, where the place is known, the line and carets under it.
+    *marked, line = done.stderr.strip("\n").split("\n")
     assert said in line
-    assert "\x1b" not in line
+    assert len(marked) in (0, 2) and (not marked or set(marked[1].strip()) == {"^"})
+    assert "\x1b" not in done.stderr
 
 
 @pytest.mark.parametrize(

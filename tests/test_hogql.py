@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queries.local.hogql import expression, functions, runtime
+from queries.local.hogql import expression, functions, reference, runtime
 from queries.local.hogql.compiler import Compiled, HogQLError, compile_query, fingerprint
 from tests.events import event
 from tests.hogql_corpus import NOW, ZONE, events, queries
@@ -390,3 +390,11 @@ def test_a_trace_is_found_by_an_index_whether_or_not_it_is_a_round(tmp_path: Pat
         assert "events_trace" in asked.plan(text, values) and "events_round" in asked.plan(text, values)
         assert "SCAN" not in asked.plan(text, values).replace("SCAN (subquery", "").replace("SCAN g", "")
     asked.store.close()
+
+
+def test_the_reference_lists_every_function_and_column() -> None:
+    document = reference.DOCUMENT.read_text(encoding="utf-8")
+    assert document == reference.with_reference(document), "run python -m queries.local.hogql.reference"
+    for name in functions.supported():
+        base = name.removesuffix("If")
+        assert f"`{name}" in document or f"`{base}" in document, name

@@ -58,6 +58,9 @@ class Hours:
     def columns(self) -> list[str]:
         return [*_BODY, *_NARROW]
 
+    def has(self, name: str) -> bool:
+        return name in self.columns()
+
     def column(self, name: str) -> Expr | None:
         if name == "event":
             return Expr(f"{self.alias}.event", t.STRING)
@@ -130,6 +133,9 @@ class Shown:
 
     def columns(self) -> list[str]:
         return list(self.found)
+
+    def has(self, name: str) -> bool:
+        return name in self.found
 
     def column(self, name: str) -> Expr | None:
         return self.found.get(name)

@@ -29,7 +29,13 @@ _DROPPED = {("with", "rollup"), ("with", "cube"), ("with", "totals"), ("nulls", 
 def parse(text: str) -> dict:
     """The tree of one SELECT, with `start` and `end` on its nodes. Raises `HogQLError` for anything else."""
     _refuse_monsters(text)
-    found = _decode(_parser().parse_select_json(text, is_internal=False))
+    parser = _parser()
+    try:
+        found = _decode(parser.parse_select_json(text, is_internal=False))
+    except HogQLError:
+        raise
+    except Exception as error:  # one of the stand-ins of `_parser`, as for an unmatched curly bracket
+        raise HogQLError(str(error)[:300] or "The text cannot be parsed") from None
     if found.get("error"):
         message = found.get("message", "")
         start, end = (found.get(side, {}).get("offset") for side in ("start", "end"))

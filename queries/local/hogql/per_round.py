@@ -42,6 +42,9 @@ class Rounds:
     def columns(self) -> list[str]:
         return ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"]
 
+    def has(self, name: str) -> bool:
+        return name in self.columns()
+
     def column(self, name: str) -> Expr | None:
         types = {"event": t.STRING, "timestamp": t.DATETIME64}
         return Expr(ONLY_EVENTS, types.get(name, t.STRING)) if name in self.columns() else None

@@ -35,6 +35,15 @@ class Column:
     shown: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A printed SELECT: its columns are c1, c2, ... in SQL. `limit` is its own LIMIT, None where it has none."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    limit: int | None = None
+
+
 @dataclass(slots=True)
 class Derived:
     """A sub-select or CTE in FROM."""
@@ -132,6 +141,8 @@ class Table(Protocol):
     optional: bool
 
     def columns(self) -> list[str]: ...
+
+    def has(self, name: str) -> bool: ...
 
     def column(self, name: str) -> Expr | None: ...
 

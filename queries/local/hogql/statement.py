@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import ModuleType
 
 from queries.local.hogql import hourly, per_round, rewrites
 from queries.local.hogql.errors import HogQLError
-from queries.local.hogql.expression import Expr, common_type, convert
+from queries.local.hogql.expression import Expr
 from queries.local.hogql.functions.conditions import logic
 from queries.local.hogql.ordering import directed
 from queries.local.hogql.printer import Printer
-from queries.local.hogql.scope import SELECTS, Column, Derived, Environment, Events, Grouping, Node, Scope, Table
+from queries.local.hogql.scope import SELECTS, Column, Derived, Environment, Events, Grouping, Node, Query, Scope, Table
 from queries.local.hogql.selection import aliases, positioned, span
+from queries.local.hogql.sets import print_set
 from queries.local.hogql.tables import TABLES
-from queries.local.hogql.types import Type, parse_type
+from queries.local.hogql.types import parse_type
 
 MAX_LIMIT = 50_000  # PostHog's
 MAX_STEPS = 20_000  # an alias is put in wherever it is named, so thirty that name each other twice are a billion
@@ -32,7 +33,6 @@ _JOINS = {
     "FULL OUTER JOIN": "FULL JOIN",
     "CROSS JOIN": "CROSS JOIN",
 }
-_SETS = {"UNION ALL": "UNION ALL", "UNION DISTINCT": "UNION", "INTERSECT": "INTERSECT", "EXCEPT": "EXCEPT"}
 _REFUSED = {
     "limit_with_ties": "LIMIT WITH TIES",
     "limit_percent": "LIMIT PERCENT",
@@ -49,15 +49,6 @@ _NOT_IN_FROM = {
 _OFFSET = "OFFSET is not supported for queries with a personal API key"
 _PAGING = "Page by keys: WHERE timestamp > last ORDER BY timestamp LIMIT n"
 _TYPES = frozenset({"String", "DateTime", "Float64", "Int64", "Bool", "Array(String)"})
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A printed SELECT: its columns are c1, c2, ... in SQL. `limit` is its own LIMIT, None where it has none."""
-
-    sql: str
-    columns: tuple[Column, ...]
-    limit: int | None = None
 
 
 class Statements:
@@ -102,7 +93,7 @@ class Statements:
         """`known`: columns that the query around this one requires to be not NULL. `keyed`: it reads a column that has
         a key by that. `top`: end in a row limit."""
         if node["node"] == "SelectSetQuery":
-            return self._set(node, environment, top)
+            return print_set(self, node, environment, top=top)
         if node["node"] == "SelectQuery":
             aliases_before = self._aliases
             for sums in (per_round, hourly):
@@ -149,50 +140,9 @@ class Statements:
         if node.get("offset") is not None:
             raise HogQLError(_OFFSET, *span(node["offset"]), do=_PAGING)
 
-    def _set(self, node: Node, environment: Environment, top: bool) -> Query:
-        self.refuse_offset(node)
-        first = node["initial_select_query"]
-        # As in ClickHouse, the first SELECT's WITH is in reach of the others.
-        with_, inside = self.with_ctes(first.get("ctes"), environment)
-        parts = [self.query({**first, "ctes": None}, inside)]
-        words = []
-        for following in node["subsequent_select_queries"]:
-            word = _SETS.get(following["set_operator"])
-            if word is None or (word in ("INTERSECT", "EXCEPT") and len(node["subsequent_select_queries"]) > 1):
-                raise HogQLError(f"{following['set_operator']} is not supported here", *span(following["select_query"]))
-            words.append(word)
-            parts.append(self.query(following["select_query"], inside))
-            if len(parts[-1].columns) != len(parts[0].columns):
-                raise HogQLError("UNION of SELECTs with different numbers of columns", *span(following["select_query"]))
-        try:
-            types = [common_type([part.columns[n].type for part in parts]) for n in range(len(parts[0].columns))]
-        except HogQLError as error:
-            error.start, error.end = span(node["subsequent_select_queries"][0]["select_query"])
-            raise
-        # ClickHouse's INTERSECT and EXCEPT keep duplicates, each counted; SQLite's do not.
-        counted = words[0] in ("INTERSECT", "EXCEPT")
-        sqls = [_branch(part, types, counted=counted) for part in parts]
-        sql = sqls[0] + "".join(f" {word} {sql}" for word, sql in zip(words, sqls[1:], strict=True))
-        if counted:
-            sql = f"SELECT {', '.join(f'c{place}' for place in range(1, len(types) + 1))} FROM ({sql})"
-        limit, count = self.limit(node.get("limit"), top)
-        columns = tuple(Column(c.name, type) for c, type in zip(parts[0].columns, types, strict=True))
-        return Query(f"{with_}SELECT * FROM ({sql}){limit}" if limit else with_ + sql, columns, count)
-
 
 def _source_name(join: Node) -> str:
     return ".".join(map(str, join["table"].get("chain", ("",))))[:80]
-
-
-def _branch(part: Query, types: Sequence[Type], *, counted: bool = False) -> str:
-    items = [
-        f"{convert(Expr(f'c{place}', column.type), type)} AS c{place}"
-        for place, (column, type) in enumerate(zip(part.columns, types, strict=True), 1)
-    ]
-    if counted:
-        keys = ", ".join(f"c{place}" for place in range(1, len(types) + 1))
-        items.append(f"row_number() OVER (PARTITION BY {keys}) AS copy")
-    return f"SELECT {', '.join(items)} FROM ({part.sql})"
 
 
 class Select:

@@ -143,14 +143,13 @@ def _wider(a: Type, b: Type) -> Type | None:
     if a.kind == b.kind:
         if a.is_nested:
             return _wider_nested(a, b)
-        zone = a.zone if a.zone == b.zone else None
-        return Type(a.kind, nullable, (), zone, a.is_json and b.is_json)
+        return Type(a.kind, nullable, (), a.zone, a.is_json and b.is_json)  # ClickHouse shows the first one's zone
     if a.is_text and b.is_text:
         return Type("String", nullable)
     if a.is_number and b.is_number:
         return Type(_wider_number(a, b), nullable)
     if a.is_instant and b.is_instant:
-        return Type("DateTime64", nullable, (), a.zone if a.zone == b.zone else None)
+        return Type("DateTime64", nullable, (), a.zone if a.kind == "DateTime64" else b.zone)
     if {a.kind, b.kind} <= {"Date", "DateTime", "DateTime64"}:
         instant = a if a.is_instant else b
         return replace(instant, nullable=nullable)

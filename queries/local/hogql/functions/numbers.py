@@ -173,6 +173,12 @@ def _is_nan(call: Call) -> Expr:
     return Expr(sql, UINT8.maybe(value.type.nullable))
 
 
+def _abs(call: Call) -> Expr:
+    found = simple("n", "abs({0})", first_type).render(call)
+    # SQLite leaves the sign of -0.0.
+    return found if found.type.is_integer else replace(found, sql=f"({found.sql} + 0.0)")
+
+
 def _unless_nan(template: str) -> Function:
     """NULL stays NULL, NaN is neither finite nor infinite."""
 
@@ -203,7 +209,7 @@ FUNCTIONS: dict[str, Function] = {
     "toUUID": simple("s", "hq_uuid({0})", UUID, nullable=True),
     **same("toDate to_date", _convert(expression.to_date)),
     "toDateOrNull": _convert(expression.to_date),
-    "abs": simple("n", "abs({0})", first_type),
+    "abs": Function(1, 1, lambda call: _abs(call)),
     "sign": simple("n", "hq_sign({0})", INT64),
     "round": _keeps_integer("round"),
     "floor": _keeps_integer("floor"),

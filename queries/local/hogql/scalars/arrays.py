@@ -80,7 +80,11 @@ def _key(item: object) -> str:
 
 
 def distinct(items: list) -> list:
-    return list({_key(item): item for item in reversed(items) if item is not None}.values())[::-1]
+    found: dict[str, object] = {}
+    for item in items:
+        if item is not None:
+            found.setdefault(_key(item), item)
+    return list(found.values())
 
 
 def uniq(items: list) -> int:

@@ -83,7 +83,7 @@ def _rounding(whole: Callable[[float], float]) -> Callable[..., float | None]:
         if value is None or places is None or not math.isfinite(value) or not -300 < places < 300:
             return value
         if places == 0:
-            return float(whole(value))
+            return math.copysign(float(whole(value)), value)
         scale = 10.0 ** abs(places)
         scaled = value * scale if places > 0 else value / scale
         if not math.isfinite(scaled) or abs(scaled) > 2**52:
