@@ -1,4 +1,4 @@
-"""`python -m bench [startup|boards|ingest|rest]`: one table or, without an argument, all of them."""
+"""`python -m bench [startup|boards|ingest|store|rest]`: one table or, without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "boards", "ingest", "rest")
+NAMES = ("startup", "boards", "ingest", "store", "rest")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 
@@ -44,6 +44,10 @@ def _run(name: str, options: argparse.Namespace) -> None:
         from bench import ingest
 
         ingest.run(INGEST_LARGE if options.large else INGEST_EVENTS)
+    elif name == "store":
+        from bench import store
+
+        store.run()
     else:
         from bench import rest
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from queries.local.ingest import Row
 from queries.local.schema import (
@@ -42,10 +43,38 @@ Cell = tuple
 Cells = dict[tuple, Cell]
 
 
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """Of one table. `own` is the number of its keys beside those of every hour."""
+
+    own: int
+    find: str
+    set: str
+    new: str
+
+
+def _statements(table: str, own: Sequence[str]) -> _Statements:
+    columns = HOUR_COLUMNS[table]
+    keys = ["id", "event", "timestamp", *map(column, HOUR_KEYS), *own]
+    by = "".join(f" AND {name} = ?" for name in own)
+    return _Statements(
+        own=len(own),
+        find=f"SELECT {', '.join(['id', *own, *columns])} FROM {table} WHERE {_WHERE}",
+        set=f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in columns)} "
+        f"WHERE event = ? AND timestamp = ? AND id = ?{by}",
+        new=f"INSERT INTO {table} ({', '.join([*keys, *columns])}) "
+        f"VALUES ({', '.join('?' * (len(keys) + len(columns)))})",
+    )
+
+
+_HOURS = _statements("hours", ())
+_DIM_HOURS = _statements("dim_hours", ("dim",))
+
+
 def add(connection: sqlite3.Connection, rows: Iterable[tuple[int, Row]]) -> None:
     """Count events, given with their numbers, that have just been stored."""
     of_events: Cells = {}
-    of_dims: Cells = {}
+    of_dims: dict[tuple, Cells] = {}
     numbers: dict[tuple, int] = {}
     for id, row in rows:
         if row.event not in _EVENTS:
@@ -56,12 +85,14 @@ def add(connection: sqlite3.Connection, rows: Iterable[tuple[int, Row]]) -> None
         values = [row.hot[place] for place in _MEASURES]
         if not any(isinstance(value, str) for value in values):
             _count(of_events, key, (1, at, at, *(part for value in values for part in _alone(value))))
-        for dim, value in row.dims:
-            _count(of_dims, (*key, dim), (1, at, at, *_alone(value)))
+        if row.dims:
+            cells = of_dims.setdefault(key, {})
+            for dim, value in row.dims:
+                _count(cells, (dim,), (1, at, at, 1, value, value, value))
     for key, cell in of_events.items():
-        _store(connection, "hours", _WHERE, key, cell, numbers[key])
-    for key, cell in of_dims.items():
-        _store(connection, "dim_hours", f"{_WHERE} AND dim = ?", key, cell, numbers[key[:-1]])
+        _store(connection, _HOURS, key, {(): cell}, numbers[key])
+    for key, cells in of_dims.items():
+        _store(connection, _DIM_HOURS, key, cells, numbers[key])
 
 
 def add_rounds(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
@@ -140,18 +171,11 @@ def _together(a: Cell, b: Cell) -> Cell:
     return tuple(found)
 
 
-def _store(connection: sqlite3.Connection, table: str, where: str, key: tuple, cell: Cell, number: int) -> None:
-    columns = HOUR_COLUMNS[table]
-    kept = connection.execute(f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where}", key).fetchone()
-    if kept:
-        sets = ", ".join(f"{name} = ?" for name in columns)
-        found = (*_together(kept[1:], cell), *key[:2], kept[0], *key[len(HOUR_KEYS) + 2 :])
-        by = "event = ? AND timestamp = ? AND id = ?" + (" AND dim = ?" if table == "dim_hours" else "")
-        connection.execute(f"UPDATE {table} SET {sets} WHERE {by}", found)
-    else:
-        marks = ", ".join("?" * (1 + len(key) + len(cell)))
-        keys = ", ".join(map(column, HOUR_KEYS)) + (", dim" if table == "dim_hours" else "")
-        connection.execute(
-            f"INSERT INTO {table} (id, event, timestamp, {keys}, {', '.join(columns)}) VALUES ({marks})",
-            (number, *key, *cell),
-        )
+def _store(connection: sqlite3.Connection, sql: _Statements, key: tuple, cells: Cells, number: int) -> None:
+    kept = {row[1 : 1 + sql.own]: (row[0], row[1 + sql.own :]) for row in connection.execute(sql.find, key)}
+    for own, cell in cells.items():
+        id, before = kept.get(own, (0, None))
+        if before:
+            connection.execute(sql.set, (*_together(before, cell), *key[:2], id, *own))
+        else:
+            connection.execute(sql.new, (number, *key, *own, *cell))
