@@ -138,6 +138,7 @@ class BoardsScreen(BaseScreen):
             self.show_no_window(boards, message.error)
         else:
             self.show_problem(message.job, message.error)
+        self._was_asked = False  # the pane says what happened
         self._finish()
 
     def _window_told(self, chosen) -> None:
