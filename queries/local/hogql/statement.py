@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from queries.local.hogql import hourly, per_round, rewrites
+from queries.local.hogql.clauses import JOINS, REFUSED, SETS
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, common_type, convert
 from queries.local.hogql.functions.conditions import logic
@@ -20,25 +21,6 @@ from queries.local.hogql.types import Type, parse_type
 
 MAX_LIMIT = 50_000  # PostHog's
 MAX_STEPS = 20_000  # an alias is put in wherever it is named, so thirty that name each other twice are a billion
-_JOINS = {
-    "JOIN": "JOIN",
-    "INNER JOIN": "JOIN",
-    "LEFT JOIN": "LEFT JOIN",
-    "LEFT OUTER JOIN": "LEFT JOIN",
-    "RIGHT JOIN": "RIGHT JOIN",
-    "RIGHT OUTER JOIN": "RIGHT JOIN",
-    "FULL JOIN": "FULL JOIN",
-    "FULL OUTER JOIN": "FULL JOIN",
-    "CROSS JOIN": "CROSS JOIN",
-}
-_SETS = {"UNION ALL": "UNION ALL", "UNION DISTINCT": "UNION", "INTERSECT": "INTERSECT", "EXCEPT": "EXCEPT"}
-_REFUSED = {
-    "limit_with_ties": "LIMIT WITH TIES",
-    "limit_percent": "LIMIT PERCENT",
-    "settings": "SETTINGS",
-    "view_name": "A view",
-    "interpolate": "INTERPOLATE",
-}
 _OFFSET = "OFFSET is not supported for queries with a personal API key"
 _PAGING = "Page by keys: WHERE timestamp > last ORDER BY timestamp LIMIT n"
 _TYPES = frozenset({"String", "DateTime", "Float64", "Int64", "Bool", "Array(String)"})
@@ -149,7 +131,7 @@ class Statements:
         parts = [self.query({**first, "ctes": None}, inside)]
         words = []
         for following in node["subsequent_select_queries"]:
-            word = _SETS.get(following["set_operator"])
+            word = SETS.get(following["set_operator"])
             if word is None or (word in ("INTERSECT", "EXCEPT") and len(node["subsequent_select_queries"]) > 1):
                 raise HogQLError(f"{following['set_operator']} is not supported here", *span(following["select_query"]))
             words.append(word)
@@ -243,7 +225,7 @@ class Select:
     def _refuse(self) -> None:
         node = self.node
         self.statements.refuse_offset(node)
-        for key, what in _REFUSED.items():
+        for key, what in REFUSED.items():
             if node.get(key):
                 raise HogQLError(f"{what} is not supported", *span(node))
         if node.get("group_by_mode") not in (None, "all"):
@@ -257,7 +239,7 @@ class Select:
         join = self.node.get("select_from")
         alone = join is not None and not join.get("next_join")
         while join:
-            kind = _JOINS.get(join.get("join_type") or "JOIN")
+            kind = JOINS.get(join.get("join_type") or "JOIN")
             if kind is None:
                 raise HogQLError(f"{join['join_type']} is not supported", *span(join))
             for extra in ("sample", "table_final", "column_aliases", "table_args"):
