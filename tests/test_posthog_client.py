@@ -191,9 +191,9 @@ def test_git_sha_is_the_commit_of_the_code_and_its_absence_is_no_failure(
     monkeypatch.undo()
     monkeypatch.setenv("PATH", "")  # no git
     unknown = start(git_sha="")
-    known.track("round_started")
-    unknown.track("round_started")
-    assert known.flush() and unknown.flush()
+    for client in (known, unknown):
+        client.track("round_started")
+        assert client.flush()  # each has a thread that sends
     assert [properties.get("git_sha") for properties in host.named("round_started")] == ["5eed", None]
 
 

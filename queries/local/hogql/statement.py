@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import ModuleType
 
 from queries.local.hogql import hourly, per_round, rewrites
+from queries.local.hogql.clauses import JOINS, NOT_IN_FROM, REFUSED
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr
 from queries.local.hogql.functions.conditions import logic
@@ -22,30 +23,6 @@ from queries.local.hogql.types import parse_type
 
 MAX_LIMIT = 50_000  # PostHog's
 MAX_STEPS = 20_000  # an alias is put in wherever it is named, so thirty that name each other twice are a billion
-_JOINS = {
-    "JOIN": "JOIN",
-    "INNER JOIN": "JOIN",
-    "LEFT JOIN": "LEFT JOIN",
-    "LEFT OUTER JOIN": "LEFT JOIN",
-    "RIGHT JOIN": "RIGHT JOIN",
-    "RIGHT OUTER JOIN": "RIGHT JOIN",
-    "FULL JOIN": "FULL JOIN",
-    "FULL OUTER JOIN": "FULL JOIN",
-    "CROSS JOIN": "CROSS JOIN",
-}
-_REFUSED = {
-    "limit_with_ties": "LIMIT WITH TIES",
-    "limit_percent": "LIMIT PERCENT",
-    "settings": "SETTINGS",
-    "view_name": "A view",
-    "interpolate": "INTERPOLATE",
-}
-_NOT_IN_FROM = {
-    "sample": "SAMPLE is not supported",
-    "table_final": "FINAL is not supported",
-    "column_aliases": "Names of columns in FROM are not supported",
-    "table_args": "The table function {}(...) is not supported",
-}
 _OFFSET = "OFFSET is not supported for queries with a personal API key"
 _PAGING = "Page by keys: WHERE timestamp > last ORDER BY timestamp LIMIT n"
 _TYPES = frozenset({"String", "DateTime", "Float64", "Int64", "Bool", "Array(String)"})
@@ -216,7 +193,7 @@ class Select:
     def _refuse(self) -> None:
         node = self.node
         self.statements.refuse_offset(node)
-        for key, what in _REFUSED.items():
+        for key, what in REFUSED.items():
             if node.get(key):
                 raise HogQLError(f"{what} is not supported", *span(node))
         if node.get("group_by_mode") not in (None, "all"):
@@ -230,10 +207,10 @@ class Select:
         join = self.node.get("select_from")
         alone = join is not None and not join.get("next_join")
         while join:
-            kind = _JOINS.get(join.get("join_type") or "JOIN")
+            kind = JOINS.get(join.get("join_type") or "JOIN")
             if kind is None:
                 raise HogQLError(f"{join['join_type']} is not supported", *span(join))
-            for extra, what in _NOT_IN_FROM.items():
+            for extra, what in NOT_IN_FROM.items():
                 if join.get(extra) is not None and join[extra] is not False:
                     raise HogQLError(what.format(_source_name(join)), *span(join))
             if self.joins and kind != "CROSS JOIN" and not join.get("constraint"):
