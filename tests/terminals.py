@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.hostile import Emulated
+
 ROOT = Path(__file__).resolve().parents[1]
 QUIET_S = 0.5  # nothing more is coming after this long
 SYNC_QUESTION, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
@@ -86,7 +88,7 @@ class Terminal:
 
     def picture(self) -> list[str]:
         """The lines that stand on the screen now. Only for a terminal that kept its size."""
-        screen = pyte.Screen(*self.size)
+        screen = Emulated(*self.size)
         pyte.ByteStream(screen).feed(self.stream.replace(_UNKNOWN_TO_PYTE, b""))
         return list(screen.display)
 

@@ -67,7 +67,7 @@ def command(
     finally:
         backend.close()
     if as_json:
-        click.echo(json.dumps(document(result), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(document(result), allow_nan=False))
     else:
         _print_table(result)
 
