@@ -281,7 +281,10 @@ class Desk(App[str], inherit_bindings=False):
         self.push_screen(chooser, do)
 
     def action_demo(self) -> None:
-        self.exit(DEMO)
+        if self._read_only:
+            self.say("Read-only: no demo is written. Run `loopdesk demo` in a terminal.")
+        else:
+            self.exit(DEMO)
 
     def action_connect(self) -> None:
         from tui.screens.connect import ConnectScreen

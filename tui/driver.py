@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable
 from typing import IO, Any
@@ -22,7 +23,7 @@ def desk_driver(base: type) -> type:
     class DeskDriver(base):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._file = Line(self._file)
+            self._file: Any = Line(sys.__stderr__)
             watch_hang_up(self.fileno, asyncio.get_running_loop(), self._hung_up)
 
         def write(self, data: str) -> None:
@@ -48,7 +49,8 @@ class Line:
     """What the desk draws on. A terminal that went away answers every write with an error: the bytes are dropped then,
     because the thread that writes them has to go on emptying its queue until the desk has left."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str] | None) -> None:
+        assert file is not None
         self._file = file
 
     def fileno(self) -> int:

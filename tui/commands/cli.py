@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("serve", "The embedded PostHog: loops send their events to it."),
     "import": ("import_", "Read the logs of loops into the store."),
     "connect": ("connect", "Connect the PostHog project that the boards ask."),
+    "web": ("web", "The desk in a browser of this machine."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
 }
 
