@@ -122,7 +122,7 @@ def _listen_unix(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_left_behind(path)
-        listener.bind(str(path))  # 0600: `main` has set the umask
+        listener.bind(str(path))  # its owner's alone: `main` has set the umask
         listener.listen(16)
     except OSError as error:
         listener.close()

@@ -25,7 +25,11 @@ _MOST_FRAME = 1 << 16  # bytes of one message from the browser: a paste; OSC 52 
 _HEARTBEAT_S = 20.0  # a browser that went away without a word is noticed within one and a half of these
 _TYPES = {"js": "text/javascript", "css": "text/css", "ttf": "font/ttf", "png": "image/png"}
 _BUSY = "The desk is open in another window. Close that one, then load this page again."
-_ONWARDS = '<!doctype html><title>loopdesk</title><meta http-equiv="refresh" content="0;url=./">'
+_ONWARDS = """<!doctype html>
+<title>loopdesk</title>
+<link rel="icon" href="data:,">
+<meta http-equiv="refresh" content="0;url=./">
+"""
 
 Say = Callable[[str], None]
 
@@ -100,8 +104,9 @@ class _Server:
         return response
 
     def _refuse(self, refused: Refused) -> web.Response:
-        headers = {**self._headers, "Connection": "close"}
-        return web.Response(status=refused.status, text=f"loopdesk: {refused.why}\n", headers=headers)
+        response = web.Response(status=refused.status, text=f"loopdesk: {refused.why}\n", headers=self._headers)
+        response.force_close()
+        return response
 
     async def _serve_desk(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=_MOST_FRAME, compress=False)
