@@ -86,20 +86,33 @@ class Terminal:
         os.write(self._fd, keys)
         return self.read(until)
 
+    def type(self, keys: bytes) -> None:
+        """Press keys without looking at what they do."""
+        os.write(self._fd, keys)
+
     def picture(self) -> list[str]:
-        """The lines that stand on the screen now. Only for a terminal that kept its size."""
+        """The lines that stand on the screen now. Only for a terminal that kept its size since `forget`."""
         screen = Emulated(*self.size)
         pyte.ByteStream(screen).feed(self.stream.replace(_UNKNOWN_TO_PYTE, b""))
         return list(screen.display)
+
+    def forget(self) -> None:
+        """What was drawn so far is of another size."""
+        self.stream = b""
 
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
     def ended(self) -> int:
-        """The exit code."""
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        return os.waitstatus_to_exitcode(status)
+        """The exit code, of a program that is about to end."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        raise AssertionError("the program does not end")
 
     def cut(self) -> None:
         """Close this end of the line, as a terminal that is gone."""

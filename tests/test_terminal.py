@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -73,12 +74,19 @@ def test_q_leaves_the_terminal_clean(wide: Terminal):
     assert left_unclean(rest) == []
 
 
-def test_a_line_that_is_cut_ends_the_desk(folder: Path):
-    terminal = Terminal(desk_command(folder), (80, 24))
-    terminal.read(until=b"as of")
-    terminal.cut()
-    assert terminal.ended() == 129
-    terminal.close()
+def test_a_line_that_is_cut_ends_the_desk(wide: Terminal):
+    wide.read(until=b"as of")
+    wide.cut()
+    assert wide.ended() == 129
+
+
+def test_a_line_that_stalls_and_is_then_cut_ends_the_desk(wide: Terminal):
+    """What the desk has drawn meanwhile waits in a queue that nobody will ever take."""
+    wide.read(until=b"as of")
+    wide.type(b"12" * 200)
+    time.sleep(1)  # nothing is read: the line is full, the queue behind it too
+    wide.cut()
+    assert wide.ended() == 129
 
 
 def test_a_line_that_is_cut_without_a_signal_ends_the_desk_too(folder: Path):
@@ -97,6 +105,15 @@ def test_a_line_that_is_cut_without_a_signal_ends_the_desk_too(folder: Path):
         assert desk.wait(20) == 129
     finally:
         desk.kill()
+
+
+def test_letters_stay_letters_so_that_reset_can_be_typed_after_a_crash(wide: Terminal):
+    """In kitty's protocol: escape is told from sequences (1), but keys are not all sequences (8)."""
+    assert re.findall(rb"\x1b\[>(\d+)u", wide.read(until=b"as of")) == [b"1"]
+    wide.press(b"2")
+    assert b"Keys" in wide.press(b"?", until=b"Keys")
+    wide.press(b"\x1b[27u")  # escape, as such terminals send it
+    assert "Keys" not in "\n".join(wide.picture())
 
 
 def test_mouse_pixels_are_taken_back(wide: Terminal):

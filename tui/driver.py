@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import sys
 import threading
@@ -12,6 +13,9 @@ from typing import IO, Any
 
 from tui.wire import lean
 
+# Of kitty's keyboard protocol only what tells escape from the beginning of a sequence. Textual asks for every key as a
+# sequence: where a line is cut or the desk is killed, nobody could type `reset` into what is left.
+_KEYBOARD, _MODEST_KEYBOARD = re.compile(r"\x1b\[>\d+u"), "\x1b[>1u"
 HUNG_UP = 129  # as shells say it: 128 + SIGHUP
 
 
@@ -27,7 +31,7 @@ def desk_driver(base: type) -> type:
             watch_hang_up(self.fileno, asyncio.get_running_loop(), self._hung_up)
 
         def write(self, data: str) -> None:
-            super().write(lean(data))
+            super().write(lean(_KEYBOARD.sub(_MODEST_KEYBOARD, data)))
 
         def _hung_up(self) -> None:
             self._app.exit(return_code=HUNG_UP)
