@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,7 @@ from tui.widgets.strips import clip, said, strip
 from workspace import config
 from workspace.text import plain, plain_lines
 
+TYPED = "x\x1b]0;owned\x07\x1b[31m\u202e\x9b31m\udcff\udce9[bold]"  # bytes that are no UTF-8 as well
 EVERY_SCREEN = (
     [],
     *((["plus"], ["tab"], ["tab"], ["escape", "tab"]) * 6),  # each board of Morning: picture, table and HogQL
@@ -173,6 +175,38 @@ def test_a_terminal_is_sent_nothing_but_what_the_desk_means_to_send(workspace: P
         hostile.assert_harmless(base64.b64decode(copied))
 
 
+def test_a_filter_from_the_command_line_is_only_a_name(workspace: Path):
+    terminal = Terminal(desk_command(workspace, "--project", TYPED, "--read-only"), (160, 48))
+    terminal.read(until=b"quit")
+    terminal.press(b"2", until=b"Rounds")
+    terminal.press(b"q")
+    assert terminal.ended() == 0
+    hostile.assert_ours(terminal.stream)
+    assert b"x[bold]" in terminal.stream
+
+
+async def test_ten_megabytes_in_one_property_are_refused_or_kept_aside(tmp_path: Path):
+    folder = tmp_path / "workspace"
+    folder.mkdir(mode=0o700)
+    now = datetime.now(UTC)
+    store = Store.open(folder / "events.db")
+    events = list(hostile.rounds(now, {"plain": "plain"}))
+    grown = [
+        {**event, "uuid": str(UUID(int=10**6 + number)), "properties": {**event["properties"], name: hostile.LARGE}}
+        for number, (event, name) in enumerate([(events[4], "failure_mode"), (events[7], "$ai_input")])
+    ]
+    ingested = store.ingest([*events, *grown], now=now)
+    store.close()
+    assert ingested.stored == len(events) + 1 and len(ingested.rejected) == 1
+    hostile.assert_harmless(ingested.rejected[0])
+    async with opened(folder, (160, 48)) as pilot:
+        for keys in ([], ["2"], ["plus"]):
+            await pilot.press(*keys)
+            await settled(pilot)
+            for line in pilot.app.screen._compositor.render_strips():
+                hostile.assert_as_wide(line.text, 160)
+
+
 # The command line
 
 
@@ -254,8 +288,7 @@ def test_a_log_is_imported_harmlessly(tmp_path: Path, name: str, capsysbinary: p
     ids=lambda arguments: " ".join(arguments),
 )
 def test_what_is_typed_comes_back_harmless(workspace: Path, arguments: list[str]):
-    text = "x\x1b]0;owned\x07\x1b[31m\u202e\x9b31m\udcff\udce9[bold]"
-    words = [word.replace("{}", text) for word in arguments]
+    words = [word.replace("{}", TYPED) for word in arguments]
     done = loopdesk(*words, *([] if "--workspace" in words else ["--workspace", workspace]))
     hostile.assert_harmless(done.stdout + done.stderr)
     assert b"Traceback" not in done.stderr
