@@ -16,7 +16,8 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from tests.required import required
-from tests.test_web import Browser, browser, folder
+from tests.test_web import browser, folder
+from tests.web_pages import Browser
 
 __all__ = ["browser", "folder"]  # fixtures
 

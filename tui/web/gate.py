@@ -33,7 +33,8 @@ class Asked:
     origin: str | None = None
     site: str | None = None
     """`Sec-Fetch-Site`: whose page asks, as the browser says."""
-    cookie: str | None = None
+    cookies: tuple[str, ...] = ()
+    """Every one of our name: a server on another port can add its own to what the browser sends."""
     is_websocket: bool = False
 
 
@@ -92,7 +93,7 @@ class Gate:
                 HTTPStatus.FORBIDDEN,
                 "This address is wrong or used: each opens one browser. `loopdesk web` prints the next one.",
             )
-        if not _same(asked.cookie, self.cookie):
+        if not any(_same(cookie, self.cookie) for cookie in asked.cookies):
             return Refused(HTTPStatus.FORBIDDEN, "Open the desk with the address that `loopdesk web` printed.")
         return None
 

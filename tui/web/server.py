@@ -185,9 +185,14 @@ def _asked(request: web.Request) -> Asked:
         host=_only(headers.getall("Host", [])),
         origin=_only(headers.getall("Origin", [])),
         site=_only(headers.getall("Sec-Fetch-Site", [])),
-        cookie=request.cookies.get(COOKIE),
+        cookies=_cookies(headers.getall("Cookie", [])),
         is_websocket="upgrade" in headers.get("Connection", "").lower() or "Upgrade" in headers,
     )
+
+
+def _cookies(lines: Sequence[str]) -> tuple[str, ...]:
+    pairs = [pair.strip().partition("=") for line in lines for pair in line.split(";")]
+    return tuple(value for name, _, value in pairs if name == COOKIE)
 
 
 def _only(values: Sequence[str]) -> str | None:
