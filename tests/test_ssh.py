@@ -91,6 +91,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ssh") / "workspace"
     done = loopdesk("demo", "--prepare", folder, "--seed", "5")
     assert done.returncode == 0, done.stderr
+    # Opened once: from then on it paints what it remembers, in one go.
+    terminal = Terminal(desk_command(folder), (160, 48))
+    terminal.read(until=b"as of")
+    terminal.press(b"2", until=b"outcome")
+    terminal.press(b"1q")
+    assert terminal.ended() == 0
+    terminal.close()
     return folder
 
 
