@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from pyte import Screen, Stream
@@ -136,6 +137,7 @@ def cells(line: str) -> int:
     return screen.cursor.x
 
 
+@lru_cache(maxsize=10_000)  # screens repeat their lines
 def assert_as_wide(line: str, width: int) -> None:
     """The line fills `width` cells exactly, as we count and as a terminal does, and is harmless."""
     assert_harmless(line)
