@@ -322,6 +322,17 @@ async def test_d_on_the_first_screen_ends_with_the_wish_for_the_demo():
     assert app.return_value == "demo"
 
 
+async def test_a_read_only_desk_never_ends_in_one_that_may_write():
+    """The demo's desk is of a workspace of its own, but could connect a PostHog project for all of them."""
+    asker = FakeAsker()
+    asker.is_empty = True
+    app = desk(asker, read_only=True)
+    async with opened(app) as pilot:
+        await press(pilot, "d", "c")
+        assert isinstance(app.screen, WelcomeScreen) and "Read-only" in status(app)
+    assert app.return_value is None
+
+
 # Window and filters
 
 

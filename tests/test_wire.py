@@ -6,7 +6,8 @@ import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.wire import lean, lean_driver
+from tui.driver import desk_driver
+from tui.wire import lean
 
 COLOURS = ["", "38;2;198;209;222", "38;2;1;2;3", "31", "94", "38;5;17"]
 BACKGROUNDS = ["", "48;2;15;20;26", "48;2;34;64;95", "44", "100"]
@@ -61,8 +62,8 @@ def test_output_without_styles_is_left_alone():
     assert lean("\x1b[?1049h") == "\x1b[?1049h"
 
 
-def test_only_a_terminals_driver_is_made_lean():
+def test_only_a_terminals_driver_is_changed():
     class WebDriver:
         pass
 
-    assert lean_driver(WebDriver) is WebDriver
+    assert desk_driver(WebDriver) is WebDriver

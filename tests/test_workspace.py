@@ -35,6 +35,15 @@ def test_an_error_is_one_line_of_sentences():
         ("\ud800half", "half"),
         ("naïve 漢字 🙂", "naïve 漢字 🙂"),
         ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+        ("don\xe2\x80\x99t read \xe2\x80\x9cthis\xe2\x80\x9d so", "donât read âthisâ so"),
+        ("a\x90dcs\x9cb\x9d0;title\x07c", "abc"),
+        (
+            "\U0001f1e9\U0001f1ea won, thumbs \U0001f44d\U0001f3fd up \u2764\ufe0f 1\ufe0f\u20e3",
+            "DE won, thumbs 👍 up ❤ 1",
+        ),
+        ("z" + "\u0301" * 40 + "algo", "z" + "\u0301" * 4 + "algo"),
+        ("\u0301first \u0301second", "first second"),
+        ("tie\u0302\u0301ng Vie\u0323\u0302t", "tie\u0302\u0301ng Vie\u0323\u0302t"),
     ],
 )
 def test_text_from_outside_is_made_plain(hostile: str, shown: str):

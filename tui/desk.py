@@ -27,13 +27,13 @@ from queries.views.window import Window
 from themes import loader
 from tui import clipboard
 from tui.asker import Asker, Place
+from tui.driver import desk_driver
 from tui.keymap import Keymap
 from tui.messages import Arrived
 from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
-from tui.wire import lean_driver
 from tui.words import clock_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
@@ -109,7 +109,7 @@ class Desk(App[str], inherit_bindings=False):
         return {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default", **super().get_css_variables()}
 
     def get_driver_class(self) -> type[Driver]:
-        return lean_driver(super().get_driver_class())
+        return desk_driver(super().get_driver_class())
 
     def on_ready(self) -> None:
         """The first layout is done. What the screen has been sent meanwhile comes before the first paint."""
@@ -281,7 +281,10 @@ class Desk(App[str], inherit_bindings=False):
         self.push_screen(chooser, do)
 
     def action_demo(self) -> None:
-        self.exit(DEMO)
+        if self._read_only:
+            self.say("Read-only: no demo is written. Run `loopdesk demo` in a terminal.")
+        else:
+            self.exit(DEMO)
 
     def action_connect(self) -> None:
         from tui.screens.connect import ConnectScreen

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from workspace.errors import LoopdeskError
+from workspace.text import plain
 
 VERSION = "0.1.0"
 # Options of the desk that take a value: what follows them is not a subcommand.
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run(arguments)
         return _desk(desk_options(arguments))
     except LoopdeskError as error:
-        print(f"loopdesk: {error}", file=sys.stderr)
+        print(f"loopdesk: {plain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

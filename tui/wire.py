@@ -74,15 +74,3 @@ def _style(parameters: str) -> Style:
         elif code not in ("39", "49"):
             others.add(code)
     return foreground, background, frozenset(others)
-
-
-def lean_driver(base: type) -> type:
-    """`base` with lean output. Only for drivers that write to a terminal; others are left alone."""
-    if base.__name__ != "LinuxDriver":
-        return base
-
-    class LeanDriver(base):
-        def write(self, data: str) -> None:
-            super().write(lean(data))
-
-    return LeanDriver

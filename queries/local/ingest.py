@@ -196,7 +196,7 @@ def _as_number(value: object) -> object:
 
 def _dims(properties: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
     names = [name for name in properties if name.startswith(DIMENSION_PREFIX)]
-    return tuple((name, value) for name in names if (value := _as_float(properties[name])) is not None)
+    return tuple((clean(name), value) for name in names if (value := _as_float(properties[name])) is not None)
 
 
 def _as_float(value: object) -> float | None:

@@ -42,7 +42,7 @@ def command(context: Context, window: str, project: str, client: str, as_json: b
         if backend is not None:
             backend.close()
     if as_json:
-        said = json.dumps(document(brief), ensure_ascii=False, allow_nan=False, indent=2)
+        said = json.dumps(document(brief), allow_nan=False, indent=2)
     else:
         said = (markdown if as_markdown else text)(brief, boards.TITLES)
     # cron may hand over a locale without dashes and arrows: a brief with question marks beats none.

@@ -24,6 +24,7 @@ COMMANDS = {
     "sync": ("sync", "Pull a PostHog project's loop events into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
     "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
+    "web": ("web", "The desk in a browser of this machine."),
     "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),
     "service": ("service", "Have `serve` run day and night."),
     "storage": ("storage", "What is stored, how large it is, and making it smaller."),

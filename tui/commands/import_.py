@@ -82,7 +82,7 @@ def command(
     )
     outcomes = _import_all(files, request, context)
     if as_json:
-        click.echo(json.dumps(_document(outcomes), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_document(outcomes), indent=2))
     else:
         for path, outcome in outcomes:
             if not isinstance(outcome, LoopdeskError):

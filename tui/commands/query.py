@@ -100,7 +100,7 @@ def command(
             click.echo(line, err=True)
     if as_json:
         shown = {"query": asked.text} if show else {}
-        click.echo(json.dumps(document(result) | shown, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(document(result) | shown, allow_nan=False))
     elif as_csv:
         _write_csv(result)
     else:

@@ -97,7 +97,7 @@ def command(
     if isinstance(done, KeyboardInterrupt):
         return 130
     if as_json:
-        click.echo(json.dumps(_document(backend, done), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_document(backend, done), indent=2))
     else:
         click.echo(_told(backend, done, zone))
     return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.containers import Container
+from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from queries.boards import Answer
@@ -41,6 +43,12 @@ class Headline(BoardPane, can_focus=False):
         return lines
 
 
+class WholeCells(ScrollBarRender):
+    """A scroll bar without half blocks, which are not ASCII."""
+
+    VERTICAL_BARS: ClassVar = [" "]
+
+
 class MorningScreen(BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
@@ -56,8 +64,10 @@ class MorningScreen(BoardsScreen):
         panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
         self._fit(headline, panes)
         yield headline
-        with Container(id="panes"):
+        with Container(id="panes") as together:
             yield from panes
+        if self.desk.palette.ascii:
+            together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
 
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]

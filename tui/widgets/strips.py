@@ -19,8 +19,6 @@ Run = tuple[str, Style]
 Cell = tuple[Run, ...]
 """What stands in one place of a table, or one part of a sentence."""
 
-# Terminals disagree about the width of a character followed by a variation selector; without it they agree.
-_VARIATION_SELECTORS = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 _IN_ASCII = str.maketrans(
     {
         "–": "-",
@@ -54,7 +52,7 @@ def said(text: object, palette: Palette) -> str:
     if line.isascii():
         return line
     if not palette.ascii:
-        return line.translate(_VARIATION_SELECTORS)
+        return line
     bare = unicodedata.normalize("NFKD", line.translate(_IN_ASCII))
     return "".join(char for char in bare if not unicodedata.combining(char)).encode("ascii", "replace").decode()
 
