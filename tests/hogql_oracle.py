@@ -111,6 +111,8 @@ class ClickHouse:
         value = self.values[node["expr"]["chain"][0]]
         if isinstance(value, datetime):
             return f"toDateTime64('{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
+        if isinstance(value, list):
+            return f"[{', '.join(map(text, value))}]"
         return text(str(value))
 
     def Field(self, node: dict) -> str:

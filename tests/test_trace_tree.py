@@ -344,8 +344,10 @@ def test_the_verdict_counts_what_is_odd():
 
 
 NAMES = st.sampled_from(
-    "round_started step.tool_called step.tool_returned step.plan step.retry eval.run eval.case eval.regression "
-    "$ai_generation $ai_span $exception round_scored round_kept proposal_generated odd".split()
+    ("round_started", "step.tool_called", "step.tool_returned", "step.plan", "step.retry", "odd")
+) | (
+    st.sampled_from(("eval.run", "eval.case", "eval.regression", "$ai_generation", "$ai_span", "$exception"))
+    | st.sampled_from(("round_scored", "round_kept", "proposal_generated"))
 )
 IDS = st.sampled_from((None, None, "A", "B", "C"))
 NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, min_value=-1e18, max_value=1e18))

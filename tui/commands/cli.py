@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("serve", "The embedded PostHog: loops send their events to it."),
     "import": ("import_", "Read the logs of loops into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
+    "trace": ("trace", "What happened in a round, step by step."),
 }
 
 
