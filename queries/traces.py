@@ -15,8 +15,10 @@ from queries.views.rounds import Round, rounds
 from queries.views.trace.account import Account, account
 from queries.views.trace.compare import Side, about, side
 from queries.views.trace.conversation import Conversation, conversation
+from queries.views.trace.detail import Said
 from queries.views.trace.events import Events
 from queries.views.trace.grower import grow
+from queries.views.trace.replay import Replay, replay
 from queries.views.trace.tree import Tree
 from queries.views.window import Span
 from queries.views.words import listed
@@ -42,23 +44,13 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One event in full."""
-
-    uuid: str
-    event: str
-    timestamp: str
-    distinct_id: str
-    properties: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
 class Trace:
     """A round as far as it was read: `is_whole` once that is everything. `about` are its first event's properties."""
 
     extent: Extent
     tree: Tree
     account: Account
+    replay: Replay
     is_whole: bool
     backend: str
     asked_at: datetime
@@ -216,7 +208,7 @@ def _grown(
     backend: Backend, extent: Extent, events: Events, now: datetime, about_it: Mapping[str, object], *, is_whole: bool
 ) -> Trace:
     tree = grow(extent.trace_id, events, (now - _EPOCH) // timedelta(microseconds=1))
-    return Trace(extent, tree, account(tree), is_whole, backend.name, now, about_it)
+    return Trace(extent, tree, account(tree), replay(tree), is_whole, backend.name, now, about_it)
 
 
 def _about(backend: Backend, extent: Extent, events: Events) -> Mapping[str, object]:

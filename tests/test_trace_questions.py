@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_pages_are_whole_seconds_that_cover_the_trace_once():
     extent = traces.Extent("T", traces.Span(since, NOW), 100_000)
     found = traces.pages(extent)
     assert found[0].since == since and found[-1].until == NOW
-    assert all(one.until == other.since for one, other in zip(found, found[1:], strict=False))
+    assert all(one.until == other.since for one, other in pairwise(found))
     assert not any(page.since.microsecond or page.until.microsecond for page in found)
     assert len(found) == -(-100_000 // traces.PAGE) + 1
 
@@ -239,7 +240,6 @@ def run(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def today(tmp_path: Path) -> Path:
     """A workspace whose round was two hours ago by the clock of this machine."""
-    from datetime import UTC
 
     folder = tmp_path / "today"
     folder.mkdir(mode=0o700)

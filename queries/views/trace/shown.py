@@ -59,8 +59,11 @@ def visible(tree: Tree, folds: Folds, wanted: Wanted, texts: Callable[[], Sequen
     texts without regard to case, where they were made before."""
     if wanted:
         return _wanted(tree, wanted, texts or (lambda: lowered(tree)))
-    if folds.depth >= ALL_OPEN and not folds.turned:
-        return array("i", range(len(tree)))
+    if not folds.turned:
+        deepest = folds.depth
+        if deepest >= ALL_OPEN:
+            return array("i", range(len(tree)))
+        return array("i", [row for row, depth in enumerate(tree.depth) if depth <= deepest])
     found = array("i")
     size, row, count = tree.size, 0, len(tree)
     while row < count:
