@@ -17,6 +17,7 @@ from queries.views.words import money, score, signed
 from tui.messages import Failed, Told
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
+from tui.screens.searching import Searching
 from tui.widgets.formats import spelled
 from tui.widgets.reader import Reader
 from tui.widgets.statusbar import Line
@@ -25,7 +26,7 @@ from tui.widgets.strips import Run, clip, said, wrap
 RUN, OTHER = "run", "other"
 
 
-class CompareScreen(BaseScreen):
+class CompareScreen(Searching, BaseScreen):
     KEYS = "compare"
     CSS_PATH = "../styles/trace.tcss"
     AUTO_FOCUS = "#compared"
@@ -55,8 +56,7 @@ class CompareScreen(BaseScreen):
         self.desk.work.cancel(self)
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
-        self._show()
+        self.call_after_refresh(self._show)
 
     def on_told(self, message: Told) -> None:
         if not self.desk.work.accept(self, message):
@@ -96,8 +96,8 @@ class CompareScreen(BaseScreen):
 
         desk.work.load(self, OTHER, lambda: desk.asker.answer(ask))
 
-    def action_search(self) -> None:
-        """There is little enough to read."""
+    def search_for(self, text: str, *, filtered: bool) -> None:
+        self.query_one("#compared", Reader).search(text, filtered=filtered)
 
     def action_copy(self) -> None:
         if self._comparison is not None:

@@ -30,7 +30,6 @@ class TraceDetail(Reader):
 
     def on_resize(self) -> None:
         self.show(self._wrapped())
-        super().on_resize()
 
     def _wrapped(self) -> list[list[Run]]:
         width = max(8, self.size.width - 3)

@@ -112,11 +112,19 @@ class TraceList(RowList):
         if self.trace is None:
             return
         tree = self.trace.tree
-        if not self.wanted and place_of(self._numbers, tree, number) != bisect_left(self._numbers, number):
+        if not self.wanted and not self.is_shown(number):
             self.folds = self.folds.opened(tree, number)
             self._rebuild(number)
             return
         self.go(place_of(self._numbers, tree, number))
+
+    def near(self, number: int) -> None:
+        """Put the cursor on a row, or on what it is folded under."""
+        if self.trace is not None:
+            self.go(place_of(self._numbers, self.trace.tree, number))
+
+    def is_shown(self, number: int) -> bool:
+        return _is_in(self._numbers, number)
 
     def next_row(self, is_wanted: Callable[[Tree, int], bool]) -> bool:
         """To the next row that is wanted, also one that is folded away; False where there is none."""
@@ -127,7 +135,7 @@ class TraceList(RowList):
         found = following(tree, here, lambda number: is_wanted(tree, number))
         if found is None:
             return is_wanted(tree, here)
-        if self.wanted and not _is_in(self._numbers, found):
+        if self.wanted and not self.is_shown(found):
             self.want(Wanted())
         self.show_row(found)
         return True

@@ -145,7 +145,7 @@ def _tool(tree: Tree, number: int, place: int) -> str:
     error = said_text(events, other) if other != NOBODY else said_text(events, place) if is_return else ""
     arguments = "" if is_return else said_text(events, place)
     name = events.said("tool", place) or "tool"
-    return _sayings(name, "" if arguments in ("", "{}") else arguments, f"→ {error}" if error else "")
+    return _sayings(name, f"→ {error}" if error else "", "" if arguments in ("", "{}") else arguments)
 
 
 def _called(tree: Tree, number: int, place: int) -> str:
