@@ -1,4 +1,4 @@
-"""`python -m bench [startup|boards|ingest|rest]`: one table or, without an argument, all of them."""
+"""`python -m bench [startup|boards|ingest|rest|trace]`: one table or, without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "boards", "ingest", "rest")
+NAMES = ("startup", "boards", "ingest", "rest", "trace")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 
@@ -42,6 +42,10 @@ def _run(name: str, options: argparse.Namespace) -> None:
         from bench import ingest
 
         ingest.run(INGEST_LARGE if options.large else INGEST_EVENTS)
+    elif name == "trace":
+        from bench import trace
+
+        trace.run()
     else:
         from bench import rest
 

@@ -25,7 +25,7 @@ from queries.views.words import listed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-FIRST_PAGE, PAGE = 1_500, 6_000  # events; small enough that what is fetched at once needs little memory
+FIRST_PAGE, PAGE = 1_500, 5_000  # events; small enough that what is fetched at once needs little memory
 MEMORY = timedelta(days=365)
 FOLLOWED_AGAIN = timedelta(minutes=2)  # events of a running round may come in another order than they happened
 PROMPT_DAYS = 30  # PostHog's ai_events forgets prompts after this long

@@ -137,6 +137,8 @@ class TraceView(BaseScreen):
         self.list.show_trace(trace, fresh=is_fresh)
         self._say_title()
         self._say_meter()
+        if is_fresh:
+            self._rested()
 
     # What it says
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from rich.cells import cell_len, split_text
+from textual.geometry import Region
+from textual.strip import Strip
 
 from queries.views.trace.detail import Line
 from tui.palette import Palette
@@ -22,11 +24,18 @@ class TraceDetail(Reader):
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
 
-    def say(self, lines: Sequence[Line], *, keep_place: bool = False) -> None:
+    def say(self, lines: Sequence[Line]) -> None:
+        """New lines, from their top; only those that differ are painted anew."""
         self._lines = lines
-        if not keep_place:
-            self.top = self.cursor = 0
-        self.show(self._wrapped())
+        before, self.top, self.cursor = self._painted(), 0, 0
+        self.rows = self._all = self._wrapped()
+        self._strips.clear()
+        for y, now in enumerate(self._painted()):
+            if y >= len(before) or before[y] != now:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _painted(self) -> list[Strip]:
+        return [self.render_line(y) for y in range(self.size.height)]
 
     def on_resize(self) -> None:
         self.show(self._wrapped())

@@ -7,7 +7,7 @@ one row or a counted duplicate of one that is; what is missing or odd is marked 
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -68,16 +68,16 @@ class _Grower:
         """The events without their duplicates, and the duplicates with what they repeat: the same uuid, or the same
         words at the same instant (a batch that was sent again with new uuids)."""
         events, at = self.events, self.events.at
-        columns = list(events.word.values())
+        columns = [*events.word.values(), *events.id.values()]
         kept: list[int] = []
         twins: list[tuple[int, int]] = []
         seen: dict[bytes, int] = {}
         said: dict[tuple[int, ...], int] = {}
         instant: int | None = None
-        key = events.key
+        repeats, key = events.repeats(), events.key
         for place in order:
-            uuid = key(place)
-            earlier = seen.get(uuid)
+            uuid = key(place) if repeats else b""
+            earlier = seen.get(uuid) if repeats else None
             if earlier is None:
                 if at[place] != instant:
                     instant, alone = at[place], place
@@ -90,7 +90,8 @@ class _Grower:
             if earlier is not None:
                 twins.append((place, earlier))
             else:
-                seen[uuid] = place
+                if repeats:
+                    seen[uuid] = place
                 kept.append(place)
         return kept, twins
 
@@ -106,24 +107,27 @@ class _Grower:
             code[name] for name in ("round_kept", "round_reverted", "$exception", "eval.regression")
         )
         yes, no = code["true"], code["false"]
-        waiting: dict[object, deque[int]] = defaultdict(deque)
-        orphans: dict[object, deque[int]] = defaultdict(deque)
+        waiting: dict[object, list[int]] = {}
+        orphans: dict[object, list[int]] = {}
         for place in order:
             name = name_of[place]
             said = ok[place]
             marks = int(Mark.FAILED) if said == no and said else int(Mark.PASSED) if said == yes and said else 0
             if name == called:
                 row = self.found.add(place, kinds[name])
-                waiting[self._call_key(place)].append(row)
+                waiting.setdefault(self._call_key(place), []).append(row)
             elif name == returned:
                 key = self._call_key(place)
-                if waiting.get(key):
-                    row = waiting[key].popleft()
+                calls = waiting.get(key)
+                if calls:
+                    row = calls.pop(0)
+                    if not calls:
+                        del waiting[key]
                     self.found.second[row] = place
                     self.found.marks[row] |= marks
                 else:
                     row = self.found.add(place, kinds[name], marks)
-                    orphans[key].append(row)
+                    orphans.setdefault(key, []).append(row)
             elif name == started and self.started == NOBODY:
                 self.started = self.found.first[0] = place
             else:
@@ -137,15 +141,15 @@ class _Grower:
             self.found.marks[0] |= Mark.NO_START
 
     def _call_key(self, place: int) -> object:
-        step = self.events.word["step_id"][place]
+        step = self.events.id["step_id"][place]
         return step or (self.events.word["agent"][place], self.events.word["tool"][place])
 
-    def _pair_across_clocks(self, waiting: dict[object, deque[int]], orphans: dict[object, deque[int]]) -> None:
+    def _pair_across_clocks(self, waiting: dict[object, list[int]], orphans: dict[object, list[int]]) -> None:
         """A return that came before its call by the clocks of two machines still is its return."""
         for key, calls in waiting.items():
-            returns = orphans.get(key, deque())
+            returns = orphans.get(key, [])
             while calls and returns:
-                call, answer = calls.popleft(), returns.popleft()
+                call, answer = calls.pop(0), returns.pop(0)
                 self.found.second[call] = self.found.first[answer]
                 self.found.marks[call] |= self.found.marks[answer] | Mark.CLOCK
                 self.found.gone.add(answer)

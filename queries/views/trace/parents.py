@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 
+from queries.views.trace.events import id_of
 from queries.views.trace.found import CASES, NUMBERED, SAYINGS, Found
 from queries.views.trace.tree import NOBODY, Mark
 
@@ -15,9 +16,9 @@ JUST_BEFORE_US = 2_000_000  # a model call without ids belongs to the plan that 
 def parents(found: Found, trace_id: str) -> array[int]:
     """The row above each row; adds a row for a suite of cases whose start is missing, and marks what is odd."""
     events = found.events
-    steps, suites = events.word["step_id"], events.word["suite_id"]
-    spans, parents, name_of = events.word["span_id"], events.word["parent_id"], events.word["event"]
-    root_id, run = events.code_of(trace_id), events.code_of("eval.run")
+    steps, suites, spans, parents = (events.id[name] for name in ("step_id", "suite_id", "span_id", "parent_id"))
+    name_of = events.word["event"]
+    root_id, run = id_of(trace_id), events.code_of("eval.run")
     by_step: dict[int, int] = {}
     by_suite: dict[int, int] = {}
     by_span: dict[int, int] = {}
@@ -76,10 +77,9 @@ def _by_uuid(found: Found) -> dict[int, int]:
     """PostHog lets a parent be named by its event's uuid as well."""
     events = found.events
     rows = {}
-    for row in range(1, len(found.first)):
-        code = events.code_of(events.uuid(found.first[row])) if found.first[row] != NOBODY else None
-        if code is not None and row not in found.gone:
-            rows[code] = row
+    for row in range(1, len(found)):
+        if found.first[row] != NOBODY and row not in found.gone:
+            rows[id_of(events.uuid(found.first[row]))] = row
     return rows
 
 
