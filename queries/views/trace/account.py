@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -159,15 +160,14 @@ def _latest(at: Sequence[int], values: Sequence[float], moment_us: int) -> float
 
 def _odd(tree: Tree) -> tuple[str, ...]:
     """Counts of what a reader would want to know before believing the picture."""
-    failed = late = lost = clocks = retries = escalations = regressions = 0
-    for mark, number in zip(tree.marks, tree.kind, strict=True):
-        failed += bool(mark & Mark.FAILED)
-        late += bool(mark & Mark.LATE)
-        lost += bool(mark & (Mark.NO_RETURN | Mark.NO_CALL))
-        clocks += bool(mark & (Mark.CLOCK | Mark.OUTSIDE))
-        retries += number == _RETRY
-        escalations += number == _ESCALATION
-        regressions += number == _REGRESSION
+    marks, kinds = Counter(tree.marks), Counter(tree.kind)
+
+    def marked(wanted: int) -> int:
+        return sum(number for mark, number in marks.items() if mark & wanted)
+
+    failed, late, lost = marked(Mark.FAILED), marked(Mark.LATE), marked(Mark.NO_RETURN | Mark.NO_CALL)
+    clocks = marked(Mark.CLOCK | Mark.OUTSIDE)
+    retries, escalations, regressions = (kinds[KINDS.index(kind)] for kind in ("retry", "escalation", "regression"))
     said = [
         f"{failed:,} failed" if failed else "",
         ("1 retry" if retries == 1 else f"{retries:,} retries") if retries else "",
@@ -179,6 +179,3 @@ def _odd(tree: Tree) -> tuple[str, ...]:
         counted(tree.duplicates, "duplicate") if tree.duplicates else "",
     ]
     return tuple(part for part in said if part)
-
-
-_RETRY, _ESCALATION, _REGRESSION = (KINDS.index(kind) for kind in ("retry", "escalation", "regression"))

@@ -112,7 +112,7 @@ class _Grower:
         for place in order:
             name = name_of[place]
             said = ok[place]
-            marks = int(Mark.FAILED) if said == no and said else int(Mark.PASSED) if said == yes and said else 0
+            marks = Mark.FAILED if said == no and said else Mark.PASSED if said == yes and said else 0
             if name == called:
                 row = self.found.add(place, kinds[name])
                 waiting.setdefault(self._call_key(place), []).append(row)

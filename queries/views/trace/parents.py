@@ -65,7 +65,7 @@ def parents(found: Found, trace_id: str) -> array[int]:
         elif suites[place] and name_of[place] != run:
             above = by_suite.get(suites[place])
             if above is None:
-                above = by_suite[suites[place]] = found.add(NOBODY, NUMBERED["eval"], int(Mark.NO_START))
+                above = by_suite[suites[place]] = found.add(NOBODY, NUMBERED["eval"], Mark.NO_START)
                 parent.append(0)
             parent[row] = above
     _house(found, homeless, parent)
