@@ -125,7 +125,7 @@ def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
     events = trace.tree.events
     since = min(trace.extent.span.until - FOLLOWED_AGAIN, found.span.until - _SECOND)
     known = {events.uuid(place) for place in range(len(events))}
-    rest = Extent(found.trace_id, Span(max(found.span.since, since), found.span.until), PAGE)
+    rest = Extent(found.trace_id, Span(max(found.span.since, since), found.span.until), found.events - len(events))
     for within in pages(rest):
         result = _ask(backend, "trace_events", within, id=found.trace_id)
         events.extend([row for row in result.rows if row[0] not in known])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.conftest import NOW
 from tests.desks import Held, at_once, desk, screen_text, settled
 from tests.trace_store import FIRST, SECOND, THIRD, StoreAsker, events_of, put, three_rounds, told
 from tui.desk import Desk
@@ -256,42 +254,12 @@ async def test_speed_and_pause(asker: StoreAsker):
 # Reading a row
 
 
-async def test_enter_reads_a_model_call_as_a_conversation(asker: StoreAsker):
-    asker.prompts = [('[{"role":"user","content":"What next?"}]', None, '[{"content":"Less."}]', None, None, None)]
-    app = desk(asker)
-    async with opened(app) as pilot:
-        await press(pilot, "m")
-        assert "Enter reads prompt and completion." in screen_text(app)
-        await press(pilot, "enter")
-        text = screen_text(app)
-        assert "What next?" in text and "Less." in text and "read_file" not in text
-        await press(pilot, "escape")
-        assert "read_file" in screen_text(app)
-
-
 async def test_a_prompt_that_cannot_be_had_is_a_sentence(asker: StoreAsker):
     app = desk(asker)
     async with opened(app) as pilot:
         await press(pilot, "m", "enter")
         text = screen_text(app)
     assert "Prompts and completions could not be read here." in text and "$ai_model: sonnet" in text
-
-
-async def test_a_prompt_that_was_not_sent_is_said(asker: StoreAsker):
-    asker.prompts = []
-    app = desk(asker)
-    async with opened(app) as pilot:
-        await press(pilot, "m", "enter")
-        assert "No prompt and no completion came with this call" in screen_text(app)
-
-
-async def test_an_old_prompt_is_said_to_be_forgotten(asker: StoreAsker):
-    asker.prompts = []
-    app = desk(asker, now=lambda: NOW + timedelta(days=43))
-    async with opened(app) as pilot:
-        await press(pilot, "m", "enter")
-        text = screen_text(app)
-    assert "Prompts are kept for 30 days, and this call was 43 days ago" in text
 
 
 async def test_arguments_and_rationales_are_read_in_full(asker: StoreAsker):

@@ -52,7 +52,7 @@ def _loaded(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, strict=False)
     except ValueError:
         return value
 
