@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from urllib.parse import quote
 
 from queries.backend import Backend, QueryResult
 from queries.catalog import catalog
@@ -200,8 +201,10 @@ def one_side(backend: Backend, trace: Trace) -> Side:
 
 
 def trace_link(host: str, project_id: str, trace_id: str) -> str:
-    """Where PostHog shows the trace's model calls, in a browser."""
-    return f"{host.rstrip('/')}/project/{project_id}/llm-analytics/traces/{trace_id}"
+    """Where PostHog shows the trace's model calls, in a browser; without a project's number, of the one that is chosen
+    there."""
+    project = f"/project/{project_id}" if project_id else ""
+    return f"{host.rstrip('/')}{project}/llm-analytics/traces/{quote(trace_id, safe='')}"
 
 
 def _grown(

@@ -192,6 +192,13 @@ def test_a_side_of_a_comparison_knows_its_dimensions_and_its_plan(backend: Local
     assert ("plan", "try less") in side.proposed and side.calls == 1 and side.cost_usd == 0.03
 
 
+def test_a_link_holds_an_id_of_any_form():
+    assert traces.trace_link("https://us.posthog.com/", "7", "a/b?") == (
+        "https://us.posthog.com/project/7/llm-analytics/traces/a%2Fb%3F"
+    )
+    assert traces.trace_link("https://eu.posthog.com", "", "T") == "https://eu.posthog.com/llm-analytics/traces/T"
+
+
 # Conversations
 
 

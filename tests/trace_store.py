@@ -61,7 +61,7 @@ class StoreAsker(FakeAsker):
         )
         self.views["rounds"] = Rounds(tuple(rows), False, "3 rounds.")
 
-    def answer(self, call: Callable[[Backend], object]) -> object:
+    def answer(self, call: Callable[[Backend], object], *, fresh: bool = False) -> object:
         return call(self)
 
     def trace_link(self, trace_id: str) -> str:

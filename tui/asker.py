@@ -47,8 +47,9 @@ class Asker(Protocol):
 
     def scope(self) -> Scope: ...
 
-    def answer(self, call: Callable[[Backend], Found]) -> Found:
-        """What `call` makes of the place that answers, for questions that are no boards: traces."""
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
+        """What `call` makes of the place that answers, for questions that are no boards: traces. `fresh` wants no
+        answer that somebody kept."""
         ...
 
     def trace_link(self, trace_id: str) -> str:
@@ -104,7 +105,7 @@ class LocalAsker:
             return morning.Scope((), (), (), None)
         return morning.scope(backend, now=self._now())
 
-    def answer(self, call: Callable[[Backend], Found]) -> Found:
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
         return call(self._must_open())
 
     def trace_link(self, trace_id: str) -> str:

@@ -214,7 +214,7 @@ class TraceScreen(Searching, TraceView):
             self._load()
             return
         ask = partial(traces.more, trace=trace, now=now)
-        self.desk.work.load(self, MORE, lambda: self.desk.asker.answer(lambda backend: ask(backend)))
+        self.desk.work.load(self, MORE, lambda: self.desk.asker.answer(lambda backend: ask(backend), fresh=True))
 
     def on_arrived(self, message: Arrived) -> None:
         if self._is_following:
