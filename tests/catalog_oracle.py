@@ -36,6 +36,8 @@ def asked() -> dict[str, tuple[catalog.Question, dict[str, object]]]:
     found = {}
     for name in catalog.names():
         question = catalog.load(name)
+        if "posthog.ai_events" in question.text:
+            continue  # the oracle holds `events` alone; what the Trace screen shows of it is tested there
         for suffix, filters in FILTERS.items():
             given = parameters(night, night.span, filters, "") | trace_of(filters)
             found[name + suffix] = (question, question.values(given))
