@@ -38,9 +38,11 @@ class _Grower:
         self.outcome = self.started = NOBODY
 
     def grow(self) -> Tree:
-        order, twins = self._unique(self._in_order())
+        repeats = self.events.repeats()  # before the order is made: both at once need much memory
+        order, twins = self._unique(self._in_order(), repeats)
         self._make_rows(order)
         self._place_twins(twins)
+        del order
         parent = parents(self.found, self.trace_id)
         start, end, until = self._times()
         self._mark_odd_times()
@@ -64,7 +66,7 @@ class _Grower:
                 begin = end
         return order
 
-    def _unique(self, order: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    def _unique(self, order: list[int], repeats: bool) -> tuple[list[int], list[tuple[int, int]]]:
         """The events without their duplicates, and the duplicates with what they repeat: the same uuid, or the same
         words at the same instant (a batch that was sent again with new uuids)."""
         events, at = self.events, self.events.at
@@ -74,7 +76,7 @@ class _Grower:
         seen: dict[bytes, int] = {}
         said: dict[tuple[int, ...], int] = {}
         instant: int | None = None
-        repeats, key = events.repeats(), events.key
+        key = events.key
         for place in order:
             uuid = key(place) if repeats else b""
             earlier = seen.get(uuid) if repeats else None
