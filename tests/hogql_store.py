@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -50,9 +51,11 @@ class Asked:
 
 
 def rows_of(text: str, rows: Sequence[Sequence[object]]) -> list:
-    """In the order of the answer where the text asks for one."""
+    """In the order of the answer where the text asks for one. An ORDER BY at the end of a UNION is its last SELECT's,
+    and ClickHouse works on the SELECTs side by side."""
     found = [[comparable(value) for value in row] for row in rows]
-    return found if "ORDER BY" in text else sorted(found, key=repr)
+    is_ordered = "ORDER BY" in text and "UNION" not in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text))
+    return found if is_ordered else sorted(found, key=repr)
 
 
 def family(type: str) -> str:

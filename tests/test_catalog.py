@@ -47,6 +47,9 @@ def test_a_question_has_a_time_range_and_its_own_limit(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_question_names_the_events_it_reads(name: str):
     question = catalog.load(name)
+    if question.events == {"*"}:  # a trace has events of any name
+        assert not re.search(r"WHERE [^;]*\bevent\b", question.text)
+        return
     assert set(re.findall(r"'((?:round|proposal|model|stop|step)[._]\w+|\$\w+)'", question.text)) == question.events
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from queries.local.backend import LocalBackend
 from queries.local.store import Store
-from tests.catalog_oracle import EXPECTED, MORNING, answers, asked, rows_of, weekend
+from tests.catalog_oracle import EXPECTED, MORNING, alike, answers, asked, rows_of, weekend
 from tests.hogql_corpus import ZONE
 from tests.hogql_oracle import Oracle
 
@@ -34,7 +34,7 @@ def test_a_question_gives_clickhouses_rows(name: str, backend: LocalBackend):
     question, values = ASKED[name]
     expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[name]
     found = rows_of([list(row) for row in backend.query(question.text, values, question.types).rows])
-    assert _sorted_sets(found) == _sorted_sets(expected)
+    assert _sorted_sets(alike(question, found)) == _sorted_sets(expected)
     assert found or " of one client" in name or "unfinished" in name
 
 

@@ -14,6 +14,8 @@ from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.morning import MorningScreen
 from tui.screens.rounds import RoundsScreen
+from tui.screens.trace import TraceScreen
+from tui.screens.tracecompare import CompareScreen
 from tui.screens.welcome import WelcomeScreen
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
@@ -22,6 +24,8 @@ SCREENS = {
     "morning": MorningScreen,
     "rounds": RoundsScreen,
     "full": FullScreen,
+    "trace": TraceScreen,
+    "compare": CompareScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,
     "form": ConnectScreen,
@@ -74,6 +78,10 @@ def test_keys_are_parsed_into_names_characters_and_sequences():
     )
 
 
+def test_a_comma_is_a_key_that_can_be_pressed():
+    assert getattr(Keymap().press("trace", (typed("comma", ","),)), "name", None) == "step-back"
+
+
 def test_a_sequence_is_waited_for():
     keys = Keymap()
     assert keys.press("rounds", ("g",)) is True
@@ -115,7 +123,7 @@ def test_keys_for_a_verb_that_does_not_exist_are_reported():
 
 def test_help_begins_with_what_belongs_to_the_screen_and_shows_the_users_keys():
     lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "o"}), "rounds", PALETTE)]
-    assert lines[0] == SCOPES["list"]
+    assert lines[0] == SCOPES["rounds"]
     assert any(line.split()[:1] == ["o"] and "Sort" in line for line in lines)
     assert not any("pane by its letter" in line for line in lines)
 

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from queries.backend import Backend
 from queries.boards import Answer
 from queries.views.filters import Filters
 from queries.views.window import Window
@@ -16,6 +17,8 @@ from workspace.config import Config
 if TYPE_CHECKING:  # the store is loaded in a worker, after the first paint
     from queries.local.backend import LocalBackend
     from queries.morning import Chosen, Scope
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class Asker(Protocol):
     def ask(self, board: str, window: Window, filters: Filters, *, fresh: bool = False) -> Answer: ...
 
     def scope(self) -> Scope: ...
+
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
+        """What `call` makes of the place that answers, for questions that are no boards: traces. `fresh` wants no
+        answer that somebody kept."""
+        ...
+
+    def trace_link(self, trace_id: str) -> str:
+        """Where a browser shows the trace; empty where nowhere does."""
+        ...
 
     def arrived(self) -> frozenset[str]:
         """Names of the events that were stored since the last call, or `*`; the first call only remembers where it
@@ -113,6 +125,12 @@ class LocalAsker:
         if backend is None:
             return morning.Scope((), (), (), None)
         return morning.scope(backend, now=self._now())
+
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
+        return call(self._must_open())
+
+    def trace_link(self, trace_id: str) -> str:
+        return ""
 
     def arrived(self) -> frozenset[str]:
         backend = self._open()

@@ -185,7 +185,7 @@ class Desk(App[str], inherit_bindings=False):
             self.screen.dismiss()
             return
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardsScreen):
+            if isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") == "trace":
                 screen.post_message(Arrived(message.events))
                 return
 
@@ -234,6 +234,11 @@ class Desk(App[str], inherit_bindings=False):
         window = self.chosen.window if self.chosen else answer.window if answer else None
         note = self.chosen.note if self.chosen else ""
         return window_words(window, self.place.kind, note, self.zone), note
+
+    @property
+    def label(self) -> str:
+        """What has to be said of the data first: that it is simulated."""
+        return self._label
 
     def context(self, as_of: datetime | None, shown: Window | None = None) -> tuple[str, ...]:
         """For the status line: window, filters, who answers, and how old the oldest answer is."""
@@ -312,3 +317,9 @@ class Desk(App[str], inherit_bindings=False):
         from tui.screens.full import FullScreen
 
         self.push_screen(FullScreen(board))
+
+    def open_trace(self, round_id: str, among: Sequence[str] = ()) -> None:
+        """A round step by step, over what is shown; `among` are the rounds that `{` and `}` go through."""
+        from tui.screens.trace import TraceScreen
+
+        self.push_screen(TraceScreen(round_id, among))

@@ -35,7 +35,11 @@ SCOPES: Mapping[str, str] = {
     "boards": "Morning and Rounds",
     "panes": "Morning",
     "full": "Full screen",
+    "rounds": "Rounds",
+    "trace": "Trace",
+    "compare": "Comparing rounds",
     "list": "Lists",
+    "sorted": "Tables",
     "welcome": "First screen",
     "dialog": "Dialogs",
     "form": "Forms",
@@ -45,8 +49,10 @@ SCOPES: Mapping[str, str] = {
 # Screen -> its scopes, the most particular one first: the order of `?`.
 REACHABLE: Mapping[str, tuple[str, ...]] = {
     "morning": ("panes", "boards", "screens", "everywhere"),
-    "rounds": ("list", "boards", "screens", "everywhere"),
-    "full": ("full", "list", "boards", "screens", "everywhere"),
+    "rounds": ("rounds", "list", "sorted", "boards", "screens", "everywhere"),
+    "full": ("full", "list", "sorted", "boards", "screens", "everywhere"),
+    "trace": ("trace", "list", "screens", "everywhere"),
+    "compare": ("compare", "list", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
     "form": ("form",),
@@ -81,6 +87,43 @@ VERBS: tuple[Verb, ...] = (
     Verb("open", "enter", "panes", "Open the rounds behind the pane", "screen.open", short="rounds"),
     Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
     Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
+    Verb("open-trace", "enter", "rounds", "Open the round step by step", "screen.open", short="trace"),
+    Verb("play", "space", "trace", "Play the round, or pause", "screen.play", short="play"),
+    Verb("step", ".", "trace", "Step to what happened next", "screen.step(1)"),
+    Verb("step-back", "comma", "trace", "Step back to what happened before", "screen.step(-1)"),
+    Verb("faster", ">", "trace", "Play faster", "screen.speed(1)"),
+    Verb("slower", "<", "trace", "Play slower", "screen.speed(-1)"),
+    Verb("scrub", "right", "trace", "Forward by a twentieth of the round's time", "screen.scrub(1)"),
+    Verb("scrub-back", "left", "trace", "Back by a twentieth of the round's time", "screen.scrub(-1)"),
+    Verb("next-round", "}", "trace", "The next round of the run", "screen.other_round(1)"),
+    Verb("previous-round", "{", "trace", "The round before it in the run", "screen.other_round(-1)"),
+    Verb("next-error", "!", "trace", "Next error", "screen.next('error')", short="error"),
+    Verb("next-generation", "m", "trace", "Next model call", "screen.next('generation')"),
+    Verb("next-case", "C", "trace", "Next eval case", "screen.next('case')"),
+    Verb(
+        "errors-only",
+        "E",
+        "trace",
+        "Only errors, retries, escalations and regressions; again shows all",
+        "screen.errors_only",
+    ),
+    Verb("kinds", "t", "trace", "Only rows of some kinds", "screen.kinds"),
+    Verb("fold", "za", "trace", "Fold or unfold the row", "screen.fold"),
+    Verb("unfold-all", "zR", "trace", "Unfold all rows", "screen.unfold_all"),
+    Verb("fold-all", "zM", "trace", "Fold all rows", "screen.fold_all"),
+    Verb("fold-to-depth", "z1,z2,z3,z4,z5,z6,z7,z8,z9", "trace", "Fold to a depth", "screen.fold_to_depth"),
+    Verb("follow", "F", "trace", "Follow a round that runs: rows appear as events arrive", "screen.follow"),
+    Verb("compare", "v", "trace", "Compare with the round before it", "screen.compare", short="compare"),
+    Verb("read", "enter", "trace", "Read the row in full, with prompt and completion", "screen.read", short="read"),
+    Verb("other-half", "tab,shift+tab", "trace", "Between the rows and what the row says", "screen.turn"),
+    Verb("copy-trace", "y", "trace", "Copy the row, what it says, its prompt or the link", "screen.copy"),
+    Verb("link", "o", "trace", "Show and copy where else the round can be seen", "screen.link"),
+    Verb("export", "e", "trace", "Export as text, Markdown or JSON", "screen.export", short="export"),
+    Verb("read-again", "r", "trace", "Ask for the round again", "screen.refresh"),
+    Verb("earlier-side", "{", "compare", "Compare with the round before that", "screen.other(-1)", short="earlier"),
+    Verb("later-side", "}", "compare", "Compare with the round after that", "screen.other(1)", short="later"),
+    Verb("leave-compare", "v", "compare", "Back to the trace", "screen.back"),
+    Verb("copy-compare", "y", "compare", "Copy the sentence", "screen.copy"),
     Verb("down", "down,j", "list", "Next row", "focused.move(1)"),
     Verb("up", "up,k", "list", "Previous row", "focused.move(-1)"),
     Verb("page-down", "pagedown,ctrl+f", "list", "Next page", "focused.page(1)"),
@@ -90,7 +133,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("search", "/", "list", "Show only rows that contain a text", "screen.search", short="search"),
     Verb("next-match", "n", "list", "Next row with the text", "focused.match(1)"),
     Verb("previous-match", "N", "list", "Previous row with the text", "focused.match(-1)"),
-    Verb("sort", "S", "list", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
+    Verb("sort", "S", "sorted", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
     Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", short="demo"),
     Verb("connect", "c", "welcome", "Connect a PostHog project", "app.connect", short="connect PostHog"),
     Verb("reconnect", "", "boards", "Connect a PostHog project, or another one", "app.connect"),
@@ -114,8 +157,9 @@ VERBS: tuple[Verb, ...] = (
 
 # Names of keys that are longer than one character; anything else longer than that is a sequence.
 _NAMED = frozenset(
-    ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space", "comma")
+    ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space")
 ) | {"backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25))}
+_CHARACTERS = {"comma": ","}  # the table parts keys by commas; a press is its character
 _SPELLED = {
     "escape": "esc",
     "up": "↑",
@@ -124,7 +168,6 @@ _SPELLED = {
     "right": "→",
     "pageup": "PgUp",
     "pagedown": "PgDn",
-    "comma": ",",
 }
 
 
@@ -207,6 +250,7 @@ def parse(keys: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _stroke(token: str) -> tuple[str, ...]:
+    token = _CHARACTERS.get(token, token)
     is_one_key = len(token) == 1 or token in _NAMED or re.match(r"(ctrl|shift|alt|super)\+.", token)
     return (token,) if is_one_key else tuple(token)
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from queries.backend import Backend
 from queries.boards import Answer
 from queries.views.filters import Filters
 from queries.views.window import Window
-from tui.asker import Place
+from tui.asker import Found, Place
 from workspace.config import Config
 from workspace.connection import CURRENT, connection
 from workspace.errors import LoopdeskError
@@ -71,6 +72,16 @@ class RemoteAsker:
 
         with self._explained():
             return morning.scope(self._open(), now=self._now())
+
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
+        with self._explained():
+            return call(self._open(fresh))
+
+    def trace_link(self, trace_id: str) -> str:
+        from queries.traces import trace_link
+
+        made = connection(self._config)
+        return trace_link(made.host, "" if made.project_id == CURRENT else made.project_id, trace_id)
 
     def arrived(self) -> frozenset[str]:
         """Everything may have changed once the interval is over; PostHog tells nobody that events arrived."""

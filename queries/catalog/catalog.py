@@ -37,7 +37,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`events` are the event names whose arrival changes the answer; `cost` names where its dollars come from."""
+    """`events` are the event names whose arrival changes the answer, `*` for any; `cost` names where its dollars come
+    from."""
 
     name: str
     title: str

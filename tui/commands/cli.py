@@ -23,6 +23,7 @@ COMMANDS = {
     "connect": ("connect", "Connect the PostHog project that the boards ask."),
     "sync": ("sync", "Pull a PostHog project's loop events into the store."),
     "query": ("query", "Answer a catalog question or a HogQL text."),
+    "trace": ("trace", "What happened in a round, step by step."),
     "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
     "web": ("web", "The desk in a browser of this machine."),
     "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),

@@ -87,6 +87,16 @@ class RoundsScreen(ListScreen):
         detail = self.query_one(Detail)
         detail.say(details(row, self.desk.clock_time) if isinstance(row, Round) else ())
 
+    def action_open(self) -> None:
+        """The round under the cursor, step by step; from there the others of its run, in the order of time."""
+        row = self.list.current
+        if isinstance(row, Round):
+            run = sorted((one for one in self.list.rows if one.run_id == row.run_id), key=lambda one: one.started)
+            self.desk.open_trace(row.round_id, [one.round_id for one in run] if row.run_id else ())
+
+    def on_row_list_clicked(self, message: RowList.Clicked) -> None:
+        self.action_open()
+
     def action_full(self) -> None:
         self.desk.open_full("rounds")
 

@@ -33,6 +33,7 @@ _IN_ASCII = str.maketrans(
         "”": '"',
         "▲": "^",
         "▼": "v",
+        "→": ">",
     }
 )
 # A verdict's words that say which way it went. They are words first; the colour only helps the eye to find them.
