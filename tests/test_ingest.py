@@ -102,6 +102,13 @@ def test_dimensions_go_to_the_long_table(store: Store):
     ]
 
 
+def test_half_a_character_in_a_dimensions_name_costs_no_event(store: Store):
+    names = [f"dim_{half}" for half in ("\ud800", "\udfff")]
+    odd = event("round_scored", key=1, **dict(zip(names, (0.5, 0.25), strict=True)))
+    assert store.ingest([event("round_scored", key=2), odd]).stored == 2
+    assert store.connection.execute("SELECT dim, value FROM dims").fetchall() == [("dim_?", 0.25)]
+
+
 def test_prompts_are_kept_apart_from_the_event(store: Store):
     store.ingest([event("$ai_generation", **{"$ai_input": [{"role": "user", "content": "hi"}], "$ai_model": "m"})])
     body, payload = store.connection.execute(

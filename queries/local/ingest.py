@@ -196,7 +196,8 @@ def _as_number(value: object) -> object:
 
 def _dims(properties: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
     names = [name for name in properties if name.startswith(DIMENSION_PREFIX)]
-    return tuple((clean(name), value) for name in names if (value := _as_float(properties[name])) is not None)
+    # Two names that become one by cleaning are one: a second row of it would refuse the whole batch.
+    return tuple({clean(name): value for name in names if (value := _as_float(properties[name])) is not None}.items())
 
 
 def _as_float(value: object) -> float | None:
