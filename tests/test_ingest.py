@@ -135,6 +135,14 @@ def test_a_time_that_cannot_be_right_becomes_the_time_of_arrival(timestamp: obje
     assert moment({**event("x"), "timestamp": timestamp}) == timedelta(0)
 
 
+def test_a_time_that_is_corrected_to_before_1971_becomes_the_time_of_arrival():
+    wire = {"event": "e", "distinct_id": "d", "timestamp": "1972-01-01T00:00:00Z"}
+    assert (
+        to_row(wire, now=NOW, skew=-timedelta(days=3650)).timestamp
+        == to_row(wire | {"timestamp": None}, now=NOW).timestamp
+    )
+
+
 def test_a_sender_may_say_that_its_times_are_right():
     assert moment(event("x", **{"$ignore_sent_at": True}), skew=timedelta(hours=-3)) == timedelta(0)
 

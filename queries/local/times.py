@@ -29,7 +29,8 @@ def event_time(timestamp: object, offset: object, now: datetime, skew: timedelta
         adjusted = sent + skew
     except OverflowError:
         return now
-    return now if adjusted > now + MAX_FUTURE else adjusted
+    # Correcting by a broken clock may lead before 1970, where SQLite and Python divide into other hours.
+    return now if adjusted > now + MAX_FUTURE or adjusted.year < 1971 else adjusted
 
 
 def parse_time(value: object) -> datetime | None:
