@@ -14,6 +14,7 @@ import pytest
 from queries.local import schema
 from queries.local.hogql import runtime
 from queries.local.hogql.compiler import compile_query
+from queries.local.hogql.errors import HogQLError
 from queries.local.store import Store
 from tests.events import event
 from workspace import databases
@@ -179,6 +180,14 @@ def test_sums_give_the_answers_of_their_events(text: str, zone: str, store: Stor
             asked = since, until, zone, bucket
             mine, theirs = answer(store, text, *asked), answer(store, on_events(text), *asked)
             assert all(map(same, mine, theirs)) and len(mine) == len(theirs), (asked, mine, theirs)
+
+
+def test_what_is_refused_on_events_is_refused_on_sums():
+    text = (
+        f"SELECT toDate(timestamp, 'Asia/Kolkata') AS day, count() FROM events WHERE event = 'round_scored' AND {SPAN}"
+    )
+    with pytest.raises(HogQLError, match="expects 1 argument"):
+        compile_query(f"{text} GROUP BY day", TYPES)
 
 
 def same(mine: list, theirs: list) -> bool:

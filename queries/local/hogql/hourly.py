@@ -154,8 +154,11 @@ def call(printer: Printer, node: Node) -> Expr | None:
         return None
     name, args = node["name"], node["args"]
     if name in _OF_HOURS and args and _is_time(printer, args[0]):
+        function = functions.FUNCTIONS[name]
+        if function.most is not None and len(args) > function.most:
+            raise NotHourly  # refused there as it is anywhere else
         hour = Expr(f"{table.alias}.timestamp", t.DATETIME64)
-        return functions.FUNCTIONS[name].render(Call(name, (hour, *printer.visit_all(args[1:]))))
+        return function.render(Call(name, (hour, *printer.visit_all(args[1:]))))
     if name in _FLOATS and len(args) == 1:
         measure = _measure(printer, args[0])
         return table.sum_of(measure) if measure else None
