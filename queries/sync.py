@@ -127,7 +127,8 @@ def sync(
                 cursor = replace(cursor, reached=page.place)
             done = _store(store, source, page, cursor, done)
             told(done)
-        if since < until:
+        # A pull that ends before what is there has not looked for late arrivals behind its end.
+        if since < until and cursor.reached.at <= until:
             with store.transaction():
                 write_cursor(store.connection, source, replace(cursor, asked_at=now))
         if wanted.prompts:

@@ -150,6 +150,15 @@ def test_events_that_reached_posthog_late_are_found(store: Store, there: Store, 
     assert (done.stored, done.known) == (1, 1)
 
 
+def test_a_late_event_is_found_though_the_pull_before_ended_earlier(store: Store, there: Store, asking: LocalBackend):
+    there.ingest(events(5), now=NOW - 19 * HOUR)
+    sync(asking, store, SOURCE, MONTH, now=NOW)
+    there.ingest([event("round_kept", at=NOW - 2 * HOUR, key="late")], now=NOW + HOUR)
+    sync(asking, store, SOURCE, Wanted(until=NOW - 10 * HOUR), now=NOW + 20 * HOUR)
+    sync(asking, store, SOURCE, Wanted(), now=NOW + 21 * HOUR)
+    assert stored(store) == stored(there)
+
+
 def test_a_late_event_is_found_though_the_pull_before_was_cut_short(store: Store, there: Store, asking: LocalBackend):
     there.ingest(events(30, step=HOUR / 2), now=NOW)
     stopped(asking, store, 10, after=2)
