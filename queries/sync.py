@@ -132,7 +132,7 @@ def sync(
             with store.transaction():
                 write_cursor(store.connection, source, replace(cursor, asked_at=now))
         if wanted.prompts:
-            done = _pull_prompts(backend, store, f"{source} prompts", wanted, now, done, told)
+            done = _pull_prompts(backend, store, f"{source} prompts", wanted, cursor.since, now, done, told)
     except LoopdeskError as error:
         raise SyncStopped(error, done) from error
     return done
@@ -197,14 +197,19 @@ def _pull_prompts(
     store: Store,
     source: str,
     wanted: Wanted,
+    events_since: datetime,
     now: datetime,
     done: Synced,
     told: Callable[[Synced], None],
 ) -> Synced:
-    oldest = max(now - PROMPTS_KEPT, wanted.since or done.since)
+    """Of the events that are stored, whichever pull brought them."""
+    kept_since = now - PROMPTS_KEPT
+    oldest = max(kept_since, wanted.since or events_since)
     before = None if wanted.again else read_cursor(store.connection, source)
-    start = max(oldest, before.reached.at - wanted.overlap) if before and before.since <= oldest else oldest
-    cursor = before if before and before.since <= oldest else Cursor(start, Place(start), now)
+    if before and before.since <= oldest:
+        start, cursor = max(kept_since, before.since, before.reached.at - wanted.overlap), before
+    else:
+        start, cursor = oldest, Cursor(oldest, Place(oldest), now)
     most = min(_PROMPT_ROWS, wanted.most_rows)
     for page in pages(backend, _PROMPTS_TEXT, {}, Place(start), wanted.until or now, most_rows=most):
         if cursor.reached < page.place:

@@ -368,6 +368,29 @@ def test_prompts_are_pulled_only_when_asked_for(store: Store, tmp_path: Path):
     assert json.loads(payload) == {"$ai_input": [{"role": "user", "content": "hi"}], "$ai_output_choices": "plain"}
 
 
+def test_prompts_of_pulls_without_them_are_not_passed_over(store: Store, tmp_path: Path):
+    asked_from: list[str] = []
+
+    def posthog(asked: Received) -> Scripted:
+        query = asked.body["query"]
+        if "posthog.ai_events" in query["query"]:
+            asked_from.append(query["values"]["after"][:10])
+            return rows(
+                columns=["uuid", "timestamp", "input", "output_choices", "input_state", "output_state", "tools"]
+            )
+        return rows(columns=["uuid", "event", "timestamp", "distinct_id", "properties", "created_at"])
+
+    with Double([], otherwise=posthog).running() as double, connected(double.url, tmp_path) as remote:
+        for day, prompts in ((0, False), (1, True), (9, False), (10, True)):
+            if prompts:
+                asked_from.clear()
+            wanted = Wanted(since=MONTH.since if day == 0 else None, prompts=prompts)
+            sync(remote, store, SOURCE, wanted, now=NOW + timedelta(days=day))
+            if day == 1:  # the first time: as far back as PostHog keeps them
+                assert asked_from[0] == f"{NOW - timedelta(days=29):%Y-%m-%d}"
+    assert asked_from[0] == f"{NOW - timedelta(days=1):%Y-%m-%d}"  # the overlap before the last time
+
+
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
