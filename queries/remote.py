@@ -223,6 +223,9 @@ class RemoteBackend:
         ):
             started = self._monotonic()
             asking.sent = True
+            # Whoever left before this line saw that there is nothing to cancel, and tells PostHog nothing.
+            if asking.left.is_set():
+                raise QueryCancelled
             document = {
                 "query": asked,
                 "name": self._manner.name,

@@ -9,6 +9,7 @@ import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -292,6 +293,26 @@ def test_a_background_query_is_looked_after_until_it_is_there(double: Runs, remo
 )
 def test_a_background_query_that_fails_says_why(answer, kind, said, double: Runs, remote: Asks):
     assert said in str(refused(remote(double(json_answer(status(False), 202), answer).url), kind))
+
+
+def test_a_question_that_is_left_just_before_its_turn_is_not_sent(double: Runs, remote: Asks):
+    posthog = double(rows([1]))
+    backend = remote(posthog.url)
+
+    class LeftInTheDoor(Limiter):
+        @contextmanager
+        def slot(self, *_: object, **__: object) -> Iterator[None]:
+            backend.cancel()
+            try:
+                yield
+            finally:
+                given_back.set()
+
+    given_back = threading.Event()
+    backend._limiter = LeftInTheDoor()
+    with pytest.raises(QueryCancelled):
+        backend.query(ASKED)
+    assert given_back.wait(10) and not posthog.received
 
 
 def test_a_background_query_that_never_ends_is_cancelled_at_the_deadline(double: Runs, remote: Asks):
