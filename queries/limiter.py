@@ -168,14 +168,17 @@ class Limiter:
         if wait is None:
             db.execute("INSERT INTO spent(account, at) VALUES (?, ?)", (account, now))
             row = (account, pid, born, now + lease_s)
-            cursor = db.execute("INSERT INTO leases(account, pid, born, expires_at) VALUES (?, ?, ?, ?)", row)
+            # A number that comes again would let a lease that ran out take another's with it when it is given back.
+            cursor = db.execute(
+                "INSERT INTO leases(id, account, pid, born, expires_at) VALUES (random(), ?, ?, ?, ?)", row
+            )
             return cursor.lastrowid or 0, place, None
         if place:
             renewed = db.execute("UPDATE waiting SET expires_at = ? WHERE id = ?", (now + _WAITER_S, place))
             if renewed.rowcount:
                 return 0, place, wait
         cursor = db.execute(
-            "INSERT INTO waiting(account, priority, pid, born, expires_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO waiting(id, account, priority, pid, born, expires_at) VALUES (random(), ?, ?, ?, ?, ?)",
             (account, int(priority), pid, born, now + _WAITER_S),
         )
         return 0, cursor.lastrowid or 0, wait

@@ -97,6 +97,15 @@ def test_three_at_once_and_a_place_given_back_is_taken(limiter: Limiter):
         pass
 
 
+def test_a_lease_that_ran_out_does_not_take_anothers_with_it(limiter: Limiter, clock: Clock):
+    with ExitStack() as outlived, limiter.slot(ACCOUNT):
+        outlived.enter_context(limiter.slot(ACCOUNT, lease_s=1))
+        clock.now += 2
+        with limiter.slot(ACCOUNT):
+            outlived.close()
+            assert _rows(limiter, "SELECT count(*) FROM leases") == [(2,)]
+
+
 def test_waiting_is_told_with_its_length_once_a_second(limiter: Limiter, clock: Clock):
     limiter.throttled(ACCOUNT, 27)
     told: list[str] = []
