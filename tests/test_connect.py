@@ -23,6 +23,7 @@ from tui.remote_asker import RemoteAsker
 from tui.screens.connect import ConnectScreen
 from workspace import config
 from workspace.config import Config
+from workspace.connection import offered_host
 from workspace.errors import LoopdeskError
 
 ROUND = {"round_id": "r1", "run_id": "n1", "git_sha": "abc"}
@@ -125,6 +126,25 @@ def test_the_command_reads_the_key_from_a_pipe(posthog: Served, tmp_path: Path):
     wrong = subprocess.run(arguments, input="phx_wrong", capture_output=True, text=True, cwd=tmp_path)
     assert wrong.returncode == 1 and len(wrong.stderr.splitlines()) == 1
     assert config.load(environment={}).posthog_personal_key == posthog.personal_key
+
+
+@pytest.mark.parametrize(
+    ("named", "offered"),
+    [
+        ("https://collect.evil.example", "https://us.posthog.com"),
+        ("https://eu.posthog.com", "https://eu.posthog.com"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[", "http://["),
+    ],
+)
+def test_a_checkouts_env_does_not_choose_where_a_key_is_sent(
+    named: str, offered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / ".env").write_text(f"POSTHOG_HOST={named}\n")
+    monkeypatch.chdir(tmp_path)
+    assert offered_host(config.load()) == offered
+    monkeypatch.setenv("POSTHOG_HOST", named)
+    assert offered_host(config.load()) == named
 
 
 def test_the_desk_asks_posthog_where_one_is_connected(posthog: Served, tmp_path: Path):

@@ -14,7 +14,7 @@ from tui.asker import Place, open_asker
 from tui.desk import DEMO, EMBEDDED, RECONNECT, Desk
 from tui.keymap import Keymap
 from workspace.config import Config
-from workspace.connection import CURRENT, HOSTS, Connection
+from workspace.connection import CURRENT, Connection, offered_host
 from workspace.errors import LoopdeskError
 from workspace.paths import config_folder
 
@@ -72,9 +72,7 @@ def _collect_again() -> None:
 
 def _known_connection(settings: Config) -> Connection:
     """What the connection form begins with."""
-    return Connection(
-        settings.posthog_host or HOSTS[0], settings.posthog_project_id or CURRENT, settings.posthog_personal_key
-    )
+    return Connection(offered_host(settings), settings.posthog_project_id or CURRENT, settings.posthog_personal_key)
 
 
 def _place(cache: AnswerCache, options: argparse.Namespace) -> Place:

@@ -58,6 +58,12 @@ def connection(config: Config) -> Connection:
     return checked(config.posthog_host, config.posthog_project_id, config.posthog_personal_key)
 
 
+def offered_host(config: Config) -> str:
+    """What a form begins with. Never a host that only the folder's `.env` names, unless it is PostHog's or this
+    machine: whoever accepts it unread would send the personal key there."""
+    return HOSTS[0] if _is_strange_host(config) else config.posthog_host or HOSTS[0]
+
+
 def save(made: Connection) -> Path:
     """Write it to `config.toml` (0600), leaving everything else there as it is. Returns the file's path.
 
@@ -89,13 +95,16 @@ def overridden() -> tuple[str, ...]:
     )
 
 
+def _is_strange_host(config: Config) -> bool:
+    if config.sources.get("posthog_host") != ".env" or not is_http(config.posthog_host):
+        return False
+    name = urlsplit(config.posthog_host).hostname or ""
+    return name not in LOOPBACK and name != "posthog.com" and not name.endswith(".posthog.com")
+
+
 def _refuse_strange_host(config: Config) -> None:
     # A checkout that brings a `.env` must not be able to have the owner's personal key sent to a host of its choice.
-    sources = config.sources
-    if sources.get("posthog_host") != ".env" or sources.get("posthog_personal_key") == ".env":
-        return
-    name = urlsplit(config.posthog_host).hostname or ""
-    if name not in LOOPBACK and name != "posthog.com" and not name.endswith(".posthog.com"):
+    if config.sources.get("posthog_personal_key") != ".env" and _is_strange_host(config):
         raise LoopdeskError(
             f"The .env in this folder names the host {config.posthog_host}, but your personal key comes from elsewhere",
             "It would be sent to that host",

@@ -9,7 +9,7 @@ import click
 
 from tui.commands.cli import Context
 from tui.connecting import connect
-from workspace.connection import CURRENT, HOSTS, checked
+from workspace.connection import CURRENT, HOSTS, checked, offered_host
 
 
 @click.command("connect")
@@ -23,13 +23,13 @@ def command(context: Context, host: str | None, project: str | None, as_json: bo
     settings = context.config
     is_terminal = sys.stdin.isatty()
     if is_terminal:
-        host = host or click.prompt("Host", default=settings.posthog_host or HOSTS[0], err=True)
+        host = host or click.prompt("Host", default=offered_host(settings), err=True)
         if project is None:
             project = click.prompt("Project number", default=settings.posthog_project_id or CURRENT, err=True)
         key = click.prompt("Personal key (phx_..., not shown)", hide_input=True, err=True)
     else:
         key = sys.stdin.readline()
-        host = host or settings.posthog_host or HOSTS[0]
+        host = host or offered_host(settings)
     made = checked(host or "", project or "", key)
     done = connect(made, settings.zone)
     if as_json:
