@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from workspace.config import is_http
+from workspace.config import LOOPBACK, is_http
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -20,7 +20,6 @@ _APP_HOSTS = {
     "posthog.com": "us.posthog.com",
 }
 _ROUTES = re.compile(r"/(api|i/v[01]|batch|capture|decide|e|flags|project)(/.*)?$")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def private_host(given: str) -> str:
@@ -48,7 +47,7 @@ def private_host(given: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    return urlsplit(host).hostname in _LOOPBACK
+    return urlsplit(host).hostname in LOOPBACK
 
 
 def _prefix(path: str) -> str:

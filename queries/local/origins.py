@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+from workspace.config import LOOPBACK
+
 _REMEMBERED_S = 3600  # how long a browser need not ask again
 
 
@@ -27,7 +28,7 @@ class Reach:
 
     def knows_host(self, header: str) -> bool:
         name = host_name(header).lower()
-        return name in _LOOPBACK_NAMES or name in self.hosts or (self.any_address and _is_address(name))
+        return name in LOOPBACK or name in self.hosts or (self.any_address and _is_address(name))
 
     def knows_origin(self, origin: str) -> bool:
         return origin.lower() in {known.rstrip("/").lower() for known in self.origins}

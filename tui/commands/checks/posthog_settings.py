@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from queries.remote_host import is_loopback
 from tui.commands.checks.line import Line, note, ok, wrong
 from tui.commands.checks.settings import masked, without_password
 from workspace.config import Config
@@ -24,7 +25,7 @@ def settings(config: Config) -> list[Line]:
         lines.append(
             wrong("host", "a personal key is set and no host", "Set POSTHOG_HOST, for example https://us.posthog.com")
         )
-    elif urlsplit(host).scheme == "http" and urlsplit(host).hostname not in ("127.0.0.1", "localhost", "::1"):
+    elif urlsplit(host).scheme == "http" and not is_loopback(host):
         said = f"{without_password(host)} is not encrypted: the key can be read on its way"
         lines.append(note("host", said, "Use https:// unless the network is yours alone"))
     if key.startswith("phc_"):
