@@ -364,6 +364,13 @@ class TestPostHog:
         assert {path for path, _ in scripted.asked} == {"@me", "query", "annotations", "feature_flags", "experiments"}
         assert all(key == f"Bearer {SECRET}" for _, key in scripted.asked)
 
+    def test_the_key_for_this_machine_is_not_shown_to_a_proxy(
+        self, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+    ):
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        assert states(scripted.found())["query:read"] == OK
+
     def test_each_missing_scope_is_named(self, scripted: Scripted):
         for path, scope in (("query", "query:read"), ("annotations", "annotation:read")):
             scripted.answers[path] = (403, {**LACKING, "detail": LACKS.format(scope)})

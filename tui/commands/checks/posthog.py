@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from queries.remote_host import private_host
+from queries.remote_host import is_loopback, private_host
 from tui.commands.checks.line import WRONG, Line, note, ok, wrong
 from tui.commands.checks.posthog_answers import LATER, Answer, clock, no_answer, permissions, who
 from tui.commands.checks.posthog_settings import project_key, settings
@@ -55,7 +55,7 @@ def _reach(url: str) -> tuple[list[Line], bool]:
     parts = urlsplit(url)
     name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(name):
+    if proxy and not is_loopback(url) and not urllib.request.proxy_bypass(name):
         return [note("reach", f"{name} is asked through the proxy {plain(without_password(proxy), 100)}")], True
     found = together({"dns": lambda: socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}, _STEP_S)["dns"]
     if found.value is None:
@@ -113,7 +113,13 @@ def _http(method: str, url: str, key: str, body: object = None) -> Answer:
     import httpx
 
     started = time.time()
-    with httpx.Client(timeout=_STEP_S, follow_redirects=False, headers={"Authorization": f"Bearer {key}"}) as client:
+    # As in queries.remote_http: the key for an address of this machine is not shown to a proxy.
+    with httpx.Client(
+        timeout=_STEP_S,
+        follow_redirects=False,
+        trust_env=not is_loopback(url),
+        headers={"Authorization": f"Bearer {key}"},
+    ) as client:
         response = client.request(method, url, json=body) if body is not None else client.request(method, url)
     try:
         found = response.json()
