@@ -7,6 +7,7 @@ import ipaddress
 import json
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 from dataclasses import dataclass
@@ -226,7 +227,7 @@ class _Forgetting(threading.Thread):
                     store.forget_payloads(retention.cutoff(datetime.now(UTC), self._prompt_days))
                 finally:
                     store.close()
-            except LoopdeskError as error:
+            except (LoopdeskError, sqlite3.Error) as error:  # the next day may go better
                 _warn(f"Old prompts were not removed. {error}")
             if self._stopped.wait(retention.EVERY.total_seconds()):
                 return
