@@ -457,6 +457,13 @@ def test_the_command_says_what_it_stored(recent: Store, asking: LocalBackend, tm
     assert pulled(tmp_path) == stored(recent)
 
 
+def test_prompts_are_not_pulled_where_none_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "config.toml").write_text("prompt_days = 0\n")
+    monkeypatch.setenv("LOOPDESK_CONFIG_DIR", str(tmp_path))
+    done = run("http://127.0.0.1:9", tmp_path, "--prompts")
+    assert done.returncode == 1 and "prompt_days is 0" in done.stderr
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_sync_goes_on_where_it_was(how: signal.Signals, recent: Store, asking: LocalBackend, tmp_path: Path):
     with Double([], otherwise=answering(asking, after=3, hang=True)).running() as posthog:

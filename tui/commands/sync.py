@@ -17,6 +17,7 @@ import click
 from queries.cursor import source_key
 from queries.keyset import MOST_ROWS
 from queries.local.keys import load_keys
+from queries.local.retention import keeps_prompts
 from queries.local.store import Store
 from queries.remote import Manner, RemoteBackend, open_remote
 from queries.sync import FIRST_PULL, OVERLAP, Synced, Wanted, kept, sync
@@ -75,6 +76,8 @@ def command(
 
     It goes on where the last pull ended, however that ended, within PostHog's limits and after the desk's questions.
     """
+    if prompts and not keeps_prompts(context.config.prompt_days):
+        raise LoopdeskError("prompt_days is 0: no prompts are stored here", do="Raise it, or leave --prompts out")
     now = datetime.now(UTC)
     zone = ZoneInfo(context.config.zone)
     wanted = Wanted(
@@ -91,7 +94,8 @@ def command(
     try:
         source = source_key(backend.host, backend.project_number())
         with _one_at_a_time(context.workspace.create(), source), _bar() as told:
-            done = _pull(backend, Store.open(context.workspace.events_db), source, wanted, now, told)
+            store = Store.open(context.workspace.events_db, keep_prompts=keeps_prompts(config.prompt_days))
+            done = _pull(backend, store, source, wanted, now, told)
     finally:
         backend.close()
     if isinstance(done, KeyboardInterrupt):
