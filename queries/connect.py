@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queries.backend import Backend
+from queries.remote_errors import PostHogFailed
 from queries.views.words import counted
 
 # Only `query:read` is needed for this, as for the boards.
@@ -33,5 +34,11 @@ class Found:
 
 def probe(backend: Backend) -> Found:
     """Blocking. Raises `LoopdeskError` that says which part of the connection is wrong."""
-    count, newest = backend.query(_PROBE).rows[0]
-    return Found(count, datetime.fromisoformat(newest) if count else None)
+    rows = backend.query(_PROBE).rows
+    try:
+        ((count, newest),) = rows
+        return Found(int(count), datetime.fromisoformat(newest) if count else None)
+    except (TypeError, ValueError) as error:
+        raise PostHogFailed(
+            "PostHog answered, but not to the question", "Something else may answer in its place", "Check the host"
+        ) from error

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from queries.connect import probe
 from queries.local.store import Store
+from queries.remote import open_remote
 from tests.conftest import NOW, Served
 from tests.desks import FakeAsker, Memory, desk, screen_text, settled
 from tests.events import event
+from tests.posthog_double import Double, rows
 from tui.asker import LocalAsker, Place, open_asker
 from tui.desk import RECONNECT, Desk
 from tui.remote_asker import RemoteAsker
@@ -145,6 +148,16 @@ def test_a_checkouts_env_does_not_choose_where_a_key_is_sent(
     assert offered_host(config.load()) == offered
     monkeypatch.setenv("POSTHOG_HOST", named)
     assert offered_host(config.load()) == named
+
+
+@pytest.mark.parametrize("cells", [(), ([1],), (["many", None],), ([3, None],), ([1, "now"],)])
+def test_what_answers_something_else_is_not_taken_for_posthog(cells: tuple[list, ...], tmp_path: Path):
+    answer = rows(*cells, columns=["count()", "max(timestamp)"][: len(cells[0])] if cells else ["count()"])
+    with Double([answer]).running() as double:
+        backend = open_remote(Config(posthog_host=double.url, posthog_personal_key="phx_" + "a" * 20))
+        with pytest.raises(LoopdeskError, match="not to the question"):
+            probe(backend)
+        backend.close()
 
 
 def test_the_desk_asks_posthog_where_one_is_connected(posthog: Served, tmp_path: Path):
