@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from queries.local.bodies import BadRequest, Packing, unpacked
-from queries.local.capture import read_body
+from queries.local.bodies import BadRequest, unpacked
+from queries.local.capture import packing_of, read_body
 from queries.local.credentials import Credentials, peer_of
 from queries.local.objects import ObjectStore
 from queries.local.responses import error_response
@@ -88,12 +88,7 @@ class _Api:
         return await _guarded(answer)
 
     def _evaluated(self, raw: bytes, request: Request) -> dict:
-        packing = Packing(
-            request.headers.get("content-encoding", "").lower(),
-            request.query_params.get("compression", "").lower(),
-            request.headers.get("content-type", "").lower(),
-        )
-        body = parse_object(unpacked(raw, packing))
+        body = parse_object(unpacked(raw, packing_of(request)))
         token = body.get("api_key") or body.get("token") or ""
         self._credentials.check_project(token if isinstance(token, str) else "", peer_of(request))
         only_overrides = request.query_params.get("only_use_override_person_properties", "") in ("1", "true")
@@ -150,10 +145,6 @@ async def _guarded(answer: Callable[[], Awaitable[Response]]) -> Response:
 def _version(text: str) -> int:
     """Without one, the oldest shape; a version from the future gets the newest that is known."""
     return min(int(text), 4) if text.isdecimal() and text.isascii() and len(text) < 4 else 1
-
-
-def _peer(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def _now() -> datetime:

@@ -47,14 +47,11 @@ class CaptureV0:
 
     async def _answer(self, request: Request, *, unnamed: str = "", ai: bool = False) -> Response:
         query = request.query_params
-        packing = Packing(
-            request.headers.get("content-encoding", "").strip().lower(),
-            query.get("compression", "").lower(),
-            request.headers.get("content-type", "").lower(),
-        )
         try:
             body = await read_body(request)
-            await run_in_threadpool(self._take, body, packing, query.get("_", ""), unnamed, ai, peer_of(request))
+            await run_in_threadpool(
+                self._take, body, packing_of(request), query.get("_", ""), unnamed, ai, peer_of(request)
+            )
         except BadRequest as error:
             return PlainTextResponse(error.reason, error.status)
         except LoopdeskError as error:
@@ -69,6 +66,14 @@ class CaptureV0:
             check_ai(capture.events)
         limit = MAX_AI_EVENT_BYTES if ai else MAX_EVENT_BYTES
         self._writer.take(capture.events, sent_at=capture.sent_at, limit=limit)
+
+
+def packing_of(request: Request) -> Packing:
+    return Packing(
+        request.headers.get("content-encoding", "").strip().lower(),
+        request.query_params.get("compression", "").lower(),
+        request.headers.get("content-type", "").lower(),
+    )
 
 
 async def read_body(request: Request) -> bytes:
