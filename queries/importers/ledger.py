@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from queries.importers.commits import StoredEnd
 from queries.importers.log import EVENTS_OF_A_ROUND, Entry, LogName, event_uuid
 from queries.importers.spool import ParsedSpool
 from queries.local.store import Store
+from queries.local.times import instant
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AT_ONCE = 2_000  # rows of one transaction: about a third of a second, and other writers wait at most ten
 _ENOUGH_TO_JUDGE = 3  # rows
 
@@ -73,7 +72,7 @@ def stored_end(store: Store, name: LogName) -> StoredEnd | None:
         row, round_id = max(((row, identity) for row, (identity, _) in _rows(store, name).items()), default=(0, ""))
         latest = "SELECT max(timestamp) FROM events WHERE p_round_id = ?"
         (micros,) = store.connection.execute(latest, (round_id,)).fetchone()
-    return None if micros is None else StoredEnd(row, _EPOCH + timedelta(microseconds=micros))
+    return None if micros is None else StoredEnd(row, instant(micros))
 
 
 def record_spool(store: Store, spool: ParsedSpool) -> tuple[int, int, tuple[str, ...]]:

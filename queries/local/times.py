@@ -12,6 +12,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
+def instant(stamp: int) -> datetime:
+    """Of microseconds since the epoch, in UTC."""
+    return _EPOCH + timedelta(microseconds=stamp)
+
+
 def clock_skew(sent_at: object, now: datetime) -> timedelta:
     """Server time minus sender time by the batch's `sent_at`; zero where it is absent or unreadable."""
     sent = parse_time(sent_at)

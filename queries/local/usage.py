@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from queries.local.ingest import microseconds
 from queries.local.store import Store
+from queries.local.times import instant, microseconds
 
 _AGES = (("the last day", 1), ("the last 7 days", 7), ("the last 30 days", 30), ("the last 400 days", 400))
 
@@ -44,7 +44,7 @@ def usage(store: Store, now: datetime) -> Usage:
     execute = store.connection.execute
     sizes = dict(execute("SELECT event, sum(length(properties)) FROM bodies GROUP BY event").fetchall())
     kinds = [
-        Kind(event, count, sizes.get(event) or 0, _instant(first), _instant(last))
+        Kind(event, count, sizes.get(event) or 0, instant(first), instant(last))
         for event, count, first, last in execute(
             "SELECT event, count(*), min(timestamp), max(timestamp) FROM events GROUP BY event"
         ).fetchall()
@@ -58,7 +58,7 @@ def usage(store: Store, now: datetime) -> Usage:
         ages=ages,
         prompts=prompts,
         prompt_bytes=prompt_bytes,
-        oldest_prompt=None if oldest is None else _instant(oldest),
+        oldest_prompt=None if oldest is None else instant(oldest),
         free_bytes=free_bytes(store),
     )
 
@@ -81,7 +81,3 @@ def free_bytes(store: Store) -> int:
     """What is unused within the file: new events fill it, and vacuuming gives it back to the disk."""
     free, size = (store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
     return free * size
-
-
-def _instant(stamp: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stamp)

@@ -9,12 +9,12 @@ import stat
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from queries import cache
 from queries.local import schema
+from queries.local.times import instant
 from tui.commands.checks.line import Line, note, ok, wrong
 from workspace.config import Config
 from workspace.inventory import StoredFile, inventory
@@ -111,8 +111,7 @@ def _events(connection: sqlite3.Connection, zone: str) -> list[str]:
     newest = connection.execute("SELECT max(timestamp) FROM events").fetchone()[0]
     if newest is None:
         return ["no events"]
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=newest)
-    return [f"{events:,} events", f"the newest of {at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"]
+    return [f"{events:,} events", f"the newest of {instant(newest).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"]
 
 
 def _damage(connection: sqlite3.Connection) -> tuple[str, bool]:
