@@ -76,6 +76,11 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def nearest_folder(path: Path) -> Path:
+    """`path`, or the folder above it that exists: where its disk can be asked for room before it is made."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+
+
 def default_root() -> Path:
     """The platform's data folder for loopdesk."""
     from platformdirs import user_data_path

@@ -21,6 +21,7 @@ from tui.commands.prune import count_answers, prune
 from workspace.databases import explained
 from workspace.errors import LoopdeskError
 from workspace.inventory import KINDS, StoredFile, inventory, megabytes
+from workspace.paths import nearest_folder
 from workspace.text import plain
 
 _MOST_KINDS = 12
@@ -44,7 +45,7 @@ def _say_what_is_stored(context: Context, as_json: bool) -> None:
         found = _usage(context, now)
     except LoopdeskError as error:  # the sizes are worth saying all the same
         unread = str(error)
-    free = shutil.disk_usage(_nearest(root)).free
+    free = shutil.disk_usage(nearest_folder(root)).free
     if as_json:
         click.echo(json.dumps(_document(root, files, waiting, found, answers, free) | {"unread": unread}, indent=2))
         return
@@ -146,11 +147,6 @@ def _document(
         "answers": answers,
         "spool": [{"file": str(path), "bytes": path.stat().st_size} for path in waiting],
     }
-
-
-def _nearest(path: Path) -> Path:
-    """The folder, or the one above that exists."""
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
 command.add_command(prune)

@@ -13,6 +13,7 @@ from pathlib import Path
 from tui.commands.checks.line import Line, note, ok, wrong
 from tui.main import VERSION
 from workspace.config import Config
+from workspace.paths import nearest_folder
 
 _OLDEST_SQLITE = (3, 38, 0)  # its JSON functions and operators are part of every build from then on
 LITTLE_BYTES = 200_000_000
@@ -46,7 +47,7 @@ def _grammar() -> Line:
 
 
 def _disk(root: Path) -> Line:
-    place = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    place = nearest_folder(root)
     free = shutil.disk_usage(place).free
     if free < LITTLE_BYTES:
         return wrong("disk", f"{free / 1e6:,.0f} MB are free in {place}", "Make room, or: loopdesk storage")

@@ -19,6 +19,7 @@ from tui.commands.checks.line import Line, note, ok, wrong
 from tui.commands.service_managers import Status, manager
 from workspace.config import Config
 from workspace.errors import LoopdeskError
+from workspace.paths import nearest_folder
 from workspace.text import plain
 
 _RECENT = timedelta(days=7)  # who sent within these counts on being received tonight
@@ -161,7 +162,7 @@ def spooled() -> tuple[Spooled, ...]:
 def room(config: Config, now: datetime) -> Line:
     """Whether the disk holds three nights like the last one."""
     root = config.workspace.root
-    place = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    place = nearest_folder(root)
     free, needed = shutil.disk_usage(place).free, 3 * _last_night_bytes(config, now)
     if free < needed:
         return wrong(
