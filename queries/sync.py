@@ -17,6 +17,7 @@ from queries.keyset import BEHIND, IN_ORDER, MOST_ROWS, Page, pages
 from queries.local.store import Store
 from queries.remote_answer import wire_time
 from queries.remote_errors import PostHogFailed
+from queries.views.words import counted
 from workspace.errors import LoopdeskError
 
 # What loops send (DESIGN, "What the loops send").
@@ -95,7 +96,7 @@ class SyncStopped(LoopdeskError):
 
 def kept(done: Synced) -> str:
     """The clause that says what a pull that ended early leaves behind."""
-    count = f"{done.stored:,} event{'' if done.stored == 1 else 's'}"
+    count = counted(done.stored, "event")
     return f"{count} of this pull are stored, and `loopdesk sync` goes on at {done.at:%Y-%m-%d %H:%M} UTC"
 
 

@@ -20,6 +20,7 @@ from queries.importers.wanted import Wanted
 from queries.local import prices
 from queries.local.retention import keeps_prompts
 from queries.local.store import Store
+from queries.views.words import counted
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -145,12 +146,12 @@ def _told(path: Path, report: LogReport | SpoolReport, zone: ZoneInfo) -> list[s
     if isinstance(report, SpoolReport):
         known = f"; {report.known_events:,} were there already" if report.known_events else ""
         head = f"{plain(path.name)}: spooled events"
-        stored = f"  stored   {_count(report.stored_events, 'event')}{known}"
+        stored = f"  stored   {counted(report.stored_events, 'event')}{known}"
         return [head, stored, *_problems(report.spool.problems, report.notes)]
     log, summary, recorded = report.log, report.summary, report.recorded
     better = "lower" if log.goal == "min" else "higher"
     told = [
-        f"{plain(path.name)}: {log.format} log, {_count(len(log.rounds), 'round')}",
+        f"{plain(path.name)}: {log.format} log, {counted(len(log.rounds), 'round')}",
         f"  metric   {plain(log.metric, 60)} ({log.metric_why})",
         f"  goal     {log.goal}: {better} is better ({plain(log.goal_why, 80)})",
         f"  rounds   {summary.kept:,} kept, {summary.discarded:,} discarded, {summary.crashed:,} crashed",
@@ -169,17 +170,17 @@ def _told(path: Path, report: LogReport | SpoolReport, zone: ZoneInfo) -> list[s
     if edited:
         edited.append("use --replace to import the log afresh")
     if recorded.gone:
-        edited.append(f"{_count(recorded.gone, 'row')} imported earlier are no longer in the log; they stay stored")
+        edited.append(f"{counted(recorded.gone, 'row')} imported earlier are no longer in the log; they stay stored")
     return told + _problems(log.problems, [*report.notes, *edited])
 
 
 def _stored(report: LogReport) -> str:
     recorded = report.recorded
-    parts = [f"{_count(recorded.stored_rows, 'round')} ({_count(recorded.stored_events, 'event')})"]
+    parts = [f"{counted(recorded.stored_rows, 'round')} ({counted(recorded.stored_events, 'event')})"]
     if recorded.known_rows:
         parts.append(f"{recorded.known_rows:,} were there already")
     if recorded.replaced_events:
-        parts.append(f"{_count(recorded.replaced_events, 'old event')} removed")
+        parts.append(f"{counted(recorded.replaced_events, 'old event')} removed")
     return ", ".join(parts)
 
 
@@ -188,10 +189,6 @@ def _problems(problems: Sequence[Problem], notes: Sequence[str]) -> list[str]:
     lines = [*notes, *lines]
     more = [f"... and {len(lines) - _MAX_SHOWN} more; --json has them all"] if len(lines) > _MAX_SHOWN else []
     return [f"  note     {plain(line, 240)}" for line in [*lines[:_MAX_SHOWN], *more]]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _document(outcomes: Sequence[tuple[Path, Outcome]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from queries.local.backend import document
 from queries.morning import open_backend
 from queries.views import window as windows
 from queries.views.window import Span
+from queries.views.words import counted
 from tui.commands import query_table
 from tui.commands.cli import Context
 from tui.commands.query_error import marked
@@ -214,8 +215,7 @@ def _print_table(result: QueryResult, hint: str) -> None:
 
 
 def _said(result: QueryResult) -> str:
-    count = len(result.rows)
-    said = f"{count:,} row{'' if count == 1 else 's'} in {result.elapsed_ms:.0f} ms."
+    said = f"{counted(len(result.rows), 'row')} in {result.elapsed_ms:.0f} ms."
     if not result.has_more:
         return said
     if result.limit is not None and result.limit >= _MOST_ROWS:

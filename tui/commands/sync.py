@@ -22,6 +22,7 @@ from queries.local.store import Store
 from queries.remote import Manner, RemoteBackend, open_remote
 from queries.sync import FIRST_PULL, OVERLAP, Synced, Wanted, kept, sync
 from queries.turns import Priority, Wait
+from queries.views.words import counted
 from tui.commands.cli import Context
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -197,7 +198,7 @@ def _say(text: str) -> None:
 
 def _told(backend: RemoteBackend, done: Synced, zone: ZoneInfo) -> str:
     since, until = done.since.astimezone(zone), done.until.astimezone(zone)
-    parts = [f"Stored {done.stored:,} new event{'' if done.stored == 1 else 's'}"]
+    parts = [f"Stored {counted(done.stored, 'new event')}"]
     if done.known:
         parts.append(f"{done.known:,} were there already")
     if done.prompts:
