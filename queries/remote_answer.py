@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from queries.backend import QueryRefused, QueryResult
 from queries.local.hogql.clock import parse_instant
+from queries.local.hogql.types import elements
 from queries.remote_errors import PostHogFailed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -82,7 +83,7 @@ def cell_reader(type: str, zone: tzinfo) -> Cell:
         each = cell_reader(inside, zone)
         return lambda value: [each(part) for part in value] if isinstance(value, list) else value
     if head == "Tuple":
-        parts = [cell_reader(_unnamed(part), zone) for part in _split(inside)]
+        parts = [cell_reader(_unnamed(part), zone) for part in elements(inside)]
         return lambda value: (
             [part(item) for part, item in zip(parts, value, strict=True)]
             if isinstance(value, list) and len(value) == len(parts)
@@ -182,14 +183,3 @@ def _unnamed(part: str) -> str:
     """A tuple's element may have a name before its type."""
     name, found, type = part.partition(" ")
     return type if found and "(" not in name else part
-
-
-def _split(inside: str) -> list[str]:
-    """The types in `String, Array(Tuple(UInt8, String))`."""
-    parts, depth, start = [], 0, 0
-    for place, letter in enumerate(inside):
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append(inside[start:place].strip())
-            start = place + 1
-    return [*parts, inside[start:].strip()]

@@ -15,6 +15,7 @@ from queries.local.hogql import accumulators, scalars
 from queries.local.hogql.clock import DAY, has_whole_hours, parse_instant, steady, to_date
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.scalars.complaints import Complaints
+from queries.local.hogql.types import elements
 
 # No event is larger than 1 MB; a list gathered over many may be.
 MAX_CELL_BYTES = 50_000_000
@@ -110,7 +111,7 @@ def decoder(type: str, tz: str | tzinfo) -> Callable[[object], object]:
         each = decoder(inside, tz)
         return lambda value: None if value is None else [each(part) for part in _load(value)]
     if head == "Tuple":
-        parts = [decoder(part, tz) for part in _split(inside)]
+        parts = [decoder(part, tz) for part in elements(inside)]
         return lambda value: (
             None if value is None else [part(item) for part, item in zip(parts, _load(value), strict=True)]
         )
@@ -138,14 +139,3 @@ def _finite(value: object) -> object:
 
 def _load(value: object) -> list:
     return json.loads(value) if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-
-
-def _split(inside: str) -> list[str]:
-    """The types in `String, Array(Tuple(UInt8, String))`."""
-    parts, depth, start = [], 0, 0
-    for place, letter in enumerate(inside):
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append(inside[start:place].strip())
-            start = place + 1
-    return [*parts, inside[start:].strip()]

@@ -124,6 +124,17 @@ _NAMED = {
 }
 
 
+def elements(inside: str) -> list[str]:
+    """The types in `String, Array(Tuple(UInt8, String))`."""
+    parts, depth, start = [], 0, 0
+    for place, letter in enumerate(inside):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append(inside[start:place].strip())
+            start = place + 1
+    return [*parts, inside[start:].strip()]
+
+
 def supertype(types: Iterable[Type]) -> Type | None:
     """The one type that holds all of `types`, as ClickHouse's `if`, arrays and UNION choose it; None if none does."""
     found: Type | None = None
