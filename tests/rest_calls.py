@@ -8,6 +8,14 @@ import httpx
 
 from tests.conftest import Served
 
+EVERYONE = {"groups": [{"properties": [], "rollout_percentage": 100}]}
+HALVES = {
+    "variants": [
+        {"key": "control", "name": "Control Group", "rollout_percentage": 50},
+        {"key": "test", "name": "Test Variant", "rollout_percentage": 50},
+    ]
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:

@@ -7,15 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Served
-from tests.rest_calls import Rest, ask_flags, refused
-
-EVERYONE = {"groups": [{"properties": [], "rollout_percentage": 100}]}
-HALVES = {
-    "variants": [
-        {"key": "control", "name": "Control Group", "rollout_percentage": 50},
-        {"key": "test", "name": "Test Variant", "rollout_percentage": 50},
-    ]
-}
+from tests.rest_calls import EVERYONE, HALVES, Rest, ask_flags, refused
 
 
 @pytest.fixture
