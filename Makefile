@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Extras beside the tests' own tools: `make test EXTRAS=dev,oracle` compares every answer with ClickHouse as well.
 EXTRAS ?= dev
+# Files of tests that run side by side.
+JOBS ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint bench wheel-check clean
@@ -11,7 +13,7 @@ demo: $(VENV)/.app
 	$(BIN)/loopdesk demo
 
 test: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .

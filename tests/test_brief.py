@@ -221,11 +221,16 @@ def test_the_command_prints_text_to_a_pipe_whatever_the_locale(tmp_path: Path):
 
 
 def test_without_a_workspace_it_says_that_nothing_is_stored(tmp_path: Path):
-    done = loopdesk("brief", "--workspace", tmp_path / "nowhere")
+    done = loopdesk("brief")  # with an empty home
     assert done.returncode == 0
     assert "Nothing is stored yet" in done.stdout
+    assert json.loads(loopdesk("brief", "--json").stdout)["projects"] == []
+
+
+def test_a_mistyped_workspace_does_not_pass_for_a_quiet_night(tmp_path: Path):
+    done = loopdesk("brief", "--workspace", tmp_path / "nowhere")
+    assert done.returncode == 1 and "There is no folder" in done.stderr
     assert not (tmp_path / "nowhere").exists()
-    assert json.loads(loopdesk("brief", "--json", "--workspace", tmp_path / "nowhere").stdout)["projects"] == []
 
 
 def test_a_wrong_option_names_the_subcommands_help():

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from queries.local.schema import FIRST, MIGRATIONS
+from queries.local.store import Store
+from tests.events import event
 from workspace import databases
 from workspace.errors import LoopdeskError
 
@@ -160,3 +162,25 @@ def test_a_store_of_the_first_schema_keeps_its_events(tmp_path: Path):
     assert migrated.execute(tables).fetchall() == fresh.execute(tables).fetchall()
     assert migrated.execute("SELECT count(*) FROM bodies").fetchone() == (1,)
     migrated.close(), fresh.close()
+
+
+def test_a_loopdesk_of_the_first_schema_can_no_longer_write_beside_the_sums(tmp_path: Path):
+    old = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+    old.executescript(FIRST)
+    old.execute("PRAGMA user_version = 1")
+    databases.open_database(tmp_path / "events.db", MIGRATIONS).close()
+    body = "INSERT INTO bodies(id, uuid, event, created_at, properties) VALUES (1, 'u', 'e', 5, '{}')"
+    with pytest.raises(sqlite3.OperationalError, match="no column named created_at"):
+        old.execute(body)  # what its every batch begins with
+    old.close()
+
+
+def test_a_store_whose_file_a_newer_loopdesk_migrated_stores_nothing_more(tmp_path: Path):
+    store = Store.open(tmp_path / "events.db")
+    newer = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+    newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    newer.close()
+    with pytest.raises(LoopdeskError, match="by a newer loopdesk while this one had it open"):
+        store.ingest([event("round_started")])
+    assert store.connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    store.close()

@@ -79,7 +79,7 @@ def events(count: int, *, at: datetime = NOW - 20 * HOUR, step: timedelta = time
 
 def stored(store: Store) -> list[tuple]:
     return store.connection.execute(
-        "SELECT b.uuid, e.event, e.timestamp, e.distinct_id, b.properties, b.created_at "
+        "SELECT b.uuid, e.event, e.timestamp, e.distinct_id, b.properties, b.arrived_at "
         "FROM events e JOIN bodies b ON b.id = e.id ORDER BY b.uuid"
     ).fetchall()
 

@@ -53,6 +53,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
     )
     wish = desk.run(mouse=not options.no_mouse)
     cache.close()
+    asker.close()
     again = {
         DEMO: ["demo"],
         EMBEDDED: [*options.arguments, "--backend", "embedded"],

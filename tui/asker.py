@@ -67,6 +67,10 @@ class Asker(Protocol):
         stands."""
         ...
 
+    def close(self) -> None:
+        """The desk is being left."""
+        ...
+
     def cancel(self) -> None:
         """Nobody waits any more for what the boards have asked."""
         ...
@@ -139,6 +143,10 @@ class LocalAsker:
         if backend is None or seen is None or version == seen:
             return frozenset()
         return backend.events_since(seen) if version > seen else frozenset({"*"})
+
+    def close(self) -> None:
+        if self._backend is not None:
+            self._backend.close()
 
     def cancel(self) -> None:
         """A local question is over before it would be given up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,9 @@ class RemoteAsker:
     def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         made = connection(config)
         self.name = "PostHog" if made.project_id == CURRENT else f"PostHog {made.project_id}"
-        self.source = f"{made.host} {made.project_id}"
+        # The key is part of whose answers these are: its own project may be another one tomorrow.
+        key = hashlib.sha256(made.personal_key.encode()).hexdigest()[:8]
+        self.source = f"{made.host} {made.project_id} {key}"
         self._config, self._now = config, now
         self._lock = threading.Lock()
         self._backend: RemoteBackend | None = None
@@ -90,6 +93,10 @@ class RemoteAsker:
         if is_due:
             self._asked_at = self._now()
         return frozenset({"*"}) if is_due else frozenset()
+
+    def close(self) -> None:
+        if self._backend is not None:
+            self._backend.close()
 
     def cancel(self) -> None:
         for backend in (self._backend, self._fresh):

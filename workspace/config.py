@@ -32,6 +32,7 @@ _ENVIRONMENT = {
 _DOTENV = tuple(name for name in _ENVIRONMENT if name.startswith("POSTHOG_"))
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 BACKENDS = ("posthog", "embedded")
 SHORTEST_REFRESH_S = 60
 
@@ -198,8 +199,12 @@ def _check_posthog(config: Config) -> None:
         )
     if type(config.prompt_days) is not int or config.prompt_days < 0:
         raise LoopdeskError(f"prompt_days is {config.prompt_days!r}, but must be a whole number of days")
-    if not all(isinstance(origin, str) for origin in config.browser_origins):
-        raise LoopdeskError('browser_origins must be a list of texts such as "https://app.example"')
+    for origin in config.browser_origins:
+        if not (isinstance(origin, str) and _ORIGIN.fullmatch(origin)):
+            raise LoopdeskError(
+                f"browser_origins has {origin!r}, which no browser sends as its origin",
+                do='Write scheme, name and port alone, such as "https://app.example" or "http://localhost:3000"',
+            )
 
 
 def is_http(url: str) -> bool:

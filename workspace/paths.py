@@ -70,6 +70,8 @@ def write_private(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # renamed before its content is on the disk, it is empty after a power cut
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

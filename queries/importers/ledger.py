@@ -70,6 +70,8 @@ def stored_end(store: Store, name: LogName) -> StoredEnd | None:
     """Where the log ended when it was last imported."""
     with store.transaction():
         row, round_id = max(((row, identity) for row, (identity, _) in _rows(store, name).items()), default=(0, ""))
+        if not round_id:
+            return None  # never imported; an event may well have an empty round id
         latest = "SELECT max(timestamp) FROM events WHERE p_round_id = ?"
         (micros,) = store.connection.execute(latest, (round_id,)).fetchone()
     return None if micros is None else StoredEnd(row, instant(micros))

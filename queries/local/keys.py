@@ -9,10 +9,12 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from workspace.errors import LoopdeskError
+from workspace.locks import only_one
 from workspace.paths import refuse_writable_by_others, write_private
 
 _MISSING = (0, 0, 0)
@@ -60,25 +62,32 @@ def add_machine(root: Path, name: str) -> str:
         raise LoopdeskError(
             "A machine's name is letters, digits, dots, - and _, at most 64 of them", do="Name it as its host is named"
         )
-    keys = load_keys(root)
-    if name in keys.machines:
-        raise LoopdeskError(
-            f"The machine {name} has a key already",
-            "A key is shown only when it is made",
-            f"Run: loopdesk serve --remove-key {name}, then make a new one",
-        )
-    key = _project_key()
-    _write(root, replace(keys, machines={**keys.machines, name: key}))
+    with _changing(root):
+        keys = load_keys(root)
+        if name in keys.machines:
+            raise LoopdeskError(
+                f"The machine {name} has a key already",
+                "A key is shown only when it is made",
+                f"Run: loopdesk serve --remove-key {name}, then make a new one",
+            )
+        key = _project_key()
+        _write(root, replace(keys, machines={**keys.machines, name: key}))
     return key
 
 
 def remove_machine(root: Path, name: str) -> None:
     """A running server refuses the key from its next request on. Raises `LoopdeskError` for an unknown name."""
-    keys = load_keys(root)
-    if name not in keys.machines:
-        known = ", ".join(sorted(keys.machines)) or "none"
-        raise LoopdeskError("There is no key of a machine of that name", f"Machines with a key: {known}")
-    _write(root, replace(keys, machines={n: key for n, key in keys.machines.items() if n != name}))
+    with _changing(root):
+        keys = load_keys(root)
+        if name not in keys.machines:
+            known = ", ".join(sorted(keys.machines)) or "none"
+            raise LoopdeskError("There is no key of a machine of that name", f"Machines with a key: {known}")
+        _write(root, replace(keys, machines={n: key for n, key in keys.machines.items() if n != name}))
+
+
+def _changing(root: Path) -> AbstractContextManager[None]:
+    # Two that read, change and write at once would lose one of the changes.
+    return only_one(root / "keys.lock", LoopdeskError("Another loopdesk is changing the keys", do="Try again"))
 
 
 def follow(root: Path) -> Callable[[], Keys]:

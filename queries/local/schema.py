@@ -175,6 +175,8 @@ CREATE INDEX rounds_odd ON rounds(first, last) WHERE is_odd;
 {FILL_ROUNDS.format(where="")};"""
 FILLS = (FILL_HOURS, FILL_DIM_HOURS, FILL_ROUNDS)
 
+# `bodies.created_at` has another name so that a loopdesk that still runs with the first schema can no longer write:
+# what it stored would be missing in the sums.
 # A trace is mostly a round: only the others are in the index of traces.
 # `objects` holds what PostHog's REST keeps: a row for each annotation, feature flag and experiment. `cursors` says how
 # far each PostHog project has been pulled.
@@ -187,6 +189,7 @@ SECOND = f"""
 CREATE INDEX events_text ON events(event, timestamp) WHERE {HAS_TEXT};
 DROP INDEX events_trace;
 CREATE INDEX events_trace ON events(`p_$ai_trace_id`) WHERE `p_$ai_trace_id` IS NOT `p_round_id`;
+ALTER TABLE bodies RENAME COLUMN created_at TO arrived_at;
 CREATE TABLE persons (
   distinct_id TEXT PRIMARY KEY,
   id TEXT NOT NULL,

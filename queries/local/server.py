@@ -23,6 +23,8 @@ from queries.local.credentials import Credentials
 from queries.local.keys import Keys
 from queries.local.origins import LocalOnly, Reach
 from queries.local.responses import error_response
+from queries.local.rest.problems import Problem
+from queries.local.rest.project import check_project_id
 from queries.local.store import Store
 from queries.local.wire import BadRequest, load
 from queries.local.writer import Writer, utc_now
@@ -97,6 +99,10 @@ class Queries:
         refusal = self._credentials.check_personal(request)
         if refusal:
             return refusal
+        try:
+            check_project_id(request.path_params["project"])
+        except Problem as error:
+            return error.response()
         try:
             document = load(await read_body(request))
             asked = document["query"]  # type: ignore[index]

@@ -16,12 +16,14 @@ from queries.local import hours, prices
 from queries.local.ingest import MAX_EVENT_BYTES, EventRejected, Row, to_row
 from queries.local.persons import Persons
 from queries.local.prices import Prices
-from queries.local.schema import HOT_PROPERTIES, MIGRATIONS, column
+from queries.local.schema import HOT_PROPERTIES, HOUR, HOUR_EVENTS, MIGRATIONS, column
+from queries.local.texts import storable
 from queries.local.times import clock_skew, microseconds
 from workspace import databases
 from workspace.errors import LoopdeskError
 
-_BODY = "INSERT INTO bodies(id, uuid, event, created_at, properties) VALUES (?, ?, ?, ?, ?)"
+_BODY = "INSERT INTO bodies(id, uuid, event, arrived_at, properties) VALUES (?, ?, ?, ?, ?)"
+_PAYLOAD = "INSERT INTO ai_payloads(id, created_at, payload) VALUES (?, ?, ?)"
 # Rows of one transaction. Other writers wait for a lock at most `databases.BUSY_MS`: a transaction is over well before.
 CHUNK = 2_000
 _FORGOTTEN_AT_ONCE = 500
@@ -81,6 +83,7 @@ class Store:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_newer_schema()
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -91,6 +94,15 @@ class Store:
                 raise
         except sqlite3.Error as error:
             raise databases.explained(error, self.path) from error
+
+    def _refuse_newer_schema(self) -> None:
+        # A newer loopdesk may have migrated the file while this one had it open, and keep what this one does not know.
+        if self.connection.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
+            raise LoopdeskError(
+                f"{self.path.name} was brought up to date by a newer loopdesk while this one had it open",
+                "What this one stored would be missing there",
+                "Start this one again",
+            )
 
     def ingest(
         self,
@@ -149,13 +161,15 @@ class Store:
 
     def add_prompts(self, heavy: Mapping[str, Mapping[str, object]]) -> int:
         """Give stored events, by uuid, the heavy properties that they came without; returns how many had none yet."""
+        if not self._keep_prompts:
+            return 0
         with self.transaction():
             rows = [
-                (id, created_at, json.dumps(heavy[uuid], ensure_ascii=False, separators=(",", ":")))
-                for id, uuid, created_at in self._select_uuids("id, uuid, created_at", list(heavy))
+                (id, created_at, storable(json.dumps(heavy[uuid], ensure_ascii=False, separators=(",", ":"))))
+                for id, uuid, created_at in self._select_uuids("id, uuid, arrived_at", list(heavy))
             ]
             before = self.connection.total_changes
-            self.connection.executemany("INSERT OR IGNORE INTO ai_payloads VALUES (?, ?, ?)", rows)
+            self.connection.executemany(_PAYLOAD.replace("INSERT", "INSERT OR IGNORE"), rows)
         return self.connection.total_changes - before
 
     def delete(self, uuids: Sequence[str]) -> int:
@@ -175,12 +189,15 @@ class Store:
         """
         with self.transaction():
             found = self.connection.execute(
-                "SELECT event, timestamp, id FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?",
+                f"SELECT event, timestamp, id, {column('round_id')} FROM events WHERE timestamp < ? "
+                "ORDER BY timestamp LIMIT ?",
                 (microseconds(before), most),
             ).fetchall()
-            ids = json.dumps([id for _, _, id in found])
-            summed, rounds = hours.touched(self.connection, ids), hours.rounds_of(self.connection, ids)
-            self.connection.executemany("DELETE FROM events WHERE event = ? AND timestamp = ? AND id = ?", found)
+            ids = json.dumps([id for _, _, id, _ in found])
+            summed = {(event, at // HOUR * HOUR) for event, at, _, _ in found if event in HOUR_EVENTS}
+            rounds = {round_id for *_, round_id in found if round_id is not None}
+            keys = [row[:3] for row in found]
+            self.connection.executemany("DELETE FROM events WHERE event = ? AND timestamp = ? AND id = ?", keys)
             for table in ("dims", "ai_payloads", "bodies"):
                 self.connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,))
             hours.count_again(self.connection, summed, rounds)
@@ -289,7 +306,7 @@ class Store:
         hours.add(self.connection, numbered)
         hours.add_rounds(self.connection, rows)
         many(
-            "INSERT INTO ai_payloads VALUES (?, ?, ?)",
+            _PAYLOAD,
             ((id, came[id], row.payload) for id, row in numbered if row.payload is not None),
         )
 

@@ -35,6 +35,9 @@ def command(context: Context, window: str, project: str, client: str, as_json: b
     """Print the morning: verdicts and key figures of the headline and the six boards."""
     if as_json and as_markdown:
         raise LoopdeskError("--json and --markdown exclude each other", do="See: loopdesk brief --help")
+    if not (context.config.asks_posthog or context.workspace.root.is_dir() or not context.config.workspace_dir):
+        # A mistyped folder in a crontab must not pass for a quiet night.
+        raise LoopdeskError(f"There is no folder {context.workspace.root}", do="Check --workspace")
     backend = open_backend(context.config)
     try:
         brief = gather(backend, context.config, window, Filters(project, client), now=datetime.now(UTC))

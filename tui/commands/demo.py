@@ -67,15 +67,23 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
                 "Simulated rounds are never mixed with real ones",
                 "Name an empty folder",
             )
+        # The mark comes first: whatever happens later, simulated rounds never pass for real ones.
+        told = [] if quiet else [f"{story.project}: {story.what}" for story in stories(seed)]
+        _mark(workspace, json.dumps({"seed": seed, "stories": told}))
         # One transaction: a demo that was interrupted leaves an empty store.
         with store.transaction():
             weekend = simulate(seed, until=now, tz=ZoneInfo(settings.zone), quiet=quiet)
             stored = sum(store.ingest(batch, now=now).stored for batch in weekend)
     finally:
         store.close()
-    told = [] if quiet else [f"{story.project}: {story.what}" for story in stories(seed)]
-    write_private(workspace.demo_marker, json.dumps({"seed": seed, "stories": told}))
     return stored
+
+
+def _mark(workspace: Workspace, text: str) -> None:
+    try:
+        write_private(workspace.demo_marker, text)
+    except OSError as error:
+        raise LoopdeskError(f"Cannot write {workspace.demo_marker}: {error.strerror}", "Nothing was stored") from error
 
 
 def _without_the_environment(settings: Config, workspace: Workspace) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -189,7 +190,8 @@ def _bar() -> Iterator[Callable[[Synced], None]]:
 def _tell_wait(wait: Wait) -> None:
     if sys.stderr.isatty() and (wait.seconds or 0) >= 2:
         # Over the bar's line, which the next page paints again.
-        click.echo(f"\r{wait.sentence}\033[K", nl=False, err=True)
+        wide = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r{plain(wait.sentence, wide)}\033[K", nl=False, err=True)
 
 
 def _say(text: str) -> None:

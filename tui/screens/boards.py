@@ -138,7 +138,9 @@ class BoardsScreen(BaseScreen):
             self.show_no_window(boards, message.error)
         else:
             self.show_problem(message.job, message.error)
-        self._was_asked = False  # the pane says what happened
+        if self._was_asked:
+            self._was_asked = False
+            self.say("")  # the pane says what happened
         self._finish()
 
     def _window_told(self, chosen) -> None:
@@ -186,6 +188,8 @@ class BoardsScreen(BaseScreen):
         """As a person asked for it: the status line says when it was done."""
         self._was_asked = True
         self.ask(boards)
+        if self.desk.work.pending(self):
+            self.say("Asking again…")
 
     def action_window(self) -> None:
         self.desk.choose_window()

@@ -19,6 +19,7 @@ from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
 LETTERS = "asdfgh"
+NOT_ASKED = "No newer answer, for the reason above"
 
 
 VERDICT_LINES = 2
@@ -82,13 +83,16 @@ class MorningScreen(BoardsScreen):
             self.window_chosen()
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
+        above = self.pane("headline").problem
+        if board != "headline" and above is not None and str(above) == str(problem):
+            problem = LoopdeskError(NOT_ASKED)  # once is enough
         self.pane(board).fail(problem)
         self._refit()
 
     def show_no_window(self, boards: Sequence[str], problem: LoopdeskError) -> None:
         """Said once, in the headline."""
         for board in boards:
-            self.show_problem(board, LoopdeskError("Not asked, for the reason above"))
+            self.show_problem(board, LoopdeskError(NOT_ASKED))
         self.show_problem("headline", problem)
 
     def clear_answers(self) -> None:

@@ -179,8 +179,9 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
             texts = [(self.remark, palette.warn)] if self.remark else []
             height = min(height, 2)
         elif self.answer is not None:
+            # The title says that it is stale; a low pane keeps its lines for the answer.
             texts = [(str(self.problem), palette.warn)]
-            height = min(height, 2)
+            height = 2 if height > 4 else 0
         else:
             parts = (self.problem.what, self.problem.means, self.problem.do)
             styles = (palette.warn, palette.text, palette.text)

@@ -19,6 +19,7 @@ Node = dict
 SELECTS = frozenset({"SelectQuery", "SelectSetQuery"})
 _NARROW = {"event": t.STRING, "timestamp": t.DATETIME64, "distinct_id": t.STRING}
 _BODY = {"uuid": t.UUID, "created_at": t.DATETIME64, "properties": Type("String", is_json=True)}
+_STORED_AS = {"created_at": "arrived_at"}
 _PERSON = {"id": t.UUID.maybe(), "created_at": t.DATETIME64.maybe(),
            "properties": Type("String", nullable=True, is_json=True)}  # fmt: skip
 _NUMBER_PROPERTIES = frozenset(NUMBER_PROPERTIES)
@@ -96,7 +97,7 @@ class Events:
             return Expr(f"{self.alias}.{name}", _NARROW[name])
         if name in _BODY:
             self.reads_body = True
-            return Expr(f"{self._body}.{name}", _BODY[name])
+            return Expr(f"{self._body}.{_STORED_AS.get(name, name)}", _BODY[name])
         return self.person(["id"]) if name == "person_id" else None
 
     def person(self, path: Sequence[str]) -> Expr | None:

@@ -10,6 +10,8 @@ from tui.commands.checks.line import Line, ok
 from workspace.config import SECRETS, Config, config_file
 from workspace.text import plain
 
+_SECRET_FORMS = ("phx_", "phs_", "sk-")
+
 
 def check(config: Config) -> list[Line]:
     file = config_file()
@@ -37,6 +39,8 @@ def _shown(name: str, value: object, config: Config) -> str:
         return plain(", ".join(f"{key} = {keys}" for key, keys in value.items()), 300) or "none"
     if isinstance(value, tuple):
         return plain(", ".join(map(str, value)), 300) or "none"
+    if isinstance(value, str) and value.strip().startswith(_SECRET_FORMS):
+        return masked(value.strip())  # a secret that was put in the wrong place
     return plain(without_password(str(value)), 300) if value != "" else "not set"
 
 

@@ -16,6 +16,7 @@ from queries.views.answers import records
 from queries.views.words import counted
 from tui.commands.checks import serving
 from tui.commands.checks.line import Line, note, ok, wrong
+from tui.commands.checks.settings import without_password
 from tui.commands.service_managers import Status, manager
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -73,7 +74,7 @@ def receiver(config: Config, has_listener: bool, heard: Sequence[Heard], now: da
     if has_listener:
         return ok("tonight", "`loopdesk serve` is up and takes what loops send")
     if config.posthog_host and not config.is_own_server:
-        return ok("tonight", f"loops send to {plain(config.posthog_host, 100)}")
+        return ok("tonight", f"loops send to {plain(without_password(config.posthog_host), 100)}")
     do = "loopdesk service install, or `loopdesk serve` in tmux"
     said = "nobody receives events on this machine; a loop keeps its own in its spool until somebody does"
     sent = any(now - one.last_at < _RECENT for one in heard)
