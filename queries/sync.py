@@ -128,10 +128,11 @@ def sync(
                 cursor = replace(cursor, reached=page.place)
             done = _store(store, source, page, cursor, done)
             told(done)
-        # A pull that ends before what is there has not looked for late arrivals behind its end.
+        # A pull that ends before what is there, or that looks back less far, has not looked for all late arrivals.
         if since < until and cursor.reached.at <= until:
+            looked = before is None or wanted.overlap >= OVERLAP
             with store.transaction():
-                write_cursor(store.connection, source, replace(cursor, asked_at=now))
+                write_cursor(store.connection, source, replace(cursor, asked_at=now) if looked else cursor)
         if wanted.prompts:
             done = _pull_prompts(backend, store, f"{source} prompts", wanted, cursor.since, now, done, told)
     except LoopdeskError as error:

@@ -192,6 +192,24 @@ class TestRestoring:
         assert events_of(aside) == 3
         assert (tmp_path / "new" / "mine.txt").read_text() == "kept"
 
+    def test_a_disk_that_fails_halfway_leaves_the_workspace_as_it_was(
+        self, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        filled(tmp_path / "new", 3)
+        real, moves = Path.rename, []
+
+        def rename(self: Path, target: Path) -> Path:
+            moves.append(target)
+            if target == tmp_path / "new" / "events.db" and not any(path == target for path in moves[:-1]):
+                raise OSError(5, "Input/output error")
+            return real(self, target)
+
+        monkeypatch.setattr(Path, "rename", rename)
+        with pytest.raises(LoopdeskError, match="Input/output error"):
+            restore(archive, tmp_path / "new", replace=True)
+        assert events_of(tmp_path / "new") == 3
+        assert not list((tmp_path / "new").glob("replaced-*"))
+
     def test_while_serve_has_it_open_it_is_refused(self, archive: Path, tmp_path: Path):
         with Serving(tmp_path / "new"):
             with pytest.raises(LoopdeskError, match=r"events\.db is in use"):

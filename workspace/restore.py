@@ -62,8 +62,16 @@ def restore_backup(
                         locks.enter_context(held(root / name))
                 aside = _move_aside(root, now)
                 # Keys before events: a workspace without its keys would make new ones, which no loop knows.
-                for kept in reversed(found.files):
-                    (folder / kept.name).rename(root / kept.name)
+                placed: list[str] = []
+                try:
+                    for kept in reversed(found.files):
+                        (folder / kept.name).rename(root / kept.name)
+                        placed.append(kept.name)
+                except OSError:
+                    for name in placed:
+                        (root / name).rename(folder / name)
+                    _move_back(root, aside)
+                    raise
     except OSError as error:
         raise LoopdeskError(f"{file.name} could not be restored into {root}: {error.strerror or error}") from error
     return Restored(found, aside)
@@ -84,6 +92,13 @@ def _move_aside(root: Path, now: datetime) -> Path | None:
             if (root / (name + suffix)).exists():
                 (root / (name + suffix)).rename(aside / (name + suffix))
     return aside
+
+
+def _move_back(root: Path, aside: Path | None) -> None:
+    if aside is not None:
+        for file in aside.iterdir():
+            file.rename(root / file.name)
+        aside.rmdir()
 
 
 @contextmanager
