@@ -6,7 +6,9 @@ JSON: `{"ok": bool, "checks": [{"group", "name", "state": "ok" | "note" | "wrong
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,6 +32,7 @@ CHECKS: Mapping[str, Callable[[Config], list[Line]]] = {
     "Tonight": tonight.check,
 }
 _LIMIT_S = 30.0  # of all together; each step within has a shorter one of its own
+_INDENT = 32  # the said begins there
 _MARKS = {OK: "ok   ", WRONG: "WRONG"}
 
 
@@ -79,10 +82,23 @@ def _text(groups: Mapping[str, Sequence[Line]]) -> list[str]:
     for name, found in groups.items():
         lines += ["", name]
         for line in found:
-            lines.append(f"  {_MARKS.get(line.state, 'note ')}  {line.name:<22} {line.said}")
+            lines += _folded(f"  {_MARKS.get(line.state, 'note ')}  {line.name:<22} ", line.said)
             if line.do:
-                lines.append(f"{'':32}{line.do}")
+                lines += _folded(" " * _INDENT, line.do)
     every = [line for found in groups.values() for line in found]
     bad = [line.name for line in every if line.state == WRONG]
     verdict = f"Wrong: {', '.join(bad)}." if bad else "Nothing is wrong."
     return [*lines[1:], "", verdict]
+
+
+def _folded(head: str, text: str) -> list[str]:
+    """Within the terminal's width; words that are longer, such as paths, stay whole to be copied."""
+    wide = max(60, shutil.get_terminal_size().columns)
+    return textwrap.wrap(
+        text,
+        wide,
+        initial_indent=head,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [head.rstrip()]

@@ -76,7 +76,12 @@ def _reach(url: str) -> tuple[list[Line], bool]:
         ], False
     addresses = len({address[4][0] for address in found.value})
     took = (time.monotonic() - started) * 1000
-    return [ok("reach", f"{plain(name, 80)}: {addresses} addresses, connected in {took:.0f} ms")], True
+    return [
+        ok(
+            "reach",
+            f"{plain(name, 80)}: {addresses} address{'es' if addresses != 1 else ''}, connected in {took:.0f} ms",
+        )
+    ], True
 
 
 def _dial(name: str, port: int) -> bool:
