@@ -122,7 +122,7 @@ def test_a_questions_parameter_has_the_questions_type() -> None:
         (["a:Nope=1"], "There is no type Nope"),
         (["a:Bool=maybe"], "is not of type Bool"),
         (["a:Array(String)=[[1]]"], "is not of type Array"),
-        (["a:DateTime=soon"], "is not of type DateTime"),
+        (["a:DateTime=soon"], "'soon' is not a time"),
     ],
 )
 def test_a_parameter_that_is_none_is_a_sentence(words: list[str], said: str) -> None:
@@ -184,7 +184,7 @@ def test_a_question_takes_a_span(arguments: tuple[str, ...], workspace: Path) ->
     [
         (("projects", "--until", "2026-11-21"), "--until needs --since"),
         (("projects", "--since", "2026-11-21", "--until", "2026-11-20"), "--since is not before --until"),
-        (("projects", "--since", "soon"), "is not of type DateTime"),
+        (("projects", "--since", "soon"), "'soon' is not a time"),
         (("SELECT 1", "--since", "2026-11-21"), "belong to the questions of the catalog"),
         (("SELECT 1", "--json", "--csv"), "--json and --csv are two answers"),
         (("projects", "--param", "nope=1"), "has no parameter nope"),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -22,6 +23,7 @@ from queries.views.window import Span
 from queries.views.words import counted
 from tui.commands import query_table
 from tui.commands.cli import Context
+from tui.commands.moments import moment
 from tui.commands.query_error import marked
 from tui.commands.query_params import Asked, Parameter, find_text, read_parameters
 from workspace.errors import LoopdeskError
@@ -35,7 +37,7 @@ _Answer = TypeVar("_Answer")
 @click.command("query")
 @click.argument("text", metavar="NAME|HOGQL|@FILE|-", required=False)
 @click.option("--window", type=click.Choice(_WINDOWS), help="Of a catalog question. Default 30d.")
-@click.option("--since", metavar="TIME", help="From here on, instead of --window (catalog questions).")
+@click.option("--since", metavar="TIME", help="From here on, or 90d ago, instead of --window (catalog questions).")
 @click.option("--until", metavar="TIME", help="Up to here, with --since. Default: now.")
 @click.option("--project", default="", help="Only this project (catalog questions).")
 @click.option("--client", default="", help="Only this client (catalog questions).")
@@ -133,11 +135,10 @@ def _span(context: Context, window: str, since: str | None, until: str | None) -
     now = datetime.now(UTC)
     zone = context.config.zone
     if since or until:
-        times = [f"{name}:DateTime={value}" for name, value in (("since", since), ("until", until)) if value]
-        found = {p.name: p.value for p in read_parameters(times, None, zone)}
-        start, end = found.get("since"), found.get("until", now + timedelta(seconds=1))
-        if not isinstance(start, datetime) or not isinstance(end, datetime):
+        start, end = moment("--since", since, now, ZoneInfo(zone)), moment("--until", until, now, ZoneInfo(zone))
+        if start is None:
             raise LoopdeskError("--until needs --since", do="Say from when on")
+        end = end or now + timedelta(seconds=1)
         if start >= end:
             raise LoopdeskError("--since is not before --until")
         return Span(start, end)

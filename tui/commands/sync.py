@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -25,14 +24,13 @@ from queries.sync import FIRST_PULL, OVERLAP, Synced, Wanted, kept, sync
 from queries.turns import Priority, Wait
 from queries.views.words import counted
 from tui.commands.cli import Context
+from tui.commands.moments import moment
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.locks import only_one
 from workspace.paths import Workspace
 from workspace.text import plain
 
-_AGO = re.compile(r"(\d{1,5})([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 # A sync is not in a hurry: it waits where the desk would say so, and a page may take several tries.
 _MANNER = Manner(Priority.SYNC, deadline_s=900, patience_s=120, name="loopdesk sync")
 _STEPS = 1000
@@ -83,8 +81,8 @@ def command(
     now = datetime.now(UTC)
     zone = ZoneInfo(context.config.zone)
     wanted = Wanted(
-        since=_moment("--since", since, now, zone),
-        until=_moment("--until", until, now, zone),
+        since=moment("--since", since, now, zone),
+        until=moment("--until", until, now, zone),
         overlap=timedelta(hours=overlap),
         prompts=prompts,
         again=again,
@@ -126,22 +124,6 @@ def _pull(
         return stopped
     finally:
         store.close()
-
-
-def _moment(option: str, text: str | None, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """`90d`, `12h` and `2w` are before now; a date or time without an offset is the desk's time zone's."""
-    if text is None:
-        return None
-    ago = _AGO.fullmatch(text.strip())
-    try:
-        if ago:
-            return now - int(ago[1]) * _UNITS[ago[2]]
-        found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise LoopdeskError(
-            f"{option} {plain(text, 40)!r} is not a time", do="Use 2026-11-01, 2026-11-01T22:00 or 90d, 12h, 2w ago"
-        ) from error
 
 
 def _refuse_wrong_places(config: Config, workspace: Workspace) -> None:
