@@ -122,7 +122,7 @@ def test_a_questions_parameter_has_the_questions_type() -> None:
         (["a:Nope=1"], "There is no type Nope"),
         (["a:Bool=maybe"], "is not of type Bool"),
         (["a:Array(String)=[[1]]"], "is not of type Array"),
-        (["a:DateTime=soon"], "'soon' is not a time"),
+        (["a:DateTime=soon"], "is not of type DateTime"),
     ],
 )
 def test_a_parameter_that_is_none_is_a_sentence(words: list[str], said: str) -> None:
