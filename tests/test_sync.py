@@ -87,6 +87,21 @@ def stored(store: Store) -> list[tuple]:
 # -- a whole pull -----------------------------------------------------------------------------------------------------
 
 
+def test_prompts_are_pulled_over_http_as_they_were(
+    serve: Callable[..., Served], store: Store, there: Store, tmp_path: Path
+):
+    said = {"$ai_input": [{"role": "user", "content": "naïve 漢字"}], "$ai_output_choices": [{"content": "ok"}]}
+    now = datetime.now(UTC)  # the server's clock is the real one, and it says which prompts are young enough
+    there.ingest([event("$ai_generation", at=now - n * HOUR, key=n, **said) for n in range(1, 30)], now=now)
+    served = serve(there.path.parent)
+    wanted = Wanted(since=now - timedelta(days=7), prompts=True, most_rows=10)
+    with connected(served.url, tmp_path, served.personal_key) as remote:
+        sync(remote, store, SOURCE, wanted, now=now)
+    kept = "SELECT uuid, payload FROM bodies JOIN ai_payloads USING (id) ORDER BY uuid"
+    payloads = [[(uuid, json.loads(text)) for uuid, text in s.connection.execute(kept)] for s in (there, store)]
+    assert payloads[0] == payloads[1] and len(payloads[0]) == 29
+
+
 def test_a_weekend_is_pulled_over_http_as_it_was(
     serve: Callable[..., Served], store: Store, there: Store, tmp_path: Path
 ):
