@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tui.palette import Palette
-from tui.widgets.formats import bucket_label
+from queries.views.words import bucket_label
 from tui.widgets.strips import Cell, Run, said
 
 _WIDEST = 6  # cells of one bucket; wider ones look like blocks, not like a line

@@ -16,9 +16,9 @@ from textual_plotext import Plot
 from queries.views.cost import CostPerKept
 from queries.views.escalations import Escalations
 from queries.views.trend import Trend
-from queries.views.words import money, score
+from queries.views.words import bucket_label, money, score
 from tui.palette import Palette
-from tui.widgets.formats import bucket_label, score_change
+from tui.widgets.formats import score_change
 from tui.widgets.pane import Painter
 from tui.widgets.strips import Run, flow, painted, said, strip, verdict
 from tui.widgets.trend import paint_trend
