@@ -48,7 +48,7 @@ BOARDS: Mapping[str, Board] = {
     "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(window, *found)),
     "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(window, *found)),
     "stops": Board("Stop reasons", (*_both("stop_reasons"), ("unfinished_runs", NOW)), lambda _, found: stops(*found)),
-    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(*found)),
+    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(found[0])),
     "deploys": Board("Deploys", (("deploys", NOW),), lambda _, found: deploys(*found)),
 }
 NAMES = tuple(BOARDS)

@@ -161,7 +161,9 @@ _ROWS: Mapping[str, Callable[[Mapping], Drill]] = {
 
 def _staged(word: str, events: str, project: str, buckets: Sequence[str]) -> Drill:
     of = f" of {project}" if project else ""
-    return Drill(f"rounds{of} {word}{_when(buckets)}", params=(("reached", events), *_at(buckets)), projects=_only(project))
+    return Drill(
+        f"rounds{of} {word}{_when(buckets)}", params=(("reached", events), *_at(buckets)), projects=_only(project)
+    )
 
 
 def _only(project: str) -> tuple[str, ...]:
