@@ -90,6 +90,8 @@ class MorningScreen(BoardsScreen):
         self.pane(answer.board).show(answer)
         if answer.board == "headline":
             self.window_chosen()
+        elif answer.board in PANES[3:]:
+            self._refit()
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         above = self.pane("headline").problem
