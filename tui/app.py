@@ -42,7 +42,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         asker,
         cache,
         place=_place(cache, options),
-        keys=Keymap(settings.keys),
+        keys=Keymap(settings.keys, read_only=options.read_only),
         theme=theme,
         ascii=settings.ascii,
         zone=settings.zone,

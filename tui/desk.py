@@ -89,7 +89,7 @@ class Desk(App[str], inherit_bindings=False):
         self.asker, self.cache = asker, cache
         self.place = place or Place()
         self.chosen: Chosen | None = None
-        self.keys = keys or Keymap()
+        self.keys = keys or Keymap(read_only=read_only)
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now

@@ -106,6 +106,8 @@ class BaseScreen(Screen, inherit_bindings=False):
         self._typed = (*self._typed, key) if found is True else ()
         if found:
             event.stop()
+        elif not self._typed and (refused := self.desk.keys.refused(self.KEYS, (key,))):
+            self.say(f"Read-only: “{refused.help}” could change something, and is not offered.")
         if found and found is not True:
             await self.app.run_action(found.action, self)
 
