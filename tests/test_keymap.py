@@ -12,6 +12,7 @@ from tui.screens.chooser import Chooser
 from tui.screens.connect import ConnectScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
+from tui.screens.journal import JournalScreen
 from tui.screens.morning import MorningScreen
 from tui.screens.rounds import RoundsScreen
 from tui.screens.trace import TraceScreen
@@ -26,6 +27,7 @@ SCREENS = {
     "full": FullScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,
+    "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,
     "form": ConnectScreen,

@@ -24,17 +24,19 @@ from queries import boards
 from queries.boards import Answer
 from queries.cache import AnswerCache
 from queries.views.window import Window
+from queries.views.words import counted
 from themes import loader
 from tui import clipboard
 from tui.asker import Asker, Place
 from tui.driver import desk_driver
-from tui.keymap import Keymap
+from tui.journal import Journal, Passing
+from tui.keymap import Keymap, screen_name
 from tui.messages import Arrived
 from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
-from tui.words import clock_time, window_in_short, window_words
+from tui.words import change_words, clock_time, place_words, sentence, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
 
@@ -93,6 +95,7 @@ class Desk(App[str], inherit_bindings=False):
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
+        self.journal = Journal(cache, None if read_only else self.work.aside)
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
@@ -129,6 +132,7 @@ class Desk(App[str], inherit_bindings=False):
 
     def _first_painted(self) -> None:
         self._painted()
+        self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
         for call in self._waiting:
             call()
         self._waiting.clear()
@@ -202,6 +206,7 @@ class Desk(App[str], inherit_bindings=False):
         """Look at another window or filter, on every screen, and remember it."""
         if place == self.place:
             return
+        self.note(sentence(change_words(self.place, place)))
         self.place, self.chosen = place, None
         if not self._read_only:
             self.cache.set_state("place", asdict(place))
@@ -260,7 +265,9 @@ class Desk(App[str], inherit_bindings=False):
             return f"Not copied: {what} is longer than a terminal takes."
         self.copy_to_clipboard(text)
         self.work.aside(lambda: clipboard.give_to_tmux(text))
-        return f"Copied {what}: {text}"
+        # The words stay out of the journal: prompts are kept for as long as their owner said, and not once more.
+        self.note(f"Copied {what}, {counted(len(text), 'character')}.")
+        return Passing(f"Copied {what}: {text}")
 
     # Verbs of every screen
 
@@ -309,9 +316,25 @@ class Desk(App[str], inherit_bindings=False):
     def open_connected(self) -> None:
         self.exit(RECONNECT)
 
+    def action_journal(self) -> None:
+        from tui.screens.journal import JournalScreen
+
+        if isinstance(self.screen, JournalScreen):
+            self.screen.action_back()
+        else:
+            self.push_screen(JournalScreen())
+
     def say(self, message: str) -> None:
         if isinstance(self.screen, BaseScreen):
             self.screen.say(message)
+
+    def note(self, said: str) -> None:
+        """Write down what was done; a journal that is being looked at shows it."""
+        screen = self.screen if self.screen_stack else None
+        keys = getattr(screen, "KEYS", "")
+        self.journal.note(self.now(), screen_name(keys) if keys else "", said)
+        if isinstance(screen, BaseScreen):
+            screen.noted()
 
     def open_full(self, board: str) -> None:
         from tui.screens.full import FullScreen

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.journal import Passing
 from tui.keymap import typed
 from tui.widgets.statusbar import StatusBar
 from tui.widgets.strips import said, strip, wrap
@@ -127,10 +128,15 @@ class BaseScreen(Screen, inherit_bindings=False):
         return ()
 
     def say(self, message: str) -> None:
-        """A message in the status line, until the next key."""
+        """A message in the status line, until the next key; in the journal for longer."""
         if message != self._message:
             self._message = message
             self.update_status()
+            if message and not isinstance(message, Passing):
+                self.desk.note(message)
+
+    def noted(self) -> None:
+        """The journal has a new line."""
 
     def update_status(self) -> None:
         if self.is_mounted:

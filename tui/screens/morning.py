@@ -11,6 +11,7 @@ from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from queries.boards import Answer
+from tui.journal import Passing
 from tui.screens.base import MEDIUM
 from tui.screens.boards import BoardsScreen
 from tui.widgets.pane import BoardPane
@@ -138,7 +139,7 @@ class MorningScreen(BoardsScreen):
 
     def action_jump(self) -> None:
         self._jumping(True)
-        self.say("Jump to which pane? Press its letter.")
+        self.say(Passing("Jump to which pane? Press its letter."))
 
     def capture(self, key: str, character: str | None) -> bool:
         if not self._is_jumping:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
+from tui.journal import Passing
 from tui.widgets.filterbar import Prompt
 
 if TYPE_CHECKING:
@@ -50,4 +51,4 @@ class Searching(BaseScreen):
 
     def _say_prompt(self) -> None:
         if self.prompt is not None:
-            self.say(f"/{self.prompt.text}_   Enter keeps the filter, Esc takes it off")
+            self.say(Passing(f"/{self.prompt.text}_   Enter keeps the filter, Esc takes it off"))
