@@ -92,6 +92,14 @@ class AnswerCache:
         except ValueError:
             return default
 
+    def states(self) -> dict[str, object]:
+        """Every remembered value, in one question."""
+        try:
+            rows = self._connection.execute("SELECT name, value FROM state").fetchall() if self._connection else []
+            return {name: json.loads(value) for name, value in rows}
+        except (sqlite3.Error, ValueError):
+            return {}
+
     def set_state(self, name: str, value: object) -> None:
         self._write("INSERT OR REPLACE INTO state VALUES (?, ?)", name, json.dumps(value))
 

@@ -150,6 +150,9 @@ class Memory:
     def state(self, name: str, default: object) -> object:
         return self.values.get(name, default)
 
+    def states(self) -> dict[str, object]:
+        return dict(self.values)
+
     def set_state(self, name: str, value: object) -> None:
         self.values[name] = value
 

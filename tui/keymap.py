@@ -69,6 +69,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
+    Verb("undo", "u", "everywhere", "Undo: window, filter, sorting or search", "app.undo"),
+    Verb("redo", "U", "everywhere", "Redo what was undone", "app.redo"),
     Verb("journal", "@", "everywhere", "Journal: what the desk did, the newest first", "app.journal"),
     Verb("suspend", "ctrl+z", "everywhere", "Suspend to the shell; fg comes back", "app.suspend_process"),
     Verb("quit", "q,ctrl+c", "everywhere", "Quit", "app.quit", short="quit"),

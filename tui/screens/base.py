@@ -135,6 +135,10 @@ class BaseScreen(Screen, inherit_bindings=False):
             if message and not isinstance(message, Passing):
                 self.desk.note(message)
 
+    def left(self) -> dict[str, str]:
+        """What the next desk begins with: fields of `tui.left.Left`."""
+        return {}
+
     def noted(self) -> None:
         """The journal has a new line."""
 

@@ -113,11 +113,20 @@ class FullScreen(ListScreen):
     def _fill(self, name: str, table: Table, rows: Iterable[Any]) -> None:
         shown = self.query_one(name, RowList)
         before = cast(Table, shown.painter).sorting
-        if before and any(column.title == before.title for column in table.columns):
+        if before is None:
+            self.sort_as_left(table, self._named(name))
+        elif any(column.title == before.title for column in table.columns):
             table.sorting = before
         shown.painter = table
         chosen = shown.current
         shown.show(table.sorted(tuple(rows)), keep=lambda row: row == chosen)
+
+    @property
+    def table_name(self) -> str:
+        return self._named("#deploys" if self._view == DEPLOYS else "#table")
+
+    def _named(self, table: str) -> str:
+        return f"{self.board} {table[1:]}"
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         names = ("#deploys",) if board != self.board else ("#table", "#hogql")

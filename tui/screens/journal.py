@@ -74,7 +74,7 @@ class JournalScreen(Searching, BaseScreen):
 
     def action_back(self) -> None:
         if self.list.is_filtered:
-            self.search_for(self.list.query_text, filtered=False)
+            self.take_filter_off()
         else:
             self.dismiss()
 

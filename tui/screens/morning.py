@@ -61,6 +61,8 @@ class MorningScreen(BoardsScreen):
 
     def content(self) -> Iterable[Widget]:
         known = self.begin_with_known()
+        if self.desk.left.pane in PANES:
+            self.AUTO_FOCUS = f"#{self.desk.left.pane}"  # type: ignore[misc]
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
         panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
@@ -74,6 +76,9 @@ class MorningScreen(BoardsScreen):
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
         return tuple(dict.fromkeys(("headline", focused, *PANES)))
+
+    def left(self) -> dict[str, str]:
+        return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
 
     def pane(self, board: str) -> BoardPane:
         return self.query_one(f"#{board}", BoardPane)
