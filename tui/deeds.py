@@ -21,6 +21,8 @@ from tui.left import LEFT, Left, document
 from tui.screens.base import BaseScreen
 from tui.words import sentence
 from tui.work import Work
+from workspace.errors import LoopdeskError
+from workspace.text import plain_lines
 
 
 class Deeds(App[str], inherit_bindings=False):
@@ -77,6 +79,21 @@ class Deeds(App[str], inherit_bindings=False):
     def action_redo(self) -> None:
         change = self.history.redo()
         self.say(f"Done again: {change.what}." if change else Passing("Nothing to do again."))
+
+    def action_edit(self) -> None:
+        from tui.editor import edited
+
+        screen = self.screen
+        text = screen.long_text() if isinstance(screen, BaseScreen) else None
+        if not text or not isinstance(screen, BaseScreen):
+            self.say(Passing("Nothing here is long enough for an editor."))
+            return
+        try:
+            changed = edited(self, "\n".join(plain_lines(text)) + "\n", suffix=screen.LONG_TEXT_SUFFIX)
+        except LoopdeskError as error:
+            self.say(str(error))
+        else:
+            self.say("Read in the editor; its changes are not used." if changed else Passing("Back from the editor."))
 
     def action_journal(self) -> None:
         from tui.screens.journal import JournalScreen

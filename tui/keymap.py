@@ -69,6 +69,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
+    Verb("edit", "ctrl+e", "everywhere", "Read what is long in $VISUAL or $EDITOR", "app.edit", writes=True),
     Verb("undo", "u", "everywhere", "Undo: window, filter, sorting or search", "app.undo"),
     Verb("redo", "U", "everywhere", "Redo what was undone", "app.redo"),
     Verb("journal", "@", "everywhere", "Journal: what the desk did, the newest first", "app.journal"),

@@ -135,6 +135,12 @@ class BaseScreen(Screen, inherit_bindings=False):
             if message and not isinstance(message, Passing):
                 self.desk.note(message)
 
+    LONG_TEXT_SUFFIX: ClassVar[str] = ".txt"
+
+    def long_text(self) -> str | None:
+        """What is worth reading in an editor; None where nothing is."""
+        return None
+
     def left(self) -> dict[str, str]:
         """What the next desk begins with: fields of `tui.left.Left`."""
         return {}

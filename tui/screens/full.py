@@ -28,6 +28,7 @@ PICTURE, TABLE, DEPLOYS, HOGQL = "Picture", "Table", "Deploys", "HogQL"
 class FullScreen(ListScreen):
     KEYS = "full"
     CSS_PATH = "../styles/full.tcss"
+    LONG_TEXT_SUFFIX = ".sql"
 
     def __init__(self, board: str) -> None:
         super().__init__()
@@ -148,6 +149,10 @@ class FullScreen(ListScreen):
             super().on_told(message)
         elif self.desk.work.accept(self, message):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
+
+    def long_text(self) -> str | None:
+        answer = self._answers.get(self.board)
+        return answer.hogql if answer else None
 
     # Verbs
 

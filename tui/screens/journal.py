@@ -78,6 +78,10 @@ class JournalScreen(Searching, BaseScreen):
         else:
             self.dismiss()
 
+    def long_text(self) -> str | None:
+        shown = [f"{self.desk.clock_time(note.at, seconds=True)}  {note.said}" for note in self.list.rows]
+        return "\n".join(shown) or None
+
     def action_copy(self) -> None:
         note = self.list.current
         if isinstance(note, Note):
