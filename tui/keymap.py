@@ -240,9 +240,9 @@ class Keymap:
         """The verb's keys as people read them."""
         return " ".join(spell(stroke) for stroke in self._strokes[verb.name])
 
-    def key(self, name: str) -> str:
-        """The first key of a verb, as people read it; empty where it has none here."""
-        strokes = self._strokes[name] if any(verb.name == name for verb in self.verbs) else ()
+    def key(self, name: str, screen: str) -> str:
+        """The first key of a verb, as people read it; empty where the screen does not have it."""
+        strokes = self._strokes[name] if any(verb.name == name for verb in self.on(screen)) else ()
         return spell(strokes[0]) if strokes else ""
 
     def hints(self, screen: str) -> list[tuple[str, str]]:

@@ -150,7 +150,10 @@ class BaseScreen(Screen, inherit_bindings=False):
 
     def update_status(self) -> None:
         if self.is_mounted:
-            self.query_one(StatusBar).say(self.context(), self.desk.keys.hints(self.KEYS), self._message)
+            keys = self.desk.keys
+            kept = self._message and not isinstance(self._message, Passing)
+            journal = keys.key("journal", self.KEYS) if kept else ""
+            self.query_one(StatusBar).say(self.context(), keys.hints(self.KEYS), self._message, journal)
 
 
 class TooSmall(Widget, can_focus=False):

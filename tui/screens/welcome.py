@@ -89,7 +89,7 @@ def lines(words: Words, keys: Keymap, palette: Palette) -> list[list[Run]]:
 
 def _with_keys(text: str, keys: Keymap) -> str:
     for verb in ("demo", "connect"):
-        if key := keys.key(verb):
+        if key := keys.key(verb, "welcome"):
             text = text.replace(f"{{{verb}}}", key)
         else:
             text = re.sub(rf"or press {{{verb}}}: |; press {{{verb}}} .*", "", text)
