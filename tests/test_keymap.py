@@ -160,7 +160,7 @@ def test_keys_for_a_verb_that_does_not_exist_are_reported():
 
 def test_help_begins_with_what_belongs_to_the_screen_and_shows_the_users_keys():
     lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "o"}), "rounds", PALETTE)]
-    assert lines[0] == SCOPES["rounds"]
+    assert lines[0] == f"Keys: {SCOPES['rounds']}"
     assert any(line.split()[:1] == ["o"] and "Sort" in line for line in lines)
     assert not any("pane by its letter" in line for line in lines)
 

@@ -268,7 +268,9 @@ class Desk(Deeds, inherit_bindings=False):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(getattr(self.screen, "KEYS", "morning")))
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.push_screen(HelpScreen(screen.KEYS, screen.help_topics()))
 
     def action_palette(self) -> None:
         from tui.screens.chooser import Chooser, verb_choices

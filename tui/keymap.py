@@ -67,7 +67,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("morning", "1", "screens", "Morning: last night on six boards", "app.go('morning')"),
     Verb("rounds", "2", "screens", "Rounds: one row a round", "app.go('rounds')"),
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
-    Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
+    Verb("help", "?", "everywhere", "Help: what is in focus, its marks and its keys", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
     Verb("edit", "ctrl+e", "everywhere", "Read what is long in $VISUAL or $EDITOR", "app.edit", writes=True),
     Verb("undo", "u", "everywhere", "Undo: window, filter, sorting or search", "app.undo"),

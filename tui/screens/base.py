@@ -135,6 +135,11 @@ class BaseScreen(Screen, inherit_bindings=False):
             if message and not isinstance(message, Passing):
                 self.desk.note(message)
 
+    def help_topics(self) -> Sequence[str]:
+        """Keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
+        part = f"{self.KEYS}.{self.focused.id}" if self.focused else ""
+        return (part, self.KEYS)
+
     LONG_TEXT_SUFFIX: ClassVar[str] = ".txt"
 
     def long_text(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from textual.widget import Widget
@@ -149,6 +149,9 @@ class FullScreen(ListScreen):
             super().on_told(message)
         elif self.desk.work.accept(self, message):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
+
+    def help_topics(self) -> Sequence[str]:
+        return (self.board, self.KEYS)
 
     def long_text(self) -> str | None:
         answer = self._answers.get(self.board)

@@ -77,6 +77,10 @@ class MorningScreen(BoardsScreen):
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
         return tuple(dict.fromkeys(("headline", focused, *PANES)))
 
+    def help_topics(self) -> Sequence[str]:
+        focused = (self.focused.board,) if isinstance(self.focused, BoardPane) else ()
+        return (*focused, self.KEYS, "headline")
+
     def left(self) -> dict[str, str]:
         return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
 
