@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from queries.cache import AnswerCache
 from tests.conftest import NOW
@@ -13,7 +14,7 @@ from tests.desks import FakeAsker, Memory, desk, screen_text
 from tests.test_desk import NARROW, opened, press, rounds_screen, status
 from tui.journal import MOST, Journal, Note, cleaned, newest_first
 from tui.messages import Arrived
-from tui.screens.journal import JournalScreen
+from tui.screens.journal import JournalScreen, folded
 from tui.screens.rounds import RoundsScreen
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
@@ -61,6 +62,18 @@ async def test_the_journal_is_searched_and_its_rows_are_copied():
         assert len(app.screen.query_one("#journal", RowList).rows) == 3  # the copy is a line as well
         await press(pilot, "escape")
         assert not isinstance(app.screen, JournalScreen)
+
+
+async def test_a_line_that_is_too_long_for_the_list_is_whole_below_it():
+    app = desk()
+    async with opened(app, NARROW) as pilot:
+        app.note("Exported to " + "/a-folder-with-a-name" * 9 + "/the-end.txt")
+        app.note(" ".join(["word"] * 40) + " end")
+        await press(pilot, "@")
+        text = screen_text(app)
+        assert text.count("word") >= 40 and "word end" in text
+        await press(pilot, "j")
+        assert "/the-end.txt" in screen_text(app)
 
 
 async def test_refreshes_and_their_failures_are_written_down_once():
@@ -140,6 +153,14 @@ def test_a_journal_that_cannot_be_stored_is_still_a_journal(tmp_path: Path):
 )
 def test_lines_are_plain_and_hold_no_secret(text: str, kept: str):
     assert cleaned(text) == kept
+
+
+@pytest.mark.parametrize("width", [1, 2, 9, 40])
+@pytest.mark.parametrize("text", ["", "a b c", "/one/long/path/without/blanks.txt", "日本語の名前 and words"])
+def test_folding_loses_nothing(text: str, width: int):
+    lines = folded(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(cell_len(line) <= max(2, width) for line in lines)
 
 
 def test_two_journals_are_one_list():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from rich.cells import cell_len
+from textual import events
 from textual.widget import Widget
 
 from queries.views.words import counted
@@ -12,10 +14,11 @@ from tui.messages import Failed, Told
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
 from tui.screens.searching import Searching
+from tui.widgets.detail import Detail
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Column, Table
 from tui.widgets.statusbar import Line
-from tui.widgets.strips import Run
+from tui.widgets.strips import Run, said
 
 EARLIER = "earlier"
 
@@ -33,6 +36,7 @@ class JournalScreen(Searching, BaseScreen):
         yield Line(id="title")
         table: Table[Note] = Table(columns(self.desk.clock_time), self.desk.palette)
         yield RowList(table, empty="Nothing was done yet.", id="journal")
+        yield Detail(id="whole")
 
     def on_mount(self) -> None:
         self.noted()
@@ -49,6 +53,20 @@ class JournalScreen(Searching, BaseScreen):
     def on_failed(self, message: Failed) -> None:
         if self.desk.work.accept(self, message):
             self.say(str(message.error))
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._say_whole)
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        self._say_whole()
+
+    def _say_whole(self) -> None:
+        """The line under the cursor with all its words, for which a narrow list has no room."""
+        note, detail, palette = self.list.current, self.query_one(Detail), self.desk.palette
+        width = max(1, detail.size.width)
+        lines = folded(said(note.said, palette), width) if isinstance(note, Note) else []
+        detail.say([(line,) for line in lines])
 
     @property
     def list(self) -> RowList:
@@ -89,6 +107,29 @@ class JournalScreen(Searching, BaseScreen):
 
     def context(self) -> Sequence[str]:
         return self.desk.context(None)
+
+
+def folded(text: str, width: int) -> list[str]:
+    """All of the text in lines of at most `width` cells: at blanks, and inside words that are longer, as paths are."""
+    lines: list[str] = []
+    while text:
+        head = text[: _fitting(text, width)]
+        blank = head.rfind(" ")
+        if len(head) < len(text) and blank > width // 2:
+            head = head[: blank + 1]
+        lines.append(head.rstrip())
+        text = text[len(head) :].lstrip()
+    return lines
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many characters find room; at least one, be it wider than the line."""
+    cells = 0
+    for place, char in enumerate(text):
+        cells += cell_len(char)
+        if cells > width:
+            return max(1, place)
+    return len(text)
 
 
 def columns(clock_time: Callable[..., str]) -> tuple[Column[Note], ...]:
