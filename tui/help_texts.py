@@ -24,6 +24,13 @@ class HelpText:
 
 _BETTER = Mark("up", "better than the time before, by the direction of the project's score", "good")
 _WORSE = Mark("down", "worse than the time before", "bad")
+_ENDINGS = (
+    Mark("ok", "kept", "good"),
+    Mark("ring", "reverted", "dim"),
+    Mark("fail", "crashed: it has no score", "bad"),
+    Mark("dot", "running"),
+    Mark("?", "lost: it neither ended nor says anything any more", "warn"),
+)
 
 # By the board of a pane, by screen, and by `screen.widget` where a part of a screen has words of its own.
 TEXTS: Mapping[str, HelpText] = {
@@ -97,6 +104,7 @@ TEXTS: Mapping[str, HelpText] = {
         "it, its picture, its table and its HogQL are one key away.",
         (
             Mark("focus", "the pane that keys act on", "focus"),
+            Mark("12", "the number that opens the rounds behind it", "selected"),
             Mark("stale", "the pane could not be asked again: this is its last answer", "warn"),
         ),
     ),
@@ -105,14 +113,16 @@ TEXTS: Mapping[str, HelpText] = {
         "Every round of the window, one a row: when, what it tried, how it ended, what it scored and cost. Below the "
         "list all that is known of the round under the cursor, which opens step by step.",
         (
-            Mark("ok", "kept", "good"),
-            Mark("ring", "reverted", "dim"),
-            Mark("fail", "crashed: it has no score", "bad"),
-            Mark("dot", "running"),
-            Mark("?", "lost: it neither ended nor says anything any more", "warn"),
+            *_ENDINGS,
             Mark("up down", "delta: better or worse than its baseline; the header's mark is the order of the rows"),
             Mark("~", "a time that was estimated, because the log has none"),
         ),
+    ),
+    "behind": HelpText(
+        "Rounds behind a number",
+        "Which rounds make up the number that was opened? The title says which number of which window; the first "
+        "column what it is of each round, where there is such a thing. Leaving goes back to the number.",
+        _ENDINGS,
     ),
     "full": HelpText(
         "Full screen",

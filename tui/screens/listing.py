@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 from tui.history import Change
+from tui.messages import Failed, Told
 from tui.screens.boards import BoardsScreen
 from tui.screens.searching import Searching
+from tui.sheets import Sheet
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Sorting, Table
 from tui.widgets.statusbar import Line
+
+EXPORT = "export"
 
 
 class ListScreen(Searching, BoardsScreen):
@@ -23,6 +28,10 @@ class ListScreen(Searching, BoardsScreen):
     @property
     def table(self) -> Table:
         return cast(Table, self.list.painter)
+
+    def sheet(self) -> Sheet | None:
+        """What the list shows, for a file; None while nothing is known."""
+        raise NotImplementedError
 
     def title_parts(self) -> tuple[str, str]:
         """What the screen is, and a sentence about what it shows."""
@@ -61,7 +70,7 @@ class ListScreen(Searching, BoardsScreen):
 
     @property
     def table_name(self) -> str:
-        """What its sorting is remembered by."""
+        """What its sorting is remembered by; empty where it is not."""
         return self.KEYS
 
     def sort_as_left(self, table: Table, name: str = "") -> None:
@@ -94,6 +103,35 @@ class ListScreen(Searching, BoardsScreen):
             for answer in tuple(self._answers.values()):
                 self.show_answer(answer)  # in the order in which they were answered
         else:
-            self.desk.sorts[name] = (sorting.title, sorting.descending)
+            if name:
+                self.desk.sorts[name] = (sorting.title, sorting.descending)
             rows.sort()
         self.say_title()
+
+    # Exporting
+
+    def action_export(self) -> None:
+        from tui.screens.chooser import Chooser, export_choices
+
+        shown = self.sheet()
+        if shown is not None:
+            chooser = Chooser("Export", lambda _: export_choices(shown), needs_scope=False)
+            self.app.push_screen(chooser, lambda kind: self._export(shown, kind))
+
+    def _export(self, shown: Sheet, kind: object) -> None:
+        from tui import sheets
+
+        if isinstance(kind, str):
+            self.desk.work.load(self, EXPORT, lambda: sheets.write(Path.cwd(), shown, kind))
+
+    def on_told(self, message: Told) -> None:
+        if message.job != EXPORT:
+            super().on_told(message)
+        elif self.desk.work.accept(self, message):
+            self.say(f"Written: {message.found}")
+
+    def on_failed(self, message: Failed) -> None:
+        if message.job != EXPORT:
+            super().on_failed(message)
+        elif self.desk.work.accept(self, message):
+            self.say(str(message.error))
