@@ -200,6 +200,8 @@ async def test_focus_is_marked_in_the_title_and_moves_by_tab_arrows_and_letters(
     async with opened(app) as pilot:
         assert "▸ Round funnel" in screen_text(app)
         await press(pilot, "shift+tab")
+        assert "▸ Last night" in screen_text(app)
+        await press(pilot, "shift+tab")
         assert "▸ Stop reasons" in screen_text(app)
         await press(pilot, "k")
         assert "▸ Dimension heatmap" in screen_text(app)
@@ -402,7 +404,9 @@ async def test_help_shows_the_keys_of_the_screen():
         await press(pilot, "question_mark")
         assert isinstance(app.screen, HelpScreen)
         text = screen_text(app)
-        assert "Open the rounds behind the pane" in text and "Quit" in text
+        await press(pilot, "G")
+        text += screen_text(app)
+        assert "Open the rounds behind the number" in text and "Quit" in text
         await press(pilot, "q")
         assert isinstance(app.screen, MorningScreen)
 

@@ -8,6 +8,7 @@ from themes.loader import load
 from tui.desk import Desk
 from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
 from tui.palette import palette
+from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
 from tui.screens.connect import ConnectScreen
 from tui.screens.full import FullScreen
@@ -24,6 +25,7 @@ from workspace.errors import LoopdeskError
 SCREENS = {
     "morning": MorningScreen,
     "rounds": RoundsScreen,
+    "behind": BehindScreen,
     "full": FullScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,

@@ -174,8 +174,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("cancel", "escape,ctrl+c", "dialog", "Close without choosing", "screen.back", short="close"),
     Verb("read-down", "down,j", "reading", "Scroll down", "focused.move(1)"),
     Verb("read-up", "up,k", "reading", "Scroll up", "focused.move(-1)"),
-    Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)"),
+    Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)", "more"),
     Verb("read-page-up", "pageup", "reading", "Scroll a page up", "focused.page(-1)"),
+    Verb("read-top", "gg,home", "reading", "Scroll to the beginning", "focused.edge(-1)"),
+    Verb("read-bottom", "G,end", "reading", "Scroll to the end", "focused.edge(1)"),
     Verb("close", "escape,q,?,enter,ctrl+c", "reading", "Close", "screen.back", short="close"),
 )
 

@@ -192,6 +192,9 @@ class FullScreen(ListScreen):
         elif record.get("round_id"):
             self.desk.open_trace(str(record["round_id"]))
 
+    def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
+        self.action_open()
+
     def on_row_list_clicked(self, message: RowList.Clicked) -> None:
         self.action_open()
 

@@ -189,5 +189,12 @@ class MorningScreen(BoardsScreen):
         if isinstance(pane, BoardPane) and pane.answer is not None:
             self.copy(f"{pane.title}: {pane.answer.view.verdict}", "the sentence")  # type: ignore[attr-defined]
 
+    def action_back(self) -> None:
+        if isinstance(self.focused, BoardPane):
+            self.focused.point_at(None)
+
     def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
-        self.desk.open_full(message.pane.board)
+        if message.pane.spot:
+            self.action_open()
+        else:
+            self.desk.open_full(message.pane.board)
