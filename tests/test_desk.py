@@ -575,6 +575,17 @@ async def test_a_pane_fills_the_screen_with_picture_table_and_hogql():
         assert isinstance(app.screen, MorningScreen) and "▸ Round funnel" in screen_text(app)
 
 
+async def test_a_view_is_jumped_to_by_its_letter():
+    app = desk()
+    async with opened(app) as pilot:
+        await press(pilot, "plus", "semicolon")
+        assert "[a Picture]   s Table    d HogQL" in screen_text(app) and "Jump to which view?" in status(app)
+        await press(pilot, "d")
+        assert " Picture    Table   [HogQL]" in screen_text(app)
+        await press(pilot, "semicolon", "x", "slash")
+        assert "[Table]" in screen_text(app)
+
+
 async def test_a_full_table_is_searched_sorted_and_copied():
     app = desk()
     async with opened(app) as pilot:

@@ -107,6 +107,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("open", "enter", "panes", "Open the rounds behind the number, or all of the window", "screen.open", "rounds"),
     Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
     Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
+    Verb("jump-to-view", ";", "full", "Jump to a view by its letter", "screen.jump"),
     Verb("spot-left", "left,h", "full", "The number to the left in the picture", "screen.step(-1, 0)"),
     Verb("spot-right", "right,l", "full", "The number to the right in the picture", "screen.step(1, 0)"),
     Verb("open-row", "enter", "full", "Open the rounds behind the number or the row", "screen.open", "rounds"),

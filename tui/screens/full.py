@@ -13,6 +13,7 @@ from queries.views.deploys import Deploy, Deploys
 from queries.views.drill import Drill
 from tui.journal import Passing
 from tui.messages import Told
+from tui.screens.jumping import Jumping
 from tui.screens.listing import ListScreen
 from tui.screens.tables import deploy_table, result_table
 from tui.sheets import Sheet, sheet
@@ -29,7 +30,7 @@ CHARTS = "charts"
 PICTURE, TABLE, DEPLOYS, HOGQL = "Picture", "Table", "Deploys", "HogQL"
 
 
-class FullScreen(ListScreen):
+class FullScreen(Jumping, ListScreen):
     KEYS = "full"
     CSS_PATH = "../styles/full.tcss"
     LONG_TEXT_SUFFIX = ".sql"
@@ -44,6 +45,7 @@ class FullScreen(ListScreen):
             HOGQL,
         ]
         self._view = self._views[0]
+        self._letters: dict[str, str] = {}
 
     def content(self) -> Iterable[Widget]:
         yield Line(id="title")
@@ -70,6 +72,18 @@ class FullScreen(ListScreen):
 
     def action_turn(self, step: int) -> None:
         self._turn_to(self._views[(self._views.index(self._view) + step) % len(self._views)])
+
+    JUMPS_TO = "view"
+
+    def parts(self) -> Sequence[str]:
+        return self._views
+
+    def jump_to(self, part: str) -> None:
+        self._turn_to(part)
+
+    def mark_part(self, part: str, letter: str) -> None:
+        self._letters[part] = f"{letter} " if letter else ""
+        self.say_title()
 
     def _turn_to(self, view: str) -> None:
         self._view = view
@@ -98,7 +112,8 @@ class FullScreen(ListScreen):
             self._turn_to(TABLE)
 
     def title_parts(self) -> tuple[str, str]:
-        views = "  ".join(f"[{name}]" if name == self._view else f" {name} " for name in self._views)
+        named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
+        views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
         return TITLES[self.board], views
 
     # Answers

@@ -15,12 +15,12 @@ from queries.views.drill import Drill
 from tui.journal import Passing
 from tui.screens.base import MEDIUM
 from tui.screens.boards import BoardsScreen
+from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
-LETTERS = "asdfgh"
 NOT_ASKED = "No newer answer, for the reason above"
 
 
@@ -52,13 +52,9 @@ class WholeCells(ScrollBarRender):
     VERTICAL_BARS: ClassVar = [" "]
 
 
-class MorningScreen(BoardsScreen):
+class MorningScreen(Jumping, BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._is_jumping = False
 
     def content(self) -> Iterable[Widget]:
         known = self.begin_with_known()
@@ -147,23 +143,16 @@ class MorningScreen(BoardsScreen):
         if ahead:
             self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
 
-    def action_jump(self) -> None:
-        self._jumping(True)
-        self.say(Passing("Jump to which pane? Press its letter."))
+    JUMPS_TO = "pane"
 
-    def capture(self, key: str, character: str | None) -> bool:
-        if not self._is_jumping:
-            return False
-        self._jumping(False)
-        self.say("")
-        if key in LETTERS:
-            self.set_focus(self.pane(PANES[LETTERS.index(key)]))
-        return True
+    def parts(self) -> Sequence[str]:
+        return PANES
 
-    def _jumping(self, is_on: bool) -> None:
-        self._is_jumping = is_on
-        for letter, board in zip(LETTERS, PANES, strict=True):
-            self.pane(board).mark(letter if is_on else "")
+    def jump_to(self, part: str) -> None:
+        self.set_focus(self.pane(part))
+
+    def mark_part(self, part: str, letter: str) -> None:
+        self.pane(part).mark(letter)
 
     def action_open(self) -> None:
         """The rounds behind the number under the cursor; without one, all of the same window and filters."""
