@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from queries.cache import AnswerCache
 from queries.views.filters import Filters
-from tests.desks import ROUNDS, FakeAsker, Memory, desk, screen_text
+from tests.desks import ROUNDS, FakeAsker, Held, Memory, answer, desk, screen_text, settled
 from tests.test_desk import opened, press, rounds_screen
 from tui.asker import Place
 from tui.left import Left, document, read
+from tui.messages import Arrived
 from tui.screens.morning import MorningScreen
 from tui.screens.rounds import RoundsScreen
+from tui.screens.welcome import WelcomeScreen
 from tui.widgets.rowlist import RowList
 
 
@@ -108,3 +112,36 @@ async def test_a_column_that_no_longer_is_there_is_not_sorted_by():
     async with opened(app) as pilot:
         rows = await rounds_screen(pilot)
         assert rows.rows[0].round_id == "01J00000" and "start▼" in screen_text(app)
+
+
+async def test_rounds_are_painted_from_what_is_remembered_before_anybody_is_asked():
+    held, asker = Held(), FakeAsker()
+    app = desk(asker, Memory(answer("rounds")), left=Left(screen="rounds", round_id="01J00002"), spawn=held)
+    async with opened(app):
+        assert ROUNDS.verdict in screen_text(app)
+        assert app.screen.query_one("#rounds", RowList).cursor == 2
+    assert asker.asked == []
+
+
+async def test_an_empty_workspace_is_met_by_the_first_screen_wherever_the_desk_was_left():
+    asker = FakeAsker()
+    asker.is_empty = True
+    app = desk(asker, left=Left(screen="rounds"))
+    async with opened(app) as pilot:
+        assert isinstance(app.screen, WelcomeScreen)
+        asker.is_empty = False
+        app.post_message(Arrived(frozenset({"round_started"})))
+        await settled(pilot)
+        assert isinstance(app.screen, RoundsScreen) and ROUNDS.verdict in screen_text(app)
+
+
+def test_what_is_remembered_is_read_in_one_question(tmp_path: Path):
+    cache = AnswerCache(tmp_path / "desk.db")
+    cache.set_state("place", {"kind": "7d"})
+    cache.set_state("left", document(Left(screen="rounds")))
+    asked: list[str] = []
+    cache._connection.set_trace_callback(asked.append)  # type: ignore[union-attr]
+    left = read(cache.states())
+    cache._connection.set_trace_callback(None)  # type: ignore[union-attr]
+    assert (left.place.kind, left.screen) == ("7d", "rounds") and len(asked) == 1
+    cache.close()

@@ -132,10 +132,11 @@ class Desk(Deeds, inherit_bindings=False):
 
     def _first_painted(self) -> None:
         self._painted()
-        self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
         for call in self._waiting:
             call()
         self._waiting.clear()
+        # Written behind the questions that were just asked: nobody waits for it.
+        self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
 
     def on_mount(self) -> None:
         # The terminal forgot the screen while the desk was suspended (ctrl+z, fg).

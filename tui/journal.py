@@ -16,7 +16,7 @@ MOST = 1000
 _LONGEST = 400  # characters of one line
 # Keys as PostHog and the model providers make them, and what a URL may carry. No message of ours holds one; this is for
 # what somebody else's error quotes.
-_SECRETS = re.compile(r"\b(?:ph[a-z]_|sk-|ghp_|github_pat_)[\w-]{6,}|(?<=://)[^/\s@]+:[^/\s@]+(?=@)")
+_SECRETS = re.compile(r"\b(?:ph[a-z]_|sk-|gh[a-z]_|github_pat_)[\w-]{12,}|(?<=://)[^/\s@]+:[^/\s@]+(?=@)")
 
 
 class Passing(str):
