@@ -11,9 +11,12 @@ from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from queries.boards import Answer
+from queries.views.cost import CostPerKept
 from queries.views.drill import Drill
+from queries.views.escalations import Escalations
+from queries.views.stops import Stops
 from tui.journal import Passing
-from tui.screens.base import MEDIUM
+from tui.screens.base import MEDIUM, WIDE
 from tui.screens.boards import BoardsScreen
 from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
@@ -27,6 +30,8 @@ NOT_ASKED = "No newer answer, for the reason above"
 VERDICT_LINES = 2
 MOST_PROJECTS = 6  # that push panes away; more are counted
 LEAST_LINES = 3  # of a pane in one column: title, verdict, and a line of picture
+# Of a pane whose rows have a blank line between them: title, verdict, headings, a foot, and what sets them apart.
+CALM_LINES = 8
 
 
 class Headline(BoardPane):
@@ -56,6 +61,11 @@ class MorningScreen(Jumping, BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid: str | None = None
+        """The heights of the two rows of panes; None where they are equal."""
+
     def content(self) -> Iterable[Widget]:
         known = self.begin_with_known()
         if self.desk.left.pane in PANES:
@@ -63,9 +73,10 @@ class MorningScreen(Jumping, BoardsScreen):
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
         panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
-        self._fit(headline, panes)
+        together = Container(id="panes")
+        self._fit(headline, panes, together)
         yield headline
-        with Container(id="panes") as together:
+        with together:
             yield from panes
         if self.desk.palette.ascii:
             together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
@@ -116,14 +127,21 @@ class MorningScreen(Jumping, BoardsScreen):
         self._refit()
 
     def _refit(self) -> None:
-        self._fit(self.query_one(Headline), [self.pane(board) for board in PANES])
+        panes = [self.pane(board) for board in PANES]
+        self._fit(self.query_one(Headline), panes, self.query_one("#panes"))
 
-    def _fit(self, headline: Headline, panes: Sequence[BoardPane]) -> None:
+    def _fit(self, headline: Headline, panes: Sequence[BoardPane], together: Widget) -> None:
         width, height = self.app.size
         lines = headline.fit(width, height)
         stacked = max(LEAST_LINES, (height - 1 - lines) // len(panes)) if width < MEDIUM else None
         for pane in panes:
             pane.styles.height = stacked or "1fr"
+        # The lower panes have a row a project or a reason; what they do not need is the heatmap's and the trend's.
+        rows = max((listed_rows(pane.answer) for pane in panes[3:]), default=0)
+        lower = min((height - 1 - lines) // 2, CALM_LINES + 2 * rows)
+        grid = f"1fr {lower}" if width >= WIDE and rows else None
+        if grid != self._grid:
+            together.styles.grid_rows = self._grid = grid
 
     # Verbs
 
@@ -187,3 +205,16 @@ class MorningScreen(Jumping, BoardsScreen):
             self.action_open()
         else:
             self.desk.open_full(message.pane.board)
+
+
+def listed_rows(answer: Answer | None) -> int:
+    """How many rows the board's picture lists."""
+    view = answer.view if answer else None
+    match view:
+        case CostPerKept():
+            return len(view.lines)
+        case Escalations():
+            return len(view.targets)
+        case Stops():
+            return len(view.reasons) + bool(view.unfinished)
+    return 0

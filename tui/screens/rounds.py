@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from queries.boards import Answer
 from queries.views.rounds import Round, Rounds
-from queries.views.words import counted, money, score, signed
+from queries.views.words import counted, money, score, score_in_column, signed, signed_in_column
 from tui.palette import Palette
 from tui.screens.listing import ListScreen
 from tui.sheets import Sheet, sheet
@@ -154,7 +154,7 @@ def columns(zone: ZoneInfo, value_title: str = "") -> tuple[Column[Round], ...]:
         Column("model", 18, lambda r, p: (r.model, p.dim), lambda r: r.model.casefold() or None, rank=7),
         Column("stage", 8, lambda r, p: (r.last_stage, p.dim), lambda r: _STAGES.get(r.last_stage), rank=6),
         Column("outcome", 10, _outcome, lambda r: _OUTCOMES.get(r.outcome)),
-        Column("score", 8, lambda r, p: (score(r.score), p.text), lambda r: r.score, True, 0, True),
+        Column("score", 8, lambda r, p: (score_in_column(r.score), p.text), lambda r: r.score, True, 0, True),
         Column("delta", 10, _delta, lambda r: r.delta, True, 2, True),
         Column("cost", 7, lambda r, p: (money(r.cost_usd), p.text), lambda r: r.cost_usd, True, 3, True),
         Column("took", 7, lambda r, p: (took(r.duration_s), p.text), lambda r: r.duration_s, True, 4, True),
@@ -186,15 +186,15 @@ def _delta(row: Round, palette: Palette) -> Run:
     if row.delta is None:
         return palette.glyphs.dash, palette.text
     if row.is_better is None:
-        return signed(row.delta), palette.text
+        return signed_in_column(row.delta), palette.text
     mark, style = (palette.glyphs.up, palette.good) if row.is_better else (palette.glyphs.down, palette.text)
-    return f"{mark} {signed(row.delta)}", style
+    return f"{mark} {signed_in_column(row.delta)}", style
 
 
 def _value(row: Round, palette: Palette) -> Run:
     if row.value is None:
         return palette.glyphs.dash, palette.dim
-    return (row.value if isinstance(row.value, str) else score(row.value)), palette.strong
+    return (row.value if isinstance(row.value, str) else score_in_column(row.value)), palette.strong
 
 
 def _value_order(row: Round) -> object:
