@@ -1,4 +1,4 @@
-"""What the engine works on: plain, frozen records. How they are stored is the store's, how they change is a decision's."""
+"""What the engine works on: plain, frozen records. How they are stored is the store's, how they change a decision's."""
 
 from __future__ import annotations
 

@@ -146,6 +146,7 @@ class Memory:
     def __init__(self, *answers: Answer) -> None:
         self.answers = {(found.board, "night", found.filters): found for found in answers}
         self.values: dict[str, object] = {}
+        self.lines: list[tuple[datetime, str, str, str]] = []
 
     def load(self, board: str, kind: str, filters: Filters) -> Answer | None:
         return self.answers.get((board, kind, filters))
@@ -156,8 +157,17 @@ class Memory:
     def state(self, name: str, default: object) -> object:
         return self.values.get(name, default)
 
+    def states(self) -> dict[str, object]:
+        return dict(self.values)
+
     def set_state(self, name: str, value: object) -> None:
         self.values[name] = value
+
+    def note(self, at: datetime, desk: str, place: str, said: str) -> None:
+        self.lines.append((at, desk, place, said))
+
+    def notes(self, without: str = "") -> list[tuple[datetime, str, str]]:
+        return [(at, place, said) for at, desk, place, said in reversed(self.lines) if desk != without]
 
 
 class Held:

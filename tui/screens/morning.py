@@ -15,14 +15,15 @@ from queries.views.cost import CostPerKept
 from queries.views.drill import Drill
 from queries.views.escalations import Escalations
 from queries.views.stops import Stops
+from tui.journal import Passing
 from tui.screens.base import MEDIUM, WIDE
 from tui.screens.boards import BoardsScreen
+from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
-LETTERS = "asdfgh"
 NOT_ASKED = "No newer answer, for the reason above"
 
 
@@ -56,18 +57,19 @@ class WholeCells(ScrollBarRender):
     VERTICAL_BARS: ClassVar = [" "]
 
 
-class MorningScreen(BoardsScreen):
+class MorningScreen(Jumping, BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_jumping = False
         self._grid: str | None = None
         """The heights of the two rows of panes; None where they are equal."""
 
     def content(self) -> Iterable[Widget]:
         known = self.begin_with_known()
+        if self.desk.left.pane in PANES:
+            self.AUTO_FOCUS = f"#{self.desk.left.pane}"  # type: ignore[misc]
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
         panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
@@ -82,6 +84,13 @@ class MorningScreen(BoardsScreen):
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
         return tuple(dict.fromkeys(("headline", focused, *PANES)))
+
+    def help_topics(self) -> Sequence[str]:
+        focused = (self.focused.board,) if isinstance(self.focused, BoardPane) else ()
+        return (*focused, self.KEYS, "headline")
+
+    def left(self) -> dict[str, str]:
+        return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
 
     def pane(self, board: str) -> BoardPane:
         return self.query_one(f"#{board}", BoardPane)
@@ -154,23 +163,16 @@ class MorningScreen(BoardsScreen):
         if ahead:
             self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
 
-    def action_jump(self) -> None:
-        self._jumping(True)
-        self.say("Jump to which pane? Press its letter.")
+    JUMPS_TO = "pane"
 
-    def capture(self, key: str, character: str | None) -> bool:
-        if not self._is_jumping:
-            return False
-        self._jumping(False)
-        self.say("")
-        if key in LETTERS:
-            self.set_focus(self.pane(PANES[LETTERS.index(key)]))
-        return True
+    def parts(self) -> Sequence[str]:
+        return PANES
 
-    def _jumping(self, is_on: bool) -> None:
-        self._is_jumping = is_on
-        for letter, board in zip(LETTERS, PANES, strict=True):
-            self.pane(board).mark(letter if is_on else "")
+    def jump_to(self, part: str) -> None:
+        self.set_focus(self.pane(part))
+
+    def mark_part(self, part: str, letter: str) -> None:
+        self.pane(part).mark(letter)
 
     def action_open(self) -> None:
         """The rounds behind the number under the cursor; without one, all of the same window and filters."""
@@ -181,7 +183,7 @@ class MorningScreen(BoardsScreen):
             self.desk.action_go("rounds")
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(spot_words(message.spot))
+        self.say(Passing(spot_words(message.spot)))
 
     def action_refresh_pane(self) -> None:
         focused = self.focused

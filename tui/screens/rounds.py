@@ -31,10 +31,15 @@ class RoundsScreen(ListScreen):
         super().__init__()
         self._rounds: Rounds | None = None
         self._problem: LoopdeskError | None = None
+        self._left_at: str | None = None
+        """The round that the cursor was left on, until it was looked for."""
 
     def content(self) -> Iterable[Widget]:
         desk = self.desk
         table: Table[Round] = Table(columns(desk.zone, self.value_title()), desk.palette, self.sorting())
+        if self.table_name:
+            self.sort_as_left(table)
+            self._left_at = desk.left.round_id
         yield Line(id="title")
         yield RowList(table, empty="Asking…", id="rounds")
         yield Detail(id="detail")
@@ -62,7 +67,7 @@ class RoundsScreen(ListScreen):
         self._rounds, self._problem = view, None
         if is_news:
             self.list.empty = view.verdict
-            chosen = self._chosen_id()
+            chosen, self._left_at = self._left_at or self._chosen_id(), None
             self.list.show(self.table.sorted(view.rows), keep=lambda row: row.round_id == chosen)
             self.say_title()
 
@@ -80,6 +85,9 @@ class RoundsScreen(ListScreen):
 
     def window_chosen(self) -> None:
         self.say_title()
+
+    def left(self) -> dict[str, str]:
+        return {"round_id": self._left_at or self._chosen_id()}
 
     def _chosen_id(self) -> str:
         row = self.list.current
