@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from queries.cache import AnswerCache
 from tests.required import required
 from tests.terminals import ROOT, Terminal, desk_command, left_unclean
 from tests.test_commands import loopdesk
@@ -126,6 +127,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator
 
 @pytest.fixture
 def ssh(server: Ssh) -> Iterator[Ssh]:
+    """Every test's desk opens as the first one did, wherever the test before left its own."""
+    cache = AnswerCache(server.workspace / "desk.db")
+    cache.set_state("left", {})
+    cache.close()
     yield server
     server.until_no_desk()
 
