@@ -34,6 +34,7 @@ from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
+from tui.stylesheet import ParsedOnce
 from tui.words import clock_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
@@ -83,7 +84,7 @@ class Desk(App[str], inherit_bindings=False):
         super().__init__(ansi_color=theme.is_ansi)
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
-        self.stylesheet.set_variables(self.get_css_variables())
+        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
         self.animation_level = "none"
         self.palette: Palette = palette(theme, ascii=ascii, no_color=no_color)
         self.asker, self.cache = asker, cache

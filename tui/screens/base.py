@@ -62,7 +62,7 @@ class BaseScreen(Screen, inherit_bindings=False):
         else:
             self._was_seen = True
             self._repaint_required = False  # the first layout paints all
-            self.refresh(repaint=False, layout=True)
+            self._refresh_layout()  # at once: Textual's timer would let a sixtieth of a second pass
 
     def on_screen_suspend(self) -> None:
         self._is_settled = super().is_current  # under a dialog it is still seen
