@@ -48,7 +48,7 @@ BOARDS: Mapping[str, Board] = {
     "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(window, *found)),
     "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(window, *found)),
     "stops": Board("Stop reasons", (*_both("stop_reasons"), ("unfinished_runs", NOW)), lambda _, found: stops(*found)),
-    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(*found)),
+    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(found[0])),
     "deploys": Board("Deploys", (("deploys", NOW),), lambda _, found: deploys(*found)),
 }
 NAMES = tuple(BOARDS)
@@ -83,7 +83,6 @@ def answered(board: str, window: Window, filters: Filters, results: tuple[QueryR
     """The answer that these results make; also for results that were kept from an earlier time."""
     question = catalog.load(BOARDS[board].asks[0][0])
     values = question.values(parameters(window, window.span, filters, window.run_id))
-    comment = "\n".join(f"-- {name} = {_spelled(value)}" for name, value in values.items())
     return Answer(
         board=board,
         window=window,
@@ -92,8 +91,14 @@ def answered(board: str, window: Window, filters: Filters, results: tuple[QueryR
         backend=results[0].backend,
         results=results,
         view=BOARDS[board].view(window, results),
-        hogql=f"{comment}\n{question.text}",
+        hogql=spelled(question, values),
     )
+
+
+def spelled(question: Question, values: Mapping[str, object]) -> str:
+    """The question's HogQL with the values it was asked with, as a person reads and copies it."""
+    comment = "\n".join(f"-- {name} = {_spelled(value)}" for name, value in values.items())
+    return f"{comment}\n{question.text}"
 
 
 def events_of(board: str) -> frozenset[str]:

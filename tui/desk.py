@@ -41,6 +41,7 @@ from workspace.connection import CURRENT, HOSTS, Connection
 
 if TYPE_CHECKING:
     from queries.morning import Chosen
+    from queries.views.drill import Drill
 
 # What the desk may end with, for the one who opened it to do.
 DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
@@ -318,6 +319,12 @@ class Desk(App[str], inherit_bindings=False):
         from tui.screens.full import FullScreen
 
         self.push_screen(FullScreen(board))
+
+    def open_behind(self, drill: Drill, answer: Answer) -> None:
+        """The rounds behind a number of an answer, over what is shown."""
+        from tui.screens.behind import BehindScreen
+
+        self.push_screen(BehindScreen(drill, answer.window, answer.filters))
 
     def open_trace(self, round_id: str, among: Sequence[str] = ()) -> None:
         """A round step by step, over what is shown; `among` are the rounds that `{` and `}` go through."""

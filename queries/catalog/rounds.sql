@@ -1,6 +1,6 @@
 -- title: Rounds
 -- asks: which rounds were there, and how did each end?
--- params: since DateTime, until DateTime, project String = '', client String = '', run String = ''
+-- params: since DateTime, until DateTime, project String = '', client String = '', run String = '', ids String = ''
 -- columns: round_id String, run_id String, project String, client String, agent String, model String, started DateTime, ended DateTime, n_proposed UInt64 (events), n_applied UInt64 (events), n_scored UInt64 (events), kept_at DateTime (1970 where not kept), reverted_at DateTime (1970 where not reverted), failure_mode String, goal String, score Float64 (score), delta Float64 (score), baseline Float64 (score), cost_usd Float64 (USD), errors UInt64 (events), git_sha String, is_estimated UInt8, is_imported UInt8
 -- events: round_started, proposal_generated, proposal_applied, round_scored, round_kept, round_reverted, step.tool_returned, $exception, $ai_generation
 -- cost: round_kept.cost_usd + round_reverted.cost_usd, which contain their proposal's cost
@@ -37,6 +37,7 @@ WHERE event IN ('round_started', 'proposal_generated', 'proposal_applied', 'roun
   AND ({project} = '' OR properties.project = {project})
   AND ({client} = '' OR properties.client = {client})
   AND ({run} = '' OR properties.run_id = {run})
+  AND ({ids} = '' OR has(splitByChar(',', {ids}), properties.round_id))
 GROUP BY round_id
 ORDER BY started DESC, round_id
 LIMIT 5000

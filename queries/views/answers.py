@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,15 @@ UNNAMED = "(unnamed)"
 
 def records(result: QueryResult) -> list[dict]:
     """Rows by column name; a missing project is given a name, so that its rounds are counted rather than lost."""
-    rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-    for row in rows:
-        if "project" in row and not row["project"]:
-            row["project"] = UNNAMED
-    return rows
+    return [record(result, row) for row in result.rows]
+
+
+def record(result: QueryResult, row: Sequence) -> dict:
+    """One row of `records`."""
+    found = dict(zip(result.columns, row, strict=True))
+    if "project" in found and not found["project"]:
+        found["project"] = UNNAMED
+    return found
 
 
 def best_of(goal: str, row: Mapping) -> float | None:

@@ -11,12 +11,15 @@ from queries.views.words import counted, share
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`rounds` is None where nobody sends the event. `share` is of the previous stage that is sent, 0..1."""
+    """`rounds` is None where nobody sends the event. `share` is of the `previous` stage that is sent, 0..1, among the
+    projects that send both: the `senders`."""
 
     name: str
     rounds: int | None
     share: float | None
     before: int | None = None
+    previous: str = ""
+    senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def _stage(name: str, projects: list[dict], earlier: list[dict]) -> Stage:
     base = sum(row[previous] for row in both)
     share_of_previous = min(1.0, sum(row[name] for row in both) / base) if base else None
     then = [row[name] for row in earlier if name in _sent(row)]
-    return Stage(name, reached, share_of_previous, sum(then) if then else None)
+    earlier_rounds = sum(then) if then else None
+    return Stage(name, reached, share_of_previous, earlier_rounds, previous, tuple(row["project"] for row in both))
 
 
 def _sent(row: dict) -> list[str]:

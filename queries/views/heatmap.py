@@ -16,7 +16,7 @@ class DimensionRow:
     """`dimension` without its prefix; `owner` is project and client where more than one sends dimensions.
 
     `cells` are averages per bucket of the heatmap, None where no round was scored. `change` is average minus the
-    average before, in the dimension's own units.
+    average before, in the dimension's own units. `project` and `client` sent it, whether or not `owner` says so.
     """
 
     owner: str
@@ -24,6 +24,8 @@ class DimensionRow:
     average: float
     change: float | None
     cells: tuple[float | None, ...]
+    project: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def heatmap(window: Window, now: QueryResult, before: QueryResult) -> Heatmap:
             average=average,
             change=average - earlier[key] if key in earlier else None,
             cells=tuple(_mean(cells[key].get(name, [])) for name in names),
+            project=key[0],
+            client=key[1],
         )
         for key, average in averages.items()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,8 @@ from queries.views.words import counted
 class Round:
     """`outcome` is kept, reverted, crashed, running or lost. Numbers are None where they were not sent.
 
-    `is_better` says whether `delta` is an improvement by the round's goal.
+    `is_better` says whether `delta` is an improvement by the round's goal; `value` is what a question that led to the
+    round says of it, a dimension's score or a reason.
     """
 
     round_id: str
@@ -35,6 +37,7 @@ class Round:
     errors: int
     git_sha: str
     is_estimated: bool = False
+    value: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,15 @@ RUNNING = timedelta(minutes=30)  # a round without an ending is running while it
 _CRASHES = frozenset({"crash", "crashed", "exception", "error", "oom", "timeout", "killed"})
 
 
-def rounds(now: QueryResult) -> Rounds:
-    """From `rounds`' rows, newest first; how old a round is goes by when the question was asked."""
-    rows = tuple(_round(row, now.asked_at) for row in records(now))
+def rounds(now: QueryResult, values: Mapping[str, float | str | None] | None = None) -> Rounds:
+    """From `rounds`' rows, newest first; how old a round is goes by when the question was asked. `values` are by round
+    id."""
+    rows = tuple(_round(row, now.asked_at, (values or {}).get(row["round_id"])) for row in records(now))
     is_cut = now.limit is not None and len(rows) >= now.limit
     return Rounds(rows, is_cut, _verdict(rows, is_cut))
 
 
-def _round(row: dict, asked_at: datetime) -> Round:
+def _round(row: dict, asked_at: datetime, value: float | str | None) -> Round:
     started, ended = datetime.fromisoformat(row["started"]), datetime.fromisoformat(row["ended"])
     goal, kept_at, reverted_at = goal_of(row["goal"]), instant(row["kept_at"]), instant(row["reverted_at"])
     has_outcome = bool(kept_at or reverted_at)
@@ -84,6 +88,7 @@ def _round(row: dict, asked_at: datetime) -> Round:
         errors=row["errors"],
         git_sha=row["git_sha"] or "",
         is_estimated=bool(row["is_estimated"]),
+        value=value,
     )
 
 

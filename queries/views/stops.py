@@ -27,12 +27,13 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Stops:
     """`unfinished` are runs of the window that never said why they stopped; `running` started a round a short while ago
-    and may still say it."""
+    and may still say it. `unfinished_ids` are the run ids of `unfinished`, in its order."""
 
     reasons: tuple[Stop, ...]
     unfinished: tuple[str, ...]
     running: tuple[str, ...]
     verdict: str
+    unfinished_ids: tuple[str, ...] = ()
 
 
 RUNNING = timedelta(hours=1)  # since its last round began
@@ -45,10 +46,11 @@ def stops(now: QueryResult, before: QueryResult, open_runs: QueryResult) -> Stop
     rows, earlier = records(now), records(before)
     reasons = sorted({_reason(row) for row in rows}, key=lambda reason: (-_count(rows, reason), reason))
     found = tuple(_stop(reason, rows, earlier) for reason in reasons)
-    runs = [(_run_name(row), _is_running(row, open_runs.asked_at)) for row in records(open_runs)]
-    unfinished = tuple(name for name, is_running in runs if not is_running)
-    running = tuple(name for name, is_running in runs if is_running)
-    return Stops(found, unfinished, running, _verdict(found, unfinished, running))
+    runs = [(row, _is_running(row, open_runs.asked_at)) for row in records(open_runs)]
+    unfinished = tuple(_run_name(row) for row, is_running in runs if not is_running)
+    running = tuple(_run_name(row) for row, is_running in runs if is_running)
+    ids = tuple(row["run_id"] for row, is_running in runs if not is_running)
+    return Stops(found, unfinished, running, _verdict(found, unfinished, running), ids)
 
 
 def _is_running(run: dict, asked_at: datetime) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def score(value: float | None) -> str:
@@ -66,3 +68,24 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 def day(instant: datetime) -> str:
     """`Thu 19 Nov`, in the time's own zone."""
     return f"{instant:%a} {instant.day} {instant:%b}"
+
+
+def bucket_label(name: str) -> str:
+    """`18:00` of an hour's bucket, `19 Nov` of a day's; anything else as it comes."""
+    if len(name) > 10:
+        return name[11:16]
+    try:
+        day = date.fromisoformat(name)
+    except ValueError:
+        return name[:10]
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+def bucket_words(names: Sequence[str]) -> str:
+    """`at 18:00`, `on 19 Nov`, `from 18:00 to 19:00`; nothing for no bucket."""
+    if not names:
+        return ""
+    first, last = bucket_label(names[0]), bucket_label(names[-1])
+    if first != last:
+        return f"from {first} to {last}"
+    return f"at {first}" if ":" in first else f"on {first}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import sys
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from queries import tables
 from queries.backend import Backend, QueryRefused, QueryResult
 from queries.catalog import catalog
 from queries.local.backend import document
@@ -105,7 +105,7 @@ def command(
         shown = {"query": asked.text} if show else {}
         click.echo(json.dumps(document(result) | shown, allow_nan=False))
     elif as_csv:
-        _write_csv(result)
+        sys.stdout.write(tables.csv_text(result.columns, result.rows))
     else:
         _print_table(result, hint)
     return 0
@@ -222,17 +222,3 @@ def _said(result: QueryResult) -> str:
     if result.limit is not None and result.limit >= _MOST_ROWS:
         return f"{said} PostHog answers at most {_MOST_ROWS:,} rows; page by keys: WHERE timestamp > last."
     return f"{said} The first {result.limit} are shown; write a LIMIT to see more."
-
-
-def _write_csv(result: QueryResult) -> None:
-    """RFC 4180: CRLF, quotes doubled, NULL is an empty field, lists are JSON. Nothing is changed: a text that begins
-    with `=` stays one, so a spreadsheet should import the file as text."""
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(result.columns)
-    writer.writerows([_field(value) for value in row] for row in result.rows)
-
-
-def _field(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

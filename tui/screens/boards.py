@@ -48,6 +48,13 @@ class BoardsScreen(BaseScreen):
         """What is shown belongs to another window or filter."""
         raise NotImplementedError
 
+    def known(self, board: str) -> Answer | None:
+        """What may be shown until the live answer is there."""
+        return self.desk.known(board)
+
+    def keep(self, answer: Answer) -> None:
+        self.desk.keep(answer)
+
     def window_chosen(self) -> None:
         """`desk.chosen` is known; a screen that shows it in words does so now."""
 
@@ -79,7 +86,7 @@ class BoardsScreen(BaseScreen):
             self.clear_answers()
         self._place = self.desk.place
         for board in self.boards():
-            known = self.desk.known(board)
+            known = self.known(board)
             if known is not None:
                 self._show(known)
         self.ask_soon(self.boards())
@@ -94,7 +101,7 @@ class BoardsScreen(BaseScreen):
 
     def begin_with_known(self) -> dict[str, Answer]:
         """For a screen that is being composed: what is known already, so that the first paint is complete."""
-        known = {board: answer for board in self.boards() if (answer := self.desk.known(board)) is not None}
+        known = {board: answer for board in self.boards() if (answer := self.known(board)) is not None}
         self._place = self.desk.place
         self._answers = dict(known)
         return known
@@ -126,7 +133,7 @@ class BoardsScreen(BaseScreen):
         if message.job == WINDOW:
             self._window_told(message.found)
         elif isinstance(message.found, Answer):
-            self.desk.keep(message.found)
+            self.keep(message.found)
             self._show(message.found)
         self._finish()
 

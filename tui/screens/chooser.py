@@ -20,6 +20,7 @@ from tui.keymap import Keymap, Verb
 from tui.messages import Failed, Told
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
+from tui.sheets import FORMATS, Sheet
 from tui.widgets.filterbar import Prompt
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
@@ -206,6 +207,12 @@ def sort_choices(table: Table) -> list[Choice]:
         )
         for column in table.sortable
     ]
+
+
+def export_choices(shown: Sheet) -> list[Choice]:
+    """The formats, each with its number of rows."""
+    rows = counted(len(shown.rows), "row")
+    return [Choice(name, "" if kind == "hogql" else rows, kind) for kind, (name, _) in FORMATS.items()]
 
 
 def verb_choices(keys: Keymap, verbs: Sequence[Verb]) -> list[Choice]:

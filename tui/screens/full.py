@@ -8,11 +8,14 @@ from typing import Any, cast
 from textual.widget import Widget
 
 from queries.boards import TITLES, Answer
-from queries.views.deploys import Deploys
+from queries.views import answers, drill
+from queries.views.deploys import Deploy, Deploys
+from queries.views.drill import Drill
 from tui.messages import Told
 from tui.screens.listing import ListScreen
 from tui.screens.tables import deploy_table, result_table
-from tui.widgets.pane import BoardPane, Painter
+from tui.sheets import Sheet, sheet
+from tui.widgets.pane import BoardPane, Painter, spot_words
 from tui.widgets.pictures import CHARTED, PAINTERS
 from tui.widgets.reader import Reader
 from tui.widgets.rowlist import RowList
@@ -141,6 +144,44 @@ class FullScreen(ListScreen):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
 
     # Verbs
+
+    def action_step(self, right: int, down: int) -> None:
+        if self._view == PICTURE:
+            self.query_one(BoardPane).step(right, down)
+
+    def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
+        self.say(spot_words(message.spot))
+
+    def action_open(self) -> None:
+        """What is behind the number in the picture, or behind the row."""
+        answer = self._answers.get(self.board)
+        if answer is None:
+            return
+        spot = self.query_one(BoardPane).spot if self._view == PICTURE else None
+        if spot is not None:
+            self.desk.open_behind(cast(Drill, spot.target), answer)
+        elif self._view in (TABLE, DEPLOYS) and self.list.current is not None:
+            self._open_row(self.list.current, answer)
+
+    def _open_row(self, row: object, answer: Answer) -> None:
+        if isinstance(row, Deploy):
+            self.desk.open_behind(drill.of_sha(row.project, row.git_sha), answer)
+            return
+        record = answers.record(answer.results[0], cast(tuple, row))
+        found = drill.of_row(self.board, record)
+        if found is not None:
+            self.desk.open_behind(found, answer)
+        elif record.get("round_id"):
+            self.desk.open_trace(str(record["round_id"]))
+
+    def on_row_list_clicked(self, message: RowList.Clicked) -> None:
+        self.action_open()
+
+    def sheet(self) -> Sheet | None:
+        answer = self._answers.get("deploys" if self._view == DEPLOYS else self.board)
+        if answer is None:
+            return None
+        return sheet(answer.board, answer.results[0].columns, self.list.rows, answer.hogql)
 
     def leave(self) -> None:
         self.dismiss()

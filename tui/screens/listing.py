@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
+from tui.messages import Failed, Told
 from tui.screens.boards import BoardsScreen
 from tui.screens.searching import Searching
+from tui.sheets import Sheet
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
 from tui.widgets.statusbar import Line
+
+EXPORT = "export"
 
 
 class ListScreen(Searching, BoardsScreen):
@@ -21,6 +26,10 @@ class ListScreen(Searching, BoardsScreen):
     @property
     def table(self) -> Table:
         return cast(Table, self.list.painter)
+
+    def sheet(self) -> Sheet | None:
+        """What the list shows, for a file; None while nothing is known."""
+        raise NotImplementedError
 
     def title_parts(self) -> tuple[str, str]:
         """What the screen is, and a sentence about what it shows."""
@@ -62,3 +71,31 @@ class ListScreen(Searching, BoardsScreen):
             self.table.sort_by(title)
             self.list.sort()
             self.say_title()
+
+    # Exporting
+
+    def action_export(self) -> None:
+        from tui.screens.chooser import Chooser, export_choices
+
+        shown = self.sheet()
+        if shown is not None:
+            chooser = Chooser("Export", lambda _: export_choices(shown), needs_scope=False)
+            self.app.push_screen(chooser, lambda kind: self._export(shown, kind))
+
+    def _export(self, shown: Sheet, kind: object) -> None:
+        from tui import sheets
+
+        if isinstance(kind, str):
+            self.desk.work.load(self, EXPORT, lambda: sheets.write(Path.cwd(), shown, kind))
+
+    def on_told(self, message: Told) -> None:
+        if message.job != EXPORT:
+            super().on_told(message)
+        elif self.desk.work.accept(self, message):
+            self.say(f"Written: {message.found}")
+
+    def on_failed(self, message: Failed) -> None:
+        if message.job != EXPORT:
+            super().on_failed(message)
+        elif self.desk.work.accept(self, message):
+            self.say(str(message.error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events
 from textual.containers import Container
@@ -11,9 +11,10 @@ from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from queries.boards import Answer
+from queries.views.drill import Drill
 from tui.screens.base import MEDIUM
 from tui.screens.boards import BoardsScreen
-from tui.widgets.pane import BoardPane
+from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
 from workspace.errors import LoopdeskError
 
@@ -27,7 +28,7 @@ MOST_PROJECTS = 6  # that push panes away; more are counted
 LEAST_LINES = 3  # of a pane in one column: title, verdict, and a line of picture
 
 
-class Headline(BoardPane, can_focus=False):
+class Headline(BoardPane):
     """The board over all panes, as high as what it has to say. In a low terminal its title gives way: the status line
     names the window too."""
 
@@ -121,9 +122,9 @@ class MorningScreen(BoardsScreen):
     # Verbs
 
     def action_step(self, right: int, down: int) -> None:
-        """To the nearest pane in a direction; past the edge, nowhere."""
+        """To the next number of the pane in a direction; past its edge to the nearest pane, past the last nowhere."""
         here = self.focused
-        if not isinstance(here, BoardPane):
+        if not isinstance(here, BoardPane) or here.step(right, down):
             return
         at = here.region
         ahead = [
@@ -131,7 +132,7 @@ class MorningScreen(BoardsScreen):
             for p in self.query(BoardPane)
             if p.can_focus
             and ((p.region.x - at.x) * right > 0 or (p.region.y - at.y) * down > 0)
-            and (p.region.x == at.x if down else p.region.y == at.y)
+            and (at.x <= p.region.x < at.right or p.region.x <= at.x < p.region.right if down else p.region.y == at.y)
         ]
         if ahead:
             self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
@@ -155,8 +156,15 @@ class MorningScreen(BoardsScreen):
             self.pane(board).mark(letter if is_on else "")
 
     def action_open(self) -> None:
-        """The rounds behind the pane: the same window and filters."""
-        self.app.action_go("rounds")  # type: ignore[attr-defined]
+        """The rounds behind the number under the cursor; without one, all of the same window and filters."""
+        pane = self.focused
+        if isinstance(pane, BoardPane) and pane.spot and pane.answer:
+            self.desk.open_behind(cast(Drill, pane.spot.target), pane.answer)
+        else:
+            self.desk.action_go("rounds")
+
+    def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
+        self.say(spot_words(message.spot))
 
     def action_refresh_pane(self) -> None:
         focused = self.focused

@@ -13,6 +13,7 @@ from queries.views.rounds import Round, Rounds
 from queries.views.words import counted, money, score, signed
 from tui.palette import Palette
 from tui.screens.listing import ListScreen
+from tui.sheets import Sheet, sheet
 from tui.widgets.detail import Detail
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Column, Sorting, Table
@@ -33,7 +34,7 @@ class RoundsScreen(ListScreen):
 
     def content(self) -> Iterable[Widget]:
         desk = self.desk
-        table: Table[Round] = Table(columns(desk.zone), desk.palette, Sorting("start", True))
+        table: Table[Round] = Table(columns(desk.zone, self.value_title()), desk.palette, self.sorting())
         yield Line(id="title")
         yield RowList(table, empty="Asking…", id="rounds")
         yield Detail(id="detail")
@@ -41,16 +42,26 @@ class RoundsScreen(ListScreen):
     def boards(self) -> tuple[str, ...]:
         return ("rounds",)
 
+    def sorting(self) -> Sorting:
+        """What the list begins with."""
+        return Sorting("start", True)
+
+    def value_title(self) -> str:
+        """The heading of what is known of each round besides; empty where nothing is."""
+        return ""
+
     @property
     def list(self) -> RowList:
         return self.query_one("#rounds", RowList)
 
     def show_answer(self, answer: Answer) -> None:
-        view = cast(Rounds, answer.view)
+        self.show_rounds(cast(Rounds, answer.view))
+
+    def show_rounds(self, view: Rounds) -> None:
         is_news = self._rounds is None or view != self._rounds or self._problem is not None
         self._rounds, self._problem = view, None
         if is_news:
-            self.list.empty = "No rounds in this window."
+            self.list.empty = view.verdict
             chosen = self._chosen_id()
             self.list.show(self.table.sorted(view.rows), keep=lambda row: row.round_id == chosen)
             self.say_title()
@@ -75,12 +86,18 @@ class RoundsScreen(ListScreen):
         return row.round_id if isinstance(row, Round) else ""
 
     def title_parts(self) -> tuple[str, str]:
-        window, note = self.desk.window_words(self._answers.get("rounds"))
+        title = f"Rounds  {self.window_said()}"
         if self._problem is not None and self._rounds is not None:
-            return f"Rounds  {window}", f"stale: {self._problem}"
-        return f"Rounds  {window}", " ".join(
-            part for part in (note, self._rounds.verdict if self._rounds else "") if part
-        )
+            return title, f"stale: {self._problem}"
+        return title, self.said()
+
+    def window_said(self) -> str:
+        return self.desk.window_words(self._answers.get("rounds"))[0]
+
+    def said(self) -> str:
+        """What the list shows, in a sentence."""
+        _, note = self.desk.window_words(self._answers.get("rounds"))
+        return " ".join(part for part in (note, self._rounds.verdict if self._rounds else "") if part)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         row = self.list.current
@@ -100,21 +117,28 @@ class RoundsScreen(ListScreen):
     def action_full(self) -> None:
         self.desk.open_full("rounds")
 
+    def sheet(self) -> Sheet | None:
+        answer = self._answers.get("rounds")
+        return sheet("rounds", (), self.list.rows, answer.hogql) if answer else None
+
     def action_copy(self) -> None:
         row = self.list.current
         if isinstance(row, Round):
             self.copy("\t".join((row.round_id, self.table.tsv(row))), "the round")
 
 
-def columns(zone: ZoneInfo) -> tuple[Column[Round], ...]:
-    """The widest terminal shows all; a narrow one keeps when, what, how it ended and what it scored."""
+def columns(zone: ZoneInfo, value_title: str = "") -> tuple[Column[Round], ...]:
+    """The widest terminal shows all; a narrow one keeps when, what, how it ended and what it scored. What led to the
+    rounds stands where the eye looks first."""
 
     def start(row: Round, palette: Palette) -> Run:
         local = row.started.astimezone(zone)
         # A log without times has rounds spaced evenly: a second would be more than anybody knows.
         return (f"{local:%a} ~{local:%H:%M}" if row.is_estimated else f"{local:%a} {local:%H:%M:%S}"), palette.text
 
+    value = Column(value_title, min(24, max(8, len(value_title) + 1)), _value, _value_order)
     return (
+        *((value,) if value_title else ()),
         Column("start", 12, start, lambda r: r.started, descending=True),
         Column("project", 16, lambda r, p: (r.project, p.text), lambda r: r.project.casefold(), rank=1),
         Column("client", 16, lambda r, p: (r.client, p.dim), lambda r: r.client.casefold() or None, rank=9),
@@ -157,6 +181,16 @@ def _delta(row: Round, palette: Palette) -> Run:
         return signed(row.delta), palette.text
     mark, style = (palette.glyphs.up, palette.good) if row.is_better else (palette.glyphs.down, palette.text)
     return f"{mark} {signed(row.delta)}", style
+
+
+def _value(row: Round, palette: Palette) -> Run:
+    if row.value is None:
+        return palette.glyphs.dash, palette.dim
+    return (row.value if isinstance(row.value, str) else score(row.value)), palette.strong
+
+
+def _value_order(row: Round) -> object:
+    return row.value.casefold() if isinstance(row.value, str) else row.value
 
 
 def _errors(row: Round, palette: Palette) -> Run:

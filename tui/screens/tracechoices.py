@@ -9,9 +9,8 @@ from queries.traces import Trace
 from queries.views.trace import export
 from queries.views.trace.shown import Wanted
 from queries.views.words import counted
+from tui.files import file_name, write_new
 from tui.screens.chooser import Choice
-from workspace.errors import LoopdeskError
-from workspace.paths import write_private
 from workspace.text import plain
 
 ALL_KINDS = "all"
@@ -22,7 +21,6 @@ FORMATS = {
     "markdown": ("Markdown table", ".md"),
     "json": ("JSON document", ".json"),
 }
-_MOST_FILES = 1000
 
 
 def kind_choices(trace: Trace, wanted: Wanted) -> list[Choice]:
@@ -60,15 +58,7 @@ def export_to(folder: Path, trace: Trace, kind: str) -> Path:
         "markdown": lambda: export.markdown(trace.tree, trace.account),
         "json": lambda: iter([export.to_json(trace.tree, trace.account)]),
     }[kind]
-    path = _free(folder, f"loopdesk-{_file_name(trace)}", FORMATS[kind][1])
-    try:
-        write_private(path, "\n".join(lines()) + "\n")
-    except OSError as error:
-        raise LoopdeskError(
-            f"{path} could not be written ({error.strerror or error})",
-            do="Start the desk in a folder that you can write to",
-        ) from error
-    return path
+    return write_new(folder, f"loopdesk-{_file_name(trace)}", FORMATS[kind][1], "\n".join(lines()) + "\n")
 
 
 def tab_separated(cells: Sequence[str]) -> str:
@@ -76,14 +66,4 @@ def tab_separated(cells: Sequence[str]) -> str:
 
 
 def _file_name(trace: Trace) -> str:
-    """Ids are untrusted: nothing of them but letters and digits becomes part of a path."""
-    name = "".join(char for char in trace.trace_id if char.isascii() and (char.isalnum() or char in "-_"))
-    return name[:64] or "trace"
-
-
-def _free(folder: Path, name: str, ending: str) -> Path:
-    for number in range(1, _MOST_FILES):
-        path = folder / f"{name}{'' if number == 1 else f'-{number}'}{ending}"
-        if not path.exists():
-            return path
-    raise LoopdeskError(f"There are {_MOST_FILES - 1:,} exports of this round in {folder} already")
+    return file_name(trace.trace_id, "trace")

@@ -9,9 +9,9 @@ from math import isfinite
 from rich.cells import cell_len
 from rich.style import Style
 
+from queries.views.words import bucket_label
 from tui.palette import Palette
-from tui.widgets.formats import bucket_label
-from tui.widgets.strips import Cell, Run, said
+from tui.widgets.strips import Cell, Linked, Run, cell, linked, said
 
 _WIDEST = 6  # cells of one bucket; wider ones look like blocks, not like a line
 _SPACE = Style()
@@ -70,6 +70,11 @@ def gathered(
     return found
 
 
+def grouped(names: Sequence[str], shape: Slots) -> list[Sequence[str]]:
+    """The buckets of each slot."""
+    return [names[start : start + shape.group] for start in range(0, len(names), shape.group)]
+
+
 def mean(values: Iterable[float]) -> float:
     """Of at least one value. Divided before it is added, so that no score is too large for it."""
     known = list(values)
@@ -85,33 +90,46 @@ def fraction(value: float, low: float, high: float) -> float:
 
 
 def spark(
-    values: Sequence[float | None], low: float, high: float, shape: Slots, style: Style, palette: Palette, rows: int = 1
+    values: Sequence[float | None],
+    low: float,
+    high: float,
+    shape: Slots,
+    style: Style,
+    palette: Palette,
+    rows: int = 1,
+    behind: Sequence[object] = (),
 ) -> list[Cell]:
-    """A column chart `rows` lines high, top line first. None is a gap; the lowest value still shows."""
+    """A column chart `rows` lines high, top line first. None is a gap; the lowest value still shows. On the ground
+    line each value leads to what is `behind` it."""
     sparks = palette.glyphs.sparks
     steps = len(sparks)
     levels = [None if value is None else 1 + round(fraction(value, low, high) * (steps * rows - 1)) for value in values]
     lines: list[Cell] = []
     for row in reversed(range(rows)):
-        text = ""
-        for level in levels:
+        runs: list[Run] = []
+        for place, level in enumerate(levels):
             inside = 0 if level is None else max(0, min(steps, level - row * steps))
-            glyph = sparks[inside - 1] if inside else " "
-            text += glyph * (shape.wide - shape.gap) + " " * shape.gap
-        lines.append(((text, style),))
+            column = (sparks[inside - 1] if inside else " ") * (shape.wide - shape.gap)
+            leads = bool(behind) and not row and level is not None
+            runs += [(Linked(column, behind[place]) if leads else column, style), (" " * shape.gap, style)]
+        lines.append(tuple(runs))
     return lines
 
 
-def tally(values: Sequence[float], high: float, shape: Slots, style: Style, palette: Palette) -> Cell:
-    """Counts on one line, from zero; a bucket of none is a dot, so that quiet hours can be told from missing ones."""
+def tally(
+    values: Sequence[float], high: float, shape: Slots, style: Style, palette: Palette, behind: Sequence[object] = ()
+) -> Cell:
+    """Counts on one line, from zero; a bucket of none is a dot, so that quiet hours can be told from missing ones. Each
+    count leads to what is `behind` it."""
     sparks = palette.glyphs.sparks
     runs: list[Run] = []
-    for value in values:
+    for place, value in enumerate(values):
         level = max(1, min(len(sparks), round(value / high * len(sparks)))) if value > 0 else 0
         glyph, ink = (sparks[level - 1], style) if level else (palette.glyphs.zero, palette.dim)
         wide = shape.wide - shape.gap
         if level:
-            runs += [(glyph * wide, ink), (" " * shape.gap, _SPACE)]
+            column = glyph * wide
+            runs += [(Linked(column, behind[place]) if behind else column, ink), (" " * shape.gap, _SPACE)]
         else:
             runs.append((glyph + " " * (shape.wide - 1), ink))
     return tuple(runs)
@@ -131,19 +149,20 @@ def axis(buckets: Sequence[str], shape: Slots, palette: Palette) -> list[Run]:
     return [(line, palette.dim)]
 
 
-def marks(places: Iterable[tuple[int, str]], width: int, palette: Palette) -> list[Run]:
-    """Carets at cells of a chart, each with its name behind it where the next one leaves room."""
-    ordered = sorted({start: name for start, name in places if 0 <= start < width}.items())
+def marks(places: Iterable[tuple[int, str, object]], width: int, palette: Palette) -> list[Run]:
+    """Carets at cells of a chart, each with its name where the next one leaves room; both lead to the same place."""
+    at = {start: (name, target) for start, name, target in places if 0 <= start < width}
+    ordered = [(start, *at[start]) for start in sorted(at)]
     runs: list[Run] = []
     end = 0
-    for index, (start, name) in enumerate(ordered):
+    for index, (start, name, target) in enumerate(ordered):
         until = ordered[index + 1][0] - 1 if index + 1 < len(ordered) else width
         wide = cell_len(name)
         if start < end:
             continue
-        runs += [(" " * (start - end), _SPACE), (palette.glyphs.caret, palette.warn)]
+        runs += [(" " * (start - end), _SPACE), *linked(cell(palette.glyphs.caret, palette.warn), target)]
         end = start + 1
         if end + wide <= until:
-            runs.append((name, palette.dim))
+            runs += linked(cell(name, palette.dim), target)
             end += wide
     return runs

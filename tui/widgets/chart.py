@@ -13,14 +13,15 @@ from rich.style import Style
 from textual.strip import Strip
 from textual_plotext import Plot
 
+from queries.views import drill
 from queries.views.cost import CostPerKept
 from queries.views.escalations import Escalations
 from queries.views.trend import Trend
-from queries.views.words import money, score
+from queries.views.words import bucket_label, money, score
 from tui.palette import Palette
-from tui.widgets.formats import bucket_label, score_change
+from tui.widgets.formats import score_change
 from tui.widgets.pane import Painter
-from tui.widgets.strips import Run, flow, painted, said, strip, verdict
+from tui.widgets.strips import Run, cell, flow, linked, painted, said, strip, verdict
 from tui.widgets.trend import paint_trend
 
 Points = Sequence[float | None]
@@ -48,10 +49,12 @@ def chart_trend(view: Trend, width: int, height: int, palette: Palette) -> list[
                 best[at[point.bucket]], so_far[at[point.bucket]] = point.best, point.running
         style = palette.series[place % len(palette.series)]
         change = score_change(line.change, line.is_better, palette, in_words=True)
-        title: list[Run] = [(f"{said(line.project, palette)} ", palette.title), (score(line.best), palette.strong)]
+        title: list[Run] = [(f"{said(line.project, palette)} ", palette.title)]
+        title += linked(cell(score(line.best), palette.strong), drill.of_line(line))
         title += [("  ", palette.text), *change]
         for mark in marks:
-            title.append((f"  | {said(mark.git_sha[:7], palette)}", palette.dim))
+            title += [("  | ", palette.dim)]
+            title += linked(cell(said(mark.git_sha[:7], palette), palette.dim), drill.of_mark(mark))
         strips += [strip([], width), strip(title, width)]
         strips += _figure(
             view.buckets, [(_carried(so_far), style)], [at[mark.bucket] for mark in marks], width, room, palette, best

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.cost import CostLine, CostPerKept
 from tui.palette import Palette
 from tui.widgets.aligned import Column, listed, name_room
-from tui.widgets.blocks import gathered, mean, slots, spark
+from tui.widgets.blocks import gathered, grouped, mean, slots, spark
 from tui.widgets.formats import cost_change, counted, paid
-from tui.widgets.strips import Cell, cell, clipped, more, painted, said, verdict
+from tui.widgets.strips import Cell, cell, clipped, linked, more, painted, said, verdict
 
 _SHORTEST = 9  # cells of a course over time, and of its heading
 
@@ -36,21 +37,39 @@ def _columns(view: CostPerKept, shown: int, width: int, palette: Palette) -> lis
     return [
         Column([cell(said(line.project, palette), palette.text) for line in lines], least=name_room(width)),
         Column(
-            [paid(line.per_kept_usd, palette, palette.strong) for line in lines],
+            [
+                linked(paid(line.per_kept_usd, palette, palette.strong), drill.kept_rounds(line.project))
+                for line in lines
+            ],
             heading="per kept",
             unit="per kept",
             right=True,
         ),
         Column([cost_change(line.per_kept_usd, line.per_kept_before_usd, palette) for line in lines], rank=1),
         Column(
-            [paid(line.per_kept_before_usd, palette, palette.dim) for line in lines],
+            [
+                linked(paid(line.per_kept_before_usd, palette, palette.dim), drill.kept_rounds(line.project).before())
+                for line in lines
+            ],
             heading="before",
             unit="before",
             right=True,
             rank=5,
         ),
-        Column([paid(line.spent_usd, palette) for line in lines], heading="spent", unit="spent", right=True, rank=3),
-        Column([counted(line.kept, palette) for line in lines], heading="kept", unit="kept", right=True, rank=4),
+        Column(
+            [linked(paid(line.spent_usd, palette), drill.decided_rounds(line.project)) for line in lines],
+            heading="spent",
+            unit="spent",
+            right=True,
+            rank=3,
+        ),
+        Column(
+            [linked(counted(line.kept, palette), drill.kept_rounds(line.project)) for line in lines],
+            heading="kept",
+            unit="kept",
+            right=True,
+            rank=4,
+        ),
         Column(
             draw=lambda cells: [_course(line, view.buckets, cells, palette) for line in lines],
             heading="over time",
@@ -68,4 +87,5 @@ def _course(line: CostLine, buckets: Sequence[str], cells: int, palette: Palette
     prices = {bucket: price for bucket, price, _ in line.points}
     values = gathered([prices.get(name) for name in buckets], shape, mean)
     high = max((value for value in values if value is not None), default=0.0)
-    return spark(values, 0.0, high, shape, palette.accent, palette)[0]
+    behind = [drill.decided_rounds(line.project, names) for names in grouped(buckets, shape)]
+    return spark(values, 0.0, high, shape, palette.accent, palette, behind=behind)[0]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.escalations import Escalations, Target
 from tui.palette import Palette
 from tui.widgets.aligned import Column, name_room, place, table
-from tui.widgets.blocks import gathered, slots, tally
+from tui.widgets.blocks import gathered, grouped, slots, tally
 from tui.widgets.formats import counted
-from tui.widgets.strips import Cell, Run, cell, fitted, flow, painted, said, spaced, verdict
+from tui.widgets.strips import Cell, Run, cell, fitted, flow, linked, painted, said, spaced, verdict
 
 _SHORTEST = 14  # cells; a night by the hour
 _REASONS = 3
@@ -46,7 +47,7 @@ def _with_reasons(
     """Under each model why it was asked for, where the columns had no room to say it."""
     lines: list[list[Run]] = []
     for row, target in zip(rows, targets, strict=True):
-        reasons = [cell(f"{said(name, palette)} {count:,}", palette.dim) for name, count in target.reasons[:_REASONS]]
+        reasons = _reasons(target, palette)
         indented = [[(_INDENT, palette.dim), *line] for line in flow(reasons, width - len(_INDENT), 1, palette)]
         lines += [row, *indented]
     return lines
@@ -61,16 +62,20 @@ def _columns(view: Escalations, width: int, palette: Palette) -> list[Column]:
             heading="to model",
             least=name_room(width) + 2,
         ),
-        Column([counted(target.count, palette, palette.strong) for target in targets], heading="now", right=True),
         Column(
-            [counted(target.before, palette, palette.dim) for target in targets],
+            [linked(counted(target.count, palette, palette.strong), drill.of_target(target)) for target in targets],
+            heading="now",
+            right=True,
+        ),
+        Column(
+            [_before(target, palette) for target in targets],
             heading="before",
             unit="before",
             right=True,
             rank=1,
         ),
         Column(
-            draw=lambda cells: [_course(target, len(view.buckets), high, cells, palette) for target in targets],
+            draw=lambda cells: [_course(target, view.buckets, high, cells, palette) for target in targets],
             heading="when",
             least=min(_SHORTEST, len(view.buckets)),
             most=3 * len(view.buckets),
@@ -78,20 +83,49 @@ def _columns(view: Escalations, width: int, palette: Palette) -> list[Column]:
             rank=2,
         ),
         Column(
-            [_named(target.reasons, palette) for target in targets], heading=_WHY, least=max(12, width // 4), rank=3
+            [_joined(_reasons(target, palette), palette) for target in targets],
+            heading=_WHY,
+            least=max(12, width // 4),
+            rank=3,
         ),
         Column(
-            [_named(target.projects, palette) for target in targets], heading="from", least=max(10, width // 5), rank=4
+            [_joined(_projects(target, palette), palette) for target in targets],
+            heading="from",
+            least=max(10, width // 5),
+            rank=4,
         ),
     ]
 
 
-def _course(target: Target, buckets: int, high: int, cells: int, palette: Palette) -> Cell:
-    shape = slots(buckets, cells)
+def _before(target: Target, palette: Palette) -> Cell:
+    text = counted(target.before, palette, palette.dim)
+    return linked(text, drill.of_target(target).before() if target.before else None)
+
+
+def _course(target: Target, buckets: Sequence[str], high: int, cells: int, palette: Palette) -> Cell:
+    shape = slots(len(buckets), cells)
     counts = [value or 0 for value in gathered(target.by_bucket, shape, sum)]
-    return tally(counts, max(high, *counts, 1), shape, palette.accent, palette)
+    behind = [drill.escalated(target.to_model, buckets=names) for names in grouped(buckets, shape)]
+    return tally(counts, max(high, *counts, 1), shape, palette.accent, palette, behind)
 
 
-def _named(pairs: Sequence[tuple[str, int]], palette: Palette) -> Cell:
+def _reasons(target: Target, palette: Palette) -> list[Cell]:
+    return [
+        linked(cell(f"{said(name, palette)} {count:,}", palette.dim), drill.escalated(target.to_model, reason=name))
+        for name, count in target.reasons[:_REASONS]
+    ]
+
+
+def _projects(target: Target, palette: Palette) -> list[Cell]:
+    return [
+        linked(cell(f"{said(name, palette)} {count:,}", palette.dim), drill.escalated(target.to_model, project=name))
+        for name, count in target.projects[:_REASONS]
+    ]
+
+
+def _joined(parts: Sequence[Cell], palette: Palette) -> Cell:
     """`plateau 5, timeout 1`"""
-    return cell(", ".join(f"{said(name, palette)} {count:,}" for name, count in pairs[:_REASONS]), palette.dim)
+    runs: list[Run] = []
+    for part in parts:
+        runs += [(", ", palette.dim), *part] if runs else part
+    return tuple(runs)

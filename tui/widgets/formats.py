@@ -6,8 +6,6 @@ disagree; here it becomes a cell, with a dash where nothing is known.
 
 from __future__ import annotations
 
-from datetime import date
-
 from rich.style import Style
 
 from queries.views.words import money, score, share, size
@@ -16,7 +14,6 @@ from tui.widgets.strips import Cell, cell
 
 # A twentieth more or less is not worth a word.
 _SAME_COST = 0.05
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def counted(value: int | None, palette: Palette, style: Style | None = None) -> Cell:
@@ -73,17 +70,6 @@ def cost_change(now: float | None, before: float | None, palette: Palette) -> Ce
     amount = f"{factor:,.1f}×" if factor >= 2 else f"{abs(factor - 1) * 100:.0f} %"
     word, style = ("dearer", palette.bad) if factor > 1 else ("cheaper", palette.good)
     return cell(spelled(f"{amount} {word}", palette), style)
-
-
-def bucket_label(name: str) -> str:
-    """`18:00` of an hour's bucket, `19 Nov` of a day's; anything else as it comes."""
-    if len(name) > 10:
-        return name[11:16]
-    try:
-        day = date.fromisoformat(name)
-    except ValueError:
-        return name[:10]
-    return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def spelled(text: str, palette: Palette) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.funnel import Funnel, Stage
 from tui.palette import Palette
 from tui.widgets.aligned import Column, listed, place
 from tui.widgets.blocks import bar
 from tui.widgets.formats import count_change, counted, shared
-from tui.widgets.strips import Cell, Run, cell, flow, painted, said, verdict
+from tui.widgets.strips import Cell, Run, cell, flow, linked, painted, said, verdict
 
 _BAR = 8  # cells; a shorter bar tells nothing that the numbers do not
 _LONGEST_BAR = 60
@@ -42,7 +43,7 @@ def _columns(view: Funnel, width: int, palette: Palette) -> list[Column]:
             most=60,
             rank=1,
         ),
-        Column([counted(stage.rounds, palette, palette.strong) for stage in stages], heading="rounds", right=True),
+        Column([_rounds(stage, palette) for stage in stages], heading="rounds", right=True),
         Column([_share(stage, view, palette) for stage in stages], heading="passed", right=True),
         Column([cell(worst if stage.name == view.worst else "", palette.bad) for stage in stages], rank=2),
         Column(
@@ -53,6 +54,10 @@ def _columns(view: Funnel, width: int, palette: Palette) -> list[Column]:
         ),
         Column([_before(stage, palette) for stage in stages], heading="before", right=True, rank=4),
     ]
+
+
+def _rounds(stage: Stage, palette: Palette) -> Cell:
+    return linked(counted(stage.rounds, palette, palette.strong), drill.reached(stage) if stage.rounds else None)
 
 
 def _bar(stage: Stage, view: Funnel, cells: int, palette: Palette) -> Cell:
@@ -74,11 +79,13 @@ def _previous(stage: Stage, stages: Sequence[Stage]) -> int:
 def _share(stage: Stage, view: Funnel, palette: Palette) -> Cell:
     if stage.share is None:
         return cell("", palette.dim)
-    return shared(stage.share, palette, palette.bad if stage.name == view.worst else palette.dim)
+    text = shared(stage.share, palette, palette.bad if stage.name == view.worst else palette.dim)
+    return linked(text, drill.lost(stage))
 
 
 def _before(stage: Stage, palette: Palette) -> Cell:
-    return cell("" if stage.before is None else f"{stage.before:,}", palette.dim)
+    text = cell("" if stage.before is None else f"{stage.before:,}", palette.dim)
+    return linked(text, drill.reached(stage).before() if stage.before else None)
 
 
 def _chain(view: Funnel, palette: Palette) -> list[Cell]:
@@ -88,7 +95,7 @@ def _chain(view: Funnel, palette: Palette) -> list[Cell]:
         if stage.rounds is None:
             parts.append((name, ("not sent", palette.dim)))
         elif stage.name == view.worst:
-            parts.append((name, (f"{stage.rounds:,}", palette.strong), (" worst drop", palette.bad)))
+            parts.append((name, *_rounds(stage, palette), *linked(cell(" worst drop", palette.bad), drill.lost(stage))))
         else:
-            parts.append((name, (f"{stage.rounds:,}", palette.strong)))
+            parts.append((name, *_rounds(stage, palette)))
     return parts

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.headline import Headline, ProjectNight
 from queries.views.words import share
 from tui.palette import Palette
 from tui.widgets.aligned import Column, listed, name_room
 from tui.widgets.formats import counted, paid, score_change, scored
-from tui.widgets.strips import Cell, cell, flow, painted, said, verdict
+from tui.widgets.strips import Cell, cell, flow, linked, painted, said, verdict
 
 _IN_WORDS = 90  # cells; from here on `better` and `worse` are written out
 
@@ -34,24 +37,55 @@ def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
     projects, in_words = view.projects, width >= _IN_WORDS
     return [
         Column([cell(said(one.project, palette), palette.title) for one in projects], least=name_room(width)),
-        Column([counted(one.rounds, palette) for one in projects], heading="rounds", unit="rounds", right=True, rank=4),
-        Column([counted(one.kept, palette) for one in projects], heading="kept", unit="kept", right=True, rank=1),
-        Column([scored(one.best, palette, palette.strong) for one in projects], heading="best", right=True),
+        Column(
+            [linked(counted(one.rounds, palette), drill.all_rounds(one.project)) for one in projects],
+            heading="rounds",
+            unit="rounds",
+            right=True,
+            rank=4,
+        ),
+        Column(
+            [linked(counted(one.kept, palette), drill.kept_rounds(one.project)) for one in projects],
+            heading="kept",
+            unit="kept",
+            right=True,
+            rank=1,
+        ),
+        Column(
+            [
+                linked(scored(one.best, palette, palette.strong), drill.scored_rounds(one.project, one.goal))
+                for one in projects
+            ],
+            heading="best",
+            right=True,
+        ),
         Column(
             [score_change(one.change, one.is_better, palette, in_words=in_words) for one in projects],
             heading="change",
             rank=2,
         ),
-        Column([paid(one.spent_usd, palette) for one in projects], heading="spent", unit="spent", right=True, rank=3),
         Column(
-            [paid(one.per_kept_usd, palette) for one in projects],
+            [linked(paid(one.spent_usd, palette), drill.decided_rounds(one.project)) for one in projects],
+            heading="spent",
+            unit="spent",
+            right=True,
+            rank=3,
+        ),
+        Column(
+            [linked(paid(one.per_kept_usd, palette), drill.kept_rounds(one.project)) for one in projects],
             heading="per kept",
             unit="per kept",
             right=True,
             rank=6,
         ),
         Column(
-            [counted(one.escalations, palette) for one in projects],
+            [
+                linked(
+                    counted(one.escalations, palette),
+                    replace(drill.escalated(project=one.project), count=one.escalations) if one.escalations else None,
+                )
+                for one in projects
+            ],
             heading="escalations",
             unit="escalations",
             right=True,
@@ -62,11 +96,9 @@ def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
 
 
 def _stopped(project: ProjectNight, palette: Palette) -> Cell:
-    return (
-        cell(said(project.stopped, palette), palette.text)
-        if project.stopped
-        else cell(palette.glyphs.dash, palette.dim)
-    )
+    if not project.stopped:
+        return cell(palette.glyphs.dash, palette.dim)
+    return linked(cell(said(project.stopped, palette), palette.text), drill.stopped(project.stopped, project.project))
 
 
 def _missing(view: Headline, palette: Palette) -> list[Cell]:

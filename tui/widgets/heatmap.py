@@ -9,13 +9,14 @@ from itertools import product
 
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.heatmap import DimensionRow, Heatmap
 from queries.views.words import score
 from tui.palette import Palette
 from tui.widgets.aligned import Column, Placed, place, table
-from tui.widgets.blocks import Slots, axis, fraction, gathered, mean, slots
+from tui.widgets.blocks import Slots, axis, fraction, gathered, grouped, mean, slots
 from tui.widgets.formats import score_change, scored, spelled
-from tui.widgets.strips import Cell, Run, cell, flow, painted, said, verdict
+from tui.widgets.strips import Cell, Linked, Run, cell, flow, linked, painted, said, verdict
 
 _WIDEST = 7  # cells of one value with its heat around it
 _DIGITS = 14  # cells; a night by the hour
@@ -77,7 +78,9 @@ def _texts(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette:
             rank=3 if is_ambiguous else 4,
         ),
         Column(
-            under("avg", [scored(row.average, palette, palette.strong) for row in rows]),
+            under(
+                "avg", [linked(scored(row.average, palette, palette.strong), drill.of_dimension(row)) for row in rows]
+            ),
             right=True,
             rank=4 if is_ambiguous else 3,
         ),
@@ -94,21 +97,22 @@ def _values(
     def draw(width: int) -> list[Cell]:
         each = min(_WIDEST, width // count)
         lines: list[Cell] = [tuple(_values_axis(view.buckets[first:last], each, palette))] if has_axis else []
-        return [*lines, *(_heated(row.cells[first:last], each, view, palette) for row in rows)]
+        return [*lines, *(_heated(row, span, each, view, palette) for row in rows)]
 
     return Column(draw=draw, least=wide * count, most=_WIDEST * count, step=count, rank=2)
 
 
-def _heated(values: Sequence[float | None], each: int, view: Heatmap, palette: Palette) -> Cell:
+def _heated(row: DimensionRow, span: tuple[int, int], each: int, view: Heatmap, palette: Palette) -> Cell:
     right = 1 if each > 4 else 0
     runs: list[Run] = []
-    for value in values:
+    for at in range(*span):
+        value = row.cells[at]
         if value is None:
             runs.append((palette.glyphs.zero.rjust(each - right).ljust(each), palette.dim))
         else:
-            runs.append(
-                (_short(value, view).rjust(each - right).ljust(each), palette.heat[_level(value, view, palette)])
-            )
+            text = _short(value, view).rjust(each - right).ljust(each)
+            behind = drill.of_dimension(row, view.buckets[at : at + 1])
+            runs.append((Linked(text, behind), palette.heat[_level(value, view, palette)]))
     return tuple(runs)
 
 
@@ -128,10 +132,12 @@ def _digits(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette
         lines: list[Cell] = [tuple(axis(view.buckets, shape, palette))] if has_axis else []
         for row in rows:
             runs: list[Run] = []
-            for value in gathered(row.cells, shape, mean):
-                text = palette.glyphs.zero if value is None else _digit(value, view)
-                heat = palette.dim if value is None else palette.heat[_level(value, view, palette)]
-                runs.append((text.rjust(shape.wide), heat))
+            for value, names in zip(gathered(row.cells, shape, mean), grouped(view.buckets, shape), strict=True):
+                if value is None:
+                    runs.append((palette.glyphs.zero.rjust(shape.wide), palette.dim))
+                else:
+                    text = Linked(_digit(value, view).rjust(shape.wide), drill.of_dimension(row, names))
+                    runs.append((text, palette.heat[_level(value, view, palette)]))
             lines.append(tuple(runs))
         return lines
 

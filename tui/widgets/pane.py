@@ -1,4 +1,6 @@
-"""A pane: its title, then its board painted from the answer, or words that say why there is none."""
+"""A pane: its title, then its board painted from the answer, or words that say why there is none.
+
+A cursor goes through the numbers that lead somewhere; it is on none of them until an arrow key puts it there."""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -14,10 +17,12 @@ from textual.widget import Widget
 
 from queries.boards import TITLES, Answer
 from tui.palette import Palette
-from tui.widgets.strips import Run, cells_wide, clip, said, strip, wrap
+from tui.widgets import spots
+from tui.widgets.strips import Run, cells_wide, clip, indented, said, strip, wrap
 from workspace.errors import LoopdeskError
 
 if TYPE_CHECKING:
+    from queries.views.drill import Drill
     from tui.desk import Desk
 
 Painter = Callable[..., list[Strip]]
@@ -32,6 +37,13 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.pane = pane
 
+    class Pointed(Message):
+        """The cursor stands on a spot, or on none."""
+
+        def __init__(self, spot: spots.Placed | None) -> None:
+            super().__init__()
+            self.spot = spot
+
     def __init__(self, board: str, painter: Painter, answer: Answer | None = None, *, has_title: bool = True) -> None:
         super().__init__(id=board)
         self._titles = int(has_title)
@@ -43,8 +55,11 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
         """A sentence before the answer, where it is not quite the one that was asked for."""
         self.letter = ""
         """The key that jumps here, while the screen waits for one."""
+        self.spot: spots.Placed | None = None
+        """The number under the cursor."""
         self._painter = painter
         self._lines: list[Strip] | None = None
+        self._spots: list[spots.Placed] = []
         self._painted_for: Size | None = None
 
     @property
@@ -104,12 +119,45 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
         return min(most, self._titles + len(self._body(width, most - self._titles)))
 
     def render_line(self, y: int) -> Strip:
+        lines = self._painted()
+        line = lines[y] if y < len(lines) else Strip.blank(self.size.width)
+        if self.spot and self.spot.y == y and self.has_focus:
+            line = _pointed(line, self.spot, self.palette)
+        return line.apply_style(self.rich_style)
+
+    def _painted(self) -> list[Strip]:
         if self._lines is None or self._painted_for != self.size:
             self._painted_for = self.size
             head = [self._title_strip()] if self._titles else []
-            self._lines = [*head, *self._body(self.size.width, self.size.height - self._titles)]
-        line = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
-        return line.apply_style(self.rich_style)
+            body = self._body(self.size.width, self.size.height - self._titles)
+            self._spots = spots.found(body, self._titles, 0)
+            self._lines = [*head, *body]
+            # Other figures may have moved what the cursor stands on.
+            before = self.spot
+            self.spot = next((s for s in self._spots if before and s.target == before.target), None)
+        return self._lines
+
+    # The cursor
+
+    def action_move(self, step: int) -> None:
+        self.step(0, step)
+
+    def step(self, right: int, down: int) -> bool:
+        """To the next number in a direction; from the first line of them up to none. False past the edge."""
+        self._painted()
+        there = spots.towards(self._spots, self.spot, right, down)
+        if there is None and (self.spot is None or down >= 0):
+            return False
+        self.point_at(there)
+        return True
+
+    def point_at(self, spot: spots.Placed | None) -> None:
+        before, self.spot = self.spot, spot
+        for one in (before, spot):
+            if one:
+                self.refresh(Region(one.start, one.y, one.width, 1))
+        if before != spot:
+            self.post_message(self.Pointed(spot))
 
     # Textual repaints a widget whole when focus comes or goes; here only the marker in the title changes.
 
@@ -121,6 +169,7 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
     def on_blur(self, event: events.Blur) -> None:
         event.prevent_default()
         self.has_focus = False
+        self.point_at(None)
         self._repaint_title()
 
     def on_click(self, event: events.Click) -> None:
@@ -168,7 +217,7 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
         lines = self._words(width - 2, height)
         if self.answer is not None and height > len(lines):
             lines += self._painter(self.answer.view, width - 2, height - len(lines), self.palette)
-        return [Strip.join([Strip.blank(2), line]) for line in lines]
+        return [indented(line, 2) for line in lines]
 
     def _words(self, width: int, height: int) -> list[Strip]:
         palette = self.palette
@@ -191,3 +240,18 @@ class BoardPane(Widget, can_focus=True, inherit_bindings=False):
             for line in wrap(said(text, palette), width, height - len(lines), palette):
                 lines.append(strip([(line, style)], width))
         return lines[:height]
+
+
+def spot_words(spot: spots.Placed | None) -> str:
+    """What Enter would open, for the status line."""
+    if spot is None:
+        return ""
+    says = cast("Drill", spot.target).says
+    return f"{says[0].upper()}{says[1:]}: Enter shows them."
+
+
+def _pointed(line: Strip, spot: spots.Placed, palette: Palette) -> Strip:
+    """The line with the spot's cells highlighted."""
+    end = spot.start + spot.width
+    chosen = [Segment(text, palette.selected) for text, _, _ in line.crop(spot.start, end)]
+    return Strip.join([line.crop(0, spot.start), Strip(chosen, spot.width), line.crop(end)])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.stops import Stop, Stops
 from tui.palette import Palette
 from tui.widgets.aligned import Column, listed
 from tui.widgets.blocks import bar
 from tui.widgets.formats import counted, paid
-from tui.widgets.strips import Cell, Run, cell, flow, painted, said, verdict
+from tui.widgets.strips import Cell, Run, cell, flow, linked, painted, said, verdict
 
 _BAR = 6
 _LONGEST_BAR = 40
@@ -32,7 +31,11 @@ def _columns(view: Stops, width: int, palette: Palette) -> list[Column]:
     most = max([1, *(stop.count for stop in reasons)])
     return [
         Column([_reason(stop, palette) for stop in reasons], heading="  reason", least=max(16, width // 3)),
-        Column([counted(stop.count, palette, palette.strong) for stop in reasons], heading="runs", right=True),
+        Column(
+            [linked(counted(stop.count, palette, palette.strong), drill.of_stop(stop)) for stop in reasons],
+            heading="runs",
+            right=True,
+        ),
         Column(
             draw=lambda cells: [
                 cell(bar(stop.count / most, cells, palette), palette.bad if stop.is_bad else palette.accent)
@@ -43,14 +46,14 @@ def _columns(view: Stops, width: int, palette: Palette) -> list[Column]:
             rank=4,
         ),
         Column(
-            [counted(stop.before, palette, palette.dim) for stop in reasons],
+            [_before(stop, palette) for stop in reasons],
             heading="before",
             unit="before",
             right=True,
             rank=3,
         ),
         Column(
-            [_projects(stop.projects, palette) for stop in reasons],
+            [_projects(stop, palette) for stop in reasons],
             heading="projects",
             least=max(12, width // 5),
             rank=1,
@@ -71,10 +74,19 @@ def _reason(stop: Stop, palette: Palette) -> Cell:
     return ((f"{mark} ", style), (said(stop.reason, palette), palette.bad if stop.is_bad else palette.text))
 
 
-def _projects(projects: Sequence[tuple[str, int]], palette: Palette) -> Cell:
+def _before(stop: Stop, palette: Palette) -> Cell:
+    text = counted(stop.before, palette, palette.dim)
+    return linked(text, drill.of_stop(stop).before() if stop.before else None)
+
+
+def _projects(stop: Stop, palette: Palette) -> Cell:
     """A count only where a project stopped so more than once."""
-    named = (said(name, palette) + (f" {count:,}" if count > 1 else "") for name, count in projects)
-    return cell(", ".join(named), palette.dim)
+    parts: list[Run] = []
+    for name, count in stop.projects:
+        text = said(name, palette) + (f" {count:,}" if count > 1 else "")
+        parts += [(", ", palette.dim)] if parts else []
+        parts += linked(cell(text, palette.dim), drill.stopped(stop.reason, name))
+    return tuple(parts)
 
 
 def _unfinished(view: Stops, width: int, room: int, palette: Palette) -> list[list[Run]]:
@@ -83,5 +95,8 @@ def _unfinished(view: Stops, width: int, room: int, palette: Palette) -> list[li
         return []
     spare = max(1, room - len(view.reasons))
     first = f"{palette.glyphs.ring} no reason given: "
-    names = [cell(said(name, palette), palette.text) for name in view.unfinished]
+    names = [
+        linked(cell(said(name, palette), palette.text), drill.of_run(name, run_id))
+        for name, run_id in zip(view.unfinished, view.unfinished_ids or [""] * len(view.unfinished), strict=True)
+    ]
     return flow([((first, palette.warn), *names[0]), *names[1:]], width, min(spare, 3), palette)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len, split_text
 from rich.segment import Segment
@@ -18,6 +19,43 @@ Run = tuple[str, Style]
 """A stretch of text in one style."""
 Cell = tuple[Run, ...]
 """What stands in one place of a table, or one part of a sentence."""
+
+
+class Linked(str):
+    """Text that leads somewhere. A run keeps this through the layout, so that who paints a number says what is behind
+    it, and nobody has to find it on the screen again."""
+
+    target: object
+
+    def __new__(cls, text: str, target: object) -> Linked:
+        made = super().__new__(cls, text)
+        made.target = target
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Cells of a line that lead somewhere."""
+
+    start: int
+    width: int
+    target: object
+
+
+class LinkedStrip(Strip):
+    """A strip that knows its spots, from left to right."""
+
+    spots: tuple[Spot, ...] = ()
+
+
+def linked(cell: Cell, target: object | None) -> Cell:
+    """The cell as one that leads to `target`; as it is where there is none."""
+    return cell if target is None else tuple((Linked(text, target), style) for text, style in cell)
+
+
+def spots_of(line: Strip) -> tuple[Spot, ...]:
+    return line.spots if isinstance(line, LinkedStrip) else ()
+
 
 _IN_ASCII = str.maketrans(
     {
@@ -78,9 +116,12 @@ def cells_wide(parts: Iterable[Run]) -> int:
 def strip(runs: Iterable[Run], width: int) -> Strip:
     """Exactly `width` cells: neighbours of one style become one segment, what is too long is cut, the rest blank."""
     segments: list[Segment] = []
+    spots: list[Spot] = []
     words, current, room = "", _SPACE, width
     for text, style in runs:
         size = cell_len(text)
+        if isinstance(text, Linked) and size:
+            _add_spot(spots, Spot(width - room, min(size, room), text.target))
         if size > room:
             text, size = split_text(text, room)[0] if room else "", room
         if not text:
@@ -98,7 +139,29 @@ def strip(runs: Iterable[Run], width: int) -> Strip:
     words += " " * room
     if words:
         segments.append(Segment(words, current))
-    return Strip(segments, width)
+    if not spots:
+        return Strip(segments, width)
+    made = LinkedStrip(segments, width)
+    made.spots = tuple(spots)
+    return made
+
+
+def indented(line: Strip, cells: int) -> Strip:
+    """The line moved to the right, with its spots."""
+    moved = LinkedStrip([Segment(" " * cells), *line], line.cell_length + cells)
+    moved.spots = tuple(Spot(spot.start + cells, spot.width, spot.target) for spot in spots_of(line))
+    return moved
+
+
+def _add_spot(spots: list[Spot], spot: Spot) -> None:
+    """Neighbours that lead to the same place are one."""
+    if spot.width <= 0:
+        return
+    last = spots[-1] if spots else None
+    if last and last.target == spot.target and last.start + last.width == spot.start:
+        spots[-1] = Spot(last.start, last.width + spot.width, last.target)
+    else:
+        spots.append(spot)
 
 
 def _is_ink(style: Style) -> bool:
@@ -176,7 +239,7 @@ def clipped(part: Cell, width: int, palette: Palette) -> list[Run]:
     runs, room = [], width
     for text, style in part:
         fitted = clip(text, room, palette)
-        runs.append((fitted, style))
+        runs.append((Linked(fitted, text.target) if isinstance(text, Linked) else fitted, style))
         room -= cell_len(fitted)
         if fitted != text:
             break

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from textual.strip import Strip
 
+from queries.views import drill
 from queries.views.trend import Line, Trend
 from tui.palette import Palette
 from tui.widgets.aligned import Column, name_room, place, table
-from tui.widgets.blocks import Slots, axis, gathered, marks, slots, spark
+from tui.widgets.blocks import Slots, axis, gathered, grouped, marks, slots, spark
 from tui.widgets.formats import score_change, scored
-from tui.widgets.strips import Cell, Run, cell, fitted, painted, said, verdict
+from tui.widgets.strips import Cell, Run, cell, fitted, linked, painted, said, verdict
 
 _BESIDE = 56  # cells; a narrower pane puts the sparkline under its numbers where it can
 _IN_WORDS = 72  # cells; from here on `better` and `worse` are written out
@@ -74,7 +75,7 @@ def _columns(view: Trend, width: int, palette: Palette) -> list[Column]:
     return [
         Column([cell(said(line.project, palette), palette.text) for line in lines], least=name_room(width)),
         Column([cell(line.goal, palette.dim) for line in lines], rank=3),
-        Column([scored(line.best, palette, palette.strong) for line in lines], right=True),
+        Column([linked(scored(line.best, palette, palette.strong), drill.of_line(line)) for line in lines], right=True),
         Column([score_change(line.change, line.is_better, palette, in_words=in_words) for line in lines], rank=1),
     ]
 
@@ -95,7 +96,8 @@ def _pictures(view: Trend, index: int, shape: Slots, plan: _Plan, palette: Palet
     values = gathered([best.get(name) for name in view.buckets], shape, min if line.goal == "min" else max)
     known = [value for value in values if value is not None]
     style = palette.series[index % len(palette.series)]
-    chart = spark(values, min(known, default=0), max(known, default=0), shape, style, palette, plan.rows)
+    behind = [drill.of_line(line, names) for names in grouped(view.buckets, shape)]
+    chart = spark(values, min(known, default=0), max(known, default=0), shape, style, palette, plan.rows, behind)
     space: list[Cell] = [()] if index and plan.is_spaced else []
     deploys = [tuple(_marks(view, line, shape, palette))] * _mark_rows(view, index, plan)
     return [*space, *chart, *deploys]
@@ -108,7 +110,7 @@ def _mark_rows(view: Trend, index: int, plan: _Plan) -> int:
 def _marks(view: Trend, line: Line, shape: Slots, palette: Palette) -> list[Run]:
     order = {name: place for place, name in enumerate(view.buckets)}
     places = [
-        (shape.of(order[mark.bucket]), said(mark.git_sha, palette)[:_SHA])
+        (shape.of(order[mark.bucket]), said(mark.git_sha, palette)[:_SHA], drill.of_mark(mark))
         for mark in view.marks
         if mark.project == line.project and mark.bucket in order
     ]

@@ -1,0 +1,60 @@
+"""Asking for the rounds behind a number: first which they are, then what each of them did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queries import boards
+from queries.backend import Backend, QueryResult
+from queries.boards import Answer
+from queries.catalog import catalog
+from queries.views.answers import UNNAMED, records
+from queries.views.drill import Drill
+from queries.views.filters import Filters
+from queries.views.rounds import Rounds, rounds
+from queries.views.window import Span, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """`is_cut` where there are more of these rounds than the question's limit."""
+
+    rounds: Rounds
+    is_cut: bool
+
+
+def behind(drill: Drill, backend: Backend, window: Window, filters: Filters) -> Answer:
+    """Blocking; an answer to the board `rounds` whose view is a `Behind`. Raises `LoopdeskError`."""
+    span = window.before if drill.is_before else window.span
+    run_id = window.run_before if drill.is_before else window.run_id
+    question = catalog.load(drill.question)
+    given = boards.parameters(window, span, _narrowed(filters, drill), run_id)
+    values = question.values(given | {name: value for name, value in drill.params if value})
+    named = backend.query(question.text, values, question.types)
+    wanted = [row for row in records(named) if not drill.projects or row["project"] in drill.projects]
+    found = _asked(backend, window, span, [row["round_id"] for row in wanted]) if wanted else None
+    notes = {row["round_id"]: row.get("value") for row in wanted}
+    view = rounds(found, notes) if found else Rounds((), False, "No round.")
+    return Answer(
+        board="rounds",
+        window=window,
+        filters=filters,
+        asked_at=named.asked_at,
+        backend=named.backend,
+        results=(found or named,),
+        view=Behind(view, named.limit is not None and len(named.rows) >= named.limit),
+        hogql=boards.spelled(question, values),
+    )
+
+
+def _narrowed(filters: Filters, drill: Drill) -> Filters:
+    """One project is part of the question, so that its limit counts that project's rounds."""
+    only = drill.projects[0] if len(drill.projects) == 1 else UNNAMED
+    return filters if filters.project or only == UNNAMED else Filters(only, filters.client)
+
+
+def _asked(backend: Backend, window: Window, span: Span, ids: Sequence[str]) -> QueryResult:
+    question = catalog.load("rounds")
+    values = question.values(boards.parameters(window, span, Filters(), "") | {"ids": ",".join(ids)})
+    return backend.query(question.text, values, question.types)
