@@ -121,7 +121,7 @@ class Desk(App[str], inherit_bindings=False):
         self.is_starting = False
         if isinstance(self.screen, BaseScreen):
             self.screen.settle()
-        self.call_after_refresh(self._first_painted)
+        self.call_later(self._first_painted)
 
     def after_first_paint(self, call: Callable[..., object], *arguments: object) -> None:
         if self.is_starting:

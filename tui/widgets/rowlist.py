@@ -13,9 +13,9 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.palette import Palette
+from tui.widgets.inked import Inked
 
 if TYPE_CHECKING:
     from tui.desk import Desk
@@ -44,7 +44,7 @@ class RowPainter(Protocol):
     def sorted(self, rows: Sequence[Any]) -> Sequence[Any]: ...
 
 
-class RowList(Widget, can_focus=True, inherit_bindings=False):
+class RowList(Inked, can_focus=True, inherit_bindings=False):
     """Shows `rows` with `painter`. Scrolls by half pages at its edges: over a slow line, one long repaint in twenty
     steps is calmer than twenty."""
 
