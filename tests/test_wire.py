@@ -26,6 +26,7 @@ PIECES = st.lists(
         st.builds(lambda style, text: segment(text, *style), STYLES, st.text("ab ▸é", min_size=1, max_size=6)),
         st.builds(lambda x, y: f"\x1b[{y};{x}H", st.integers(1, 30), st.integers(1, 8)),
         st.just("\n"),
+        st.builds(lambda y: f"\n\x1b[{y};1H", st.integers(1, 8)),
         st.just("\x1b[?2026h"),
     ),
     max_size=24,
@@ -50,8 +51,17 @@ def test_a_style_that_is_set_already_is_not_set_again():
 
 
 def test_moving_the_cursor_keeps_the_style():
+    rows = segment("one", COLOURS[1]) + "\x1b[2;7H" + segment("two", COLOURS[1])
+    assert lean(rows) == f"\x1b[{COLOURS[1]}mone\x1b[2;7Htwo\x1b[m"
+
+
+def test_moving_to_a_line_ends_the_one_before():
     rows = segment("one", COLOURS[1]) + "\n\x1b[2;1H" + segment("two", COLOURS[1])
-    assert lean(rows) == f"\x1b[{COLOURS[1]}mone\n\x1b[2;1Htwo\x1b[m"
+    assert lean(rows) == f"\x1b[{COLOURS[1]}mone\x1b[2Htwo\x1b[m"
+
+
+def test_an_ended_line_that_nothing_follows_stays_ended():
+    assert lean(segment("one", COLOURS[1]) + "\n") == f"\x1b[{COLOURS[1]}mone\n\x1b[m"
 
 
 def test_an_attribute_that_has_to_go_is_reset():

@@ -1,7 +1,8 @@
 """Fewer bytes for the same picture.
 
 Textual writes every stretch of text as "set all its attributes, text, reset". Over SSH three quarters of a screen are
-such sequences, most of them repeating what is set already. `lean` keeps what changes.
+such sequences, most of them repeating what is set already. `lean` keeps what changes. It also ends every line before it
+moves to the next one; moving is enough.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from functools import lru_cache
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 # Moving the cursor draws nothing, so that the style may stay as it is.
-_MOVES = re.compile(r"(?:\x1b\[\d+;\d+H|\n)+")
+_MOVES = re.compile(r"(?:\x1b\[\d+(?:;\d+)?H|\n)+")
+_NEXT_LINE = re.compile(r"\n?\x1b\[(\d+);(\d+)H")
 _FOREGROUND = re.compile(r"3[0-7]|9[0-7]")
 _BACKGROUND = re.compile(r"4[0-7]|10[0-7]")
 
@@ -21,6 +23,7 @@ Style = tuple[str, str, frozenset[str]]
 
 def lean(data: str) -> str:
     """The same output with the fewest style changes. Begins and ends with the terminal's plain style."""
+    data = _NEXT_LINE.sub(_move, data)
     pieces = _SGR.split(data)
     if len(pieces) == 1:
         return data
@@ -38,6 +41,11 @@ def lean(data: str) -> str:
     if shown:
         out.append("\x1b[m")
     return "".join(out)
+
+
+def _move(found: re.Match[str]) -> str:
+    line, column = found.groups()
+    return f"\x1b[{line}H" if column == "1" else f"\x1b[{line};{column}H"
 
 
 @lru_cache(maxsize=4096)
