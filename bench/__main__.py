@@ -1,4 +1,4 @@
-"""`python -m bench [startup|boards|ingest|store|rest|trace]`: one table or, without an argument, all of them."""
+"""`python -m bench [startup|bytes|boards|ingest|store|rest|trace]`: one table or, without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "boards", "ingest", "store", "rest", "trace")
+NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 
@@ -34,6 +34,10 @@ def _run(name: str, options: argparse.Namespace) -> None:
         from bench import startup
 
         startup.run()
+    elif name == "bytes":
+        from bench import bytes
+
+        bytes.run()
     elif name == "boards":
         from bench import boards
 

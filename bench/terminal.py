@@ -14,20 +14,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 WIDTH, HEIGHT = 160, 48
-KEYS: Mapping[str, bytes] = {"tab": b"\t", "page": b"\x1b[6~", "escape": b"\x1b", "enter": b"\r"}
+KEYS: Mapping[str, bytes] = {"tab": b"\t", "page": b"\x1b[6~", "escape": b"\x1b", "enter": b"\r", "down": b"\x1b[B"}
+TRUE_COLOUR: Mapping[str, str] = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+SIXTEEN_COLOURS: Mapping[str, str] = {"TERM": "xterm-16color", "COLORTERM": ""}
 _ASKS_FOR_SYNC = b"\x1b[?2026$p"  # may it say where a frame begins and ends?
 _HAS_SYNC = b"\x1b[?2026;2$y"  # a good terminal: yes
 _LONGEST_S = 20.0
 
 
 class Terminal:
-    """160x48 in true colour. Times are seconds since the program was started; it runs until `close`."""
+    """160x48. Times are seconds since the program was started; it runs until `close`."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: str, kind: Mapping[str, str] = TRUE_COLOUR
+    ) -> None:
         started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            _become(command, {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}, folder)
+            _become(command, {**environment, **kind}, folder)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
         self._started = started
         self._tail = b""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from queries.backend import Backend, QueryResult
-from queries.catalog import catalog
-from queries.catalog.catalog import Question
 from queries.views.cost import cost
-from queries.views.deploys import deploys
 from queries.views.escalations import escalations
 from queries.views.filters import Filters
 from queries.views.funnel import funnel
 from queries.views.headline import headline
 from queries.views.heatmap import heatmap
-from queries.views.rounds import rounds
 from queries.views.stops import stops
 from queries.views.trend import trend
 from queries.views.window import Span, Window
+
+if TYPE_CHECKING:  # what only other screens show, and what is only needed for asking, comes after the first paint
+    from queries.catalog.catalog import Question
 
 NOW, BEFORE = "now", "before"
 
@@ -32,6 +32,18 @@ class Board:
     title: str
     asks: tuple[tuple[str, str], ...]
     view: Callable[[Window, tuple[QueryResult, ...]], object]
+
+
+def _rounds(_: Window, found: tuple[QueryResult, ...]) -> object:
+    from queries.views.rounds import rounds
+
+    return rounds(found[0])
+
+
+def _deploys(_: Window, found: tuple[QueryResult, ...]) -> object:
+    from queries.views.deploys import deploys
+
+    return deploys(*found)
 
 
 def _both(question: str) -> tuple[tuple[str, str], ...]:
@@ -48,8 +60,8 @@ BOARDS: Mapping[str, Board] = {
     "cost": Board("Cost per kept round", _both("cost_per_kept"), lambda window, found: cost(window, *found)),
     "escalations": Board("Escalations", _both("escalations"), lambda window, found: escalations(window, *found)),
     "stops": Board("Stop reasons", (*_both("stop_reasons"), ("unfinished_runs", NOW)), lambda _, found: stops(*found)),
-    "rounds": Board("Rounds", (("rounds", NOW),), lambda _, found: rounds(found[0])),
-    "deploys": Board("Deploys", (("deploys", NOW),), lambda _, found: deploys(*found)),
+    "rounds": Board("Rounds", (("rounds", NOW),), _rounds),
+    "deploys": Board("Deploys", (("deploys", NOW),), _deploys),
 }
 NAMES = tuple(BOARDS)
 TITLES: Mapping[str, str] = {name: board.title for name, board in BOARDS.items()}
@@ -71,18 +83,20 @@ class Answer:
 
 def ask(board: str, backend: Backend, window: Window, filters: Filters) -> Answer:
     """Blocking. Raises `LoopdeskError` with the first question's failure."""
+    from queries.catalog import catalog
+
     asks = [(catalog.load(name), _span(window, which)) for name, which in BOARDS[board].asks]
     results = tuple(
         _query(backend, question, window, span, filters, which)
         for (question, span), (_, which) in zip(asks, BOARDS[board].asks, strict=True)
     )
-    return answered(board, window, filters, results)
-
-
-def answered(board: str, window: Window, filters: Filters, results: tuple[QueryResult, ...]) -> Answer:
-    """The answer that these results make; also for results that were kept from an earlier time."""
-    question = catalog.load(BOARDS[board].asks[0][0])
+    question = asks[0][0]
     values = question.values(parameters(window, window.span, filters, window.run_id))
+    return answered(board, window, filters, results, spelled(question, values))
+
+
+def answered(board: str, window: Window, filters: Filters, results: tuple[QueryResult, ...], hogql: str) -> Answer:
+    """The answer that these results make; also for results that were kept from an earlier time."""
     return Answer(
         board=board,
         window=window,
@@ -91,7 +105,7 @@ def answered(board: str, window: Window, filters: Filters, results: tuple[QueryR
         backend=results[0].backend,
         results=results,
         view=BOARDS[board].view(window, results),
-        hogql=spelled(question, values),
+        hogql=hogql,
     )
 
 
@@ -103,6 +117,8 @@ def spelled(question: Question, values: Mapping[str, object]) -> str:
 
 def events_of(board: str) -> frozenset[str]:
     """The events whose arrival changes the board's answer."""
+    from queries.catalog import catalog
+
     return frozenset().union(*(catalog.load(name).events for name, _ in BOARDS[board].asks))
 
 

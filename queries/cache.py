@@ -64,12 +64,16 @@ class AnswerCache:
         try:
             document = json.loads(row[0])
             results = tuple(_result(found) for found in document["results"])
-            return answered(board, _window(document["window"]), filters, results)
+            return answered(board, _window(document["window"]), filters, results, document["hogql"])
         except (ValueError, KeyError, TypeError, IndexError):
             return None  # written by another version
 
     def save(self, answer: Answer, kind: str) -> None:
-        document = {"window": asdict(answer.window), "results": [asdict(result) for result in answer.results]}
+        document = {
+            "window": asdict(answer.window),
+            "results": [asdict(result) for result in answer.results],
+            "hogql": answer.hogql,
+        }
         text = json.dumps(document, default=datetime.isoformat, ensure_ascii=False)
         key = (self._source, answer.board, kind, _key(answer.filters))
         self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *key, text)

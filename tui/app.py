@@ -28,8 +28,6 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
             "The desk needs a terminal to read keys from and to draw on",
             do="In a script, use: loopdesk query NAME --json",
         )
-    # Collecting garbage while starting finds none and takes a tenth of the time.
-    gc.disable()
     workspace = settings.workspace
     if not (options.read_only and workspace.root.is_dir()):
         workspace.create()

@@ -35,6 +35,7 @@ from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
+from tui.stylesheet import ParsedOnce
 from tui.words import change_words, clock_time, place_words, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
@@ -86,7 +87,7 @@ class Desk(Deeds, inherit_bindings=False):
         super().__init__(left or Left(), read_only=read_only, ansi_color=theme.is_ansi)
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
-        self.stylesheet.set_variables(self.get_css_variables())
+        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
         self.animation_level = "none"
         self.palette: Palette = palette(theme, ascii=ascii, no_color=no_color)
         self.asker, self.cache = asker, cache
@@ -122,7 +123,7 @@ class Desk(Deeds, inherit_bindings=False):
         self.is_starting = False
         if isinstance(self.screen, BaseScreen):
             self.screen.settle()
-        self.call_after_refresh(self._first_painted)
+        self.call_later(self._first_painted)
 
     def after_first_paint(self, call: Callable[..., object], *arguments: object) -> None:
         if self.is_starting:

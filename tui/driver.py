@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
-from tui.wire import lean
+from tui.wire import erases_in_colour, lean
 
 # Of kitty's keyboard protocol only what tells escape from the beginning of a sequence. Textual asks for every key as a
 # sequence: where a line is cut or the desk is killed, nobody could type `reset` into what is left.
@@ -31,10 +31,11 @@ def desk_driver(base: type) -> type:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self._file: Any = Line(sys.__stderr__)
+            self._erases = erases_in_colour(os.environ)
             watch_hang_up(self.fileno, asyncio.get_running_loop(), self._hung_up)
 
         def write(self, data: str) -> None:
-            super().write(lean(_KEYBOARD.sub(_MODEST_KEYBOARD, data)))
+            super().write(lean(_KEYBOARD.sub(_MODEST_KEYBOARD, data), erase=self._erases))
 
         def _hung_up(self) -> None:
             self._app.exit(return_code=HUNG_UP)

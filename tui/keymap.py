@@ -286,13 +286,15 @@ def conflicts(verbs: Sequence[Verb], strokes: Mapping[str, tuple[tuple[str, ...]
     """Keys with two meanings on one screen, and sequences that begin with another verb's key."""
     found: dict[tuple[str, str, str], Clash] = {}
     for screen, scopes in REACHABLE.items():
-        pressed = [(stroke, v.name) for v in verbs if v.scope in scopes for stroke in strokes[v.name]]
-        for place, (stroke, name) in enumerate(pressed):
-            for other_stroke, other in pressed[place + 1 :]:
-                shorter, longer = sorted((stroke, other_stroke), key=len)
+        pressed: dict[str, list[tuple[tuple[str, ...], str]]] = {}  # by the first key
+        for stroke, name in ((stroke, v.name) for v in verbs if v.scope in scopes for stroke in strokes[v.name]):
+            earlier = pressed.setdefault(stroke[0], [])
+            for other_stroke, other in earlier:
+                shorter, longer = sorted((other_stroke, stroke), key=len)
                 if name != other and longer[: len(shorter)] == shorter:
-                    clash = Clash(screen_name(screen), spell(shorter), name, other)
-                    found.setdefault((clash.key, name, other), clash)
+                    clash = Clash(screen_name(screen), spell(shorter), other, name)
+                    found.setdefault((clash.key, other, name), clash)
+            earlier.append((stroke, name))
     return list(found.values())
 
 

@@ -1,17 +1,24 @@
 """Fewer bytes for the same picture.
 
 Textual writes every stretch of text as "set all its attributes, text, reset". Over SSH three quarters of a screen are
-such sequences, most of them repeating what is set already. `lean` keeps what changes.
+such sequences, most of them repeating what is set already. `lean` keeps what changes. Of the text, half is blanks: long
+stretches of them are erased rather than written.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 # Moving the cursor draws nothing, so that the style may stay as it is.
-_MOVES = re.compile(r"(?:\x1b\[\d+;\d+H|\n)+")
+_MOVES = re.compile(r"(?:\x1b\[\d+(?:;\d+)?H|\n)+")
+_NEXT_LINE = re.compile(r"\n?\x1b\[(\d+);(\d+)H")
+_BLANKS = re.compile(" {6,}")
+_ERASED = re.compile(r"\x1b\[(\d+)X\x1b\[\d+C(\x1b\[\d+(?:;\d+)?H)?")
+_WORTH_ERASING = 12  # fewer are as short written, unless the cursor moves away behind them anyway
+_SEEN_ON_BLANKS = frozenset("479")  # underlined, reversed, struck through
 _FOREGROUND = re.compile(r"3[0-7]|9[0-7]")
 _BACKGROUND = re.compile(r"4[0-7]|10[0-7]")
 
@@ -19,9 +26,16 @@ Style = tuple[str, str, frozenset[str]]
 """Foreground, background (as SGR parameters, "" for the terminal's own) and everything else."""
 
 
-def lean(data: str) -> str:
-    """The same output with the fewest style changes. Begins and ends with the terminal's plain style."""
-    pieces = _SGR.split(data)
+def erases_in_colour(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal fills what it erases with the background that is set. GNU screen does not, and what runs in
+    tmux on another machine may only say that it is a screen."""
+    return "TMUX" in environment or not environment.get("TERM", "").startswith(("screen", "dumb"))
+
+
+def lean(data: str, *, erase: bool = True) -> str:
+    """The same output with the fewest style changes, and blanks erased where `erase` allows it. Begins and ends with
+    the terminal's plain style."""
+    pieces = _SGR.split(_NEXT_LINE.sub(_move, data))
     if len(pieces) == 1:
         return data
     out: list[str] = []
@@ -34,10 +48,27 @@ def lean(data: str) -> str:
             if wanted != shown and not _MOVES.fullmatch(piece):
                 out.append(_change(shown, wanted))
                 shown = wanted
-            out.append(piece)
+            out.append(_BLANKS.sub(_erased, piece) if erase and not _style(shown)[2] & _SEEN_ON_BLANKS else piece)
     if shown:
         out.append("\x1b[m")
-    return "".join(out)
+    return _ERASED.sub(_shortest, "".join(out))
+
+
+def _erased(blanks: re.Match[str]) -> str:
+    """Erasing takes the background along but leaves the cursor where it is."""
+    return f"\x1b[{len(blanks[0])}X\x1b[{len(blanks[0])}C"
+
+
+def _shortest(erased: re.Match[str]) -> str:
+    count, move = int(erased[1]), erased[2]
+    if move:
+        return f"\x1b[{count}X{move}"
+    return erased[0] if count >= _WORTH_ERASING else " " * count
+
+
+def _move(found: re.Match[str]) -> str:
+    line, column = found.groups()
+    return f"\x1b[{line}H" if column == "1" else f"\x1b[{line};{column}H"
 
 
 @lru_cache(maxsize=4096)
@@ -58,6 +89,7 @@ def _change(shown: str, wanted: str) -> str:
     return min(step, from_plain, key=len)
 
 
+@lru_cache(maxsize=4096)
 def _style(parameters: str) -> Style:
     foreground = background = ""
     others: set[str] = set()

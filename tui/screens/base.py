@@ -62,8 +62,8 @@ class BaseScreen(Screen, inherit_bindings=False):
             self.refresh()
         else:
             self._was_seen = True
-            self._repaint_required = False  # the first layout paints all
-            self.refresh(repaint=False, layout=True)
+            self._repaint_required, self._layout_required = False, True  # the first layout paints all
+            self._on_timer_update()  # now: Textual's timer would first let a sixtieth of a second pass
 
     def on_screen_suspend(self) -> None:
         self._is_settled = super().is_current  # under a dialog it is still seen

@@ -154,7 +154,7 @@ def columns(zone: ZoneInfo, value_title: str = "") -> tuple[Column[Round], ...]:
         Column("model", 18, lambda r, p: (r.model, p.dim), lambda r: r.model.casefold() or None, rank=7),
         Column("stage", 8, lambda r, p: (r.last_stage, p.dim), lambda r: _STAGES.get(r.last_stage), rank=6),
         Column("outcome", 10, _outcome, lambda r: _OUTCOMES.get(r.outcome)),
-        Column("score", 8, lambda r, p: (score_in_column(r.score), p.text), lambda r: r.score, True, 0, True),
+        Column("score", 8, _score, lambda r: r.score, True, 0, True),
         Column("delta", 10, _delta, lambda r: r.delta, True, 2, True),
         Column("cost", 7, lambda r, p: (money(r.cost_usd), p.text), lambda r: r.cost_usd, True, 3, True),
         Column("took", 7, lambda r, p: (took(r.duration_s), p.text), lambda r: r.duration_s, True, 4, True),
@@ -180,6 +180,11 @@ def _outcome(row: Round, palette: Palette) -> Run:
 
 
 # A row changes its colour only where there is news: every change costs bytes over SSH, and calm.
+
+
+def _score(row: Round, palette: Palette) -> Run:
+    """In the colour of the outcome before it and of the delta behind it, where both are good."""
+    return score_in_column(row.score), palette.good if row.outcome == "kept" and row.is_better else palette.text
 
 
 def _delta(row: Round, palette: Palette) -> Run:

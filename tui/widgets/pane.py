@@ -13,11 +13,11 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from queries.boards import TITLES, Answer
 from tui.palette import Palette
 from tui.widgets import spots
+from tui.widgets.inked import Inked
 from tui.widgets.strips import Run, cells_wide, clip, indented, said, strip, wrap
 from workspace.errors import LoopdeskError
 
@@ -29,7 +29,7 @@ Painter = Callable[..., list[Strip]]
 """(view, width, height, palette) -> at most `height` strips of `width` cells."""
 
 
-class BoardPane(Widget, can_focus=True, inherit_bindings=False):
+class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     """Draws what it is told and asks nobody. Line 0 is the title; the rest is the painter's."""
 
     class Clicked(Message):

@@ -13,9 +13,9 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.palette import Palette
+from tui.widgets.inked import Inked
 
 if TYPE_CHECKING:
     from tui.desk import Desk
@@ -44,7 +44,7 @@ class RowPainter(Protocol):
     def sorted(self, rows: Sequence[Any]) -> Sequence[Any]: ...
 
 
-class RowList(Widget, can_focus=True, inherit_bindings=False):
+class RowList(Inked, can_focus=True, inherit_bindings=False):
     """Shows `rows` with `painter`. Scrolls by half pages at its edges: over a slow line, one long repaint in twenty
     steps is calmer than twenty."""
 
@@ -148,7 +148,7 @@ class RowList(Widget, can_focus=True, inherit_bindings=False):
         self.cursor = max(0, min(place, len(self.rows) - 1))
         self._bring_into_view()
         if repaint or self.top != top:
-            self.refresh()
+            self._refresh_rows()
         elif self.cursor != before:
             self._refresh_lead(before)
             self._refresh_lead(self.cursor)
@@ -170,6 +170,10 @@ class RowList(Widget, can_focus=True, inherit_bindings=False):
     @property
     def _visible(self) -> int:
         return max(0, self.size.height - self._heading)
+
+    def _refresh_rows(self) -> None:
+        """All but the header, which says the same whichever rows are shown."""
+        self.refresh(Region(0, self._heading, self.size.width, self._visible))
 
     def _refresh_lead(self, place: int) -> None:
         lead = MARGIN + self.painter.lead(self.size.width - MARGIN)
@@ -243,5 +247,5 @@ class RowList(Widget, can_focus=True, inherit_bindings=False):
         if top != self.top:
             self.top = top
             self.cursor = max(top, min(self.cursor, top + self._visible - 1))
-            self.refresh()
+            self._refresh_rows()
             self.post_message(self.Moved())
