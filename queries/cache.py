@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,8 @@ class AnswerCache:
 
     def __init__(self, path: Path, *, source: str = "embedded", read_only: bool = False) -> None:
         self._source = source
+        # Workers write while the desk reads, and closing under a running statement takes the process down.
+        self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None
         try:
             self._connection = databases.open_database(path, MIGRATIONS, read_only=read_only)
@@ -99,9 +102,8 @@ class AnswerCache:
     def states(self) -> dict[str, object]:
         """Every remembered value, in one question."""
         try:
-            rows = self._connection.execute("SELECT name, value FROM state").fetchall() if self._connection else []
-            return {name: json.loads(value) for name, value in rows}
-        except (sqlite3.Error, ValueError):
+            return {name: json.loads(value) for name, value in self._all("SELECT name, value FROM state")}
+        except ValueError:
             return {}
 
     def set_state(self, name: str, value: object) -> None:
@@ -118,27 +120,35 @@ class AnswerCache:
         """(at, place, said) of the lines that were not written by the desk `without`, the newest first."""
         sql = "SELECT at, place, said FROM journal WHERE desk != ? ORDER BY id DESC LIMIT ?"
         try:
-            rows = self._connection.execute(sql, (without, JOURNAL_MOST)).fetchall() if self._connection else []
+            rows = self._all(sql, without, JOURNAL_MOST)
             return [(datetime.fromisoformat(at), place, said) for at, place, said in rows]
-        except (sqlite3.Error, ValueError):
+        except ValueError:
             return []
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        """What is asked or written afterwards counts as absent: a worker may still be about to."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _first(self, sql: str, *values: object) -> tuple | None:
-        try:
-            return self._connection.execute(sql, values).fetchone() if self._connection else None
-        except sqlite3.Error:
-            return None
+        return next(iter(self._all(sql, *values)), None)
+
+    def _all(self, sql: str, *values: object) -> list[tuple]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall() if self._connection else []
+            except sqlite3.Error:
+                return []
 
     def _write(self, sql: str, *values: object) -> None:
-        try:
-            if self._connection:
-                self._connection.execute(sql, values)
-        except sqlite3.Error:
-            pass
+        with self._lock:
+            try:
+                if self._connection:
+                    self._connection.execute(sql, values)
+            except sqlite3.Error:
+                pass
 
 
 def _key(filters: Filters) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +71,33 @@ def test_a_read_only_cache_makes_no_file(tmp_path: Path):
     cache = AnswerCache(tmp_path / "desk.db", read_only=True)
     cache.set_state("place", {"kind": "7d"})
     assert not (tmp_path / "desk.db").exists()
+
+
+def test_a_cache_may_be_closed_while_workers_write(tmp_path: Path):
+    """As on leaving: SQLite would be used after it was freed."""
+    code = """
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from queries.cache import AnswerCache
+for number in range(30):
+    cache = AnswerCache(Path(sys.argv[1]))
+    begun = threading.Barrier(4)
+    def write():
+        begun.wait()
+        for line in range(50):
+            cache.note(datetime.now(UTC), "a", "Morning", str(line))
+            cache.notes()
+    workers = [threading.Thread(target=write) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    begun.wait()
+    cache.close()
+    for worker in workers:
+        worker.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "desk.db")], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_empty_night_gives_way_to_the_latest_one_that_has_rounds(backend: LocalBackend):
