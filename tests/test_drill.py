@@ -195,7 +195,7 @@ async def test_arrows_go_through_the_numbers_and_enter_opens_their_rounds_and_es
     app = desk(asker)
     async with opened(app) as pilot:
         await press(pilot, "j", "j")
-        assert "Enter shows them" in status(app)
+        assert "enter shows them" in status(app)
         pane = cast(BoardPane, app.screen.focused)
         spot = pane.spot
         await press(pilot, "enter")

@@ -100,7 +100,7 @@ def test_stored_times_are_chdbs_own(name: str, clock_oracle: Oracle) -> None:
 def test_every_question_of_the_catalog_is_answered(name: str, corpus: Asked) -> None:
     question = catalog.load(name)
     given: dict = {"since": "2026-03-01T00:00:00Z", "until": "2026-05-01T00:00:00Z"}
-    given |= {"id": "R", "id_end": "S", "uuids": []}
+    given |= {"id": "R", "id_end": "S", "uuids": [], "dim": "dim_naming"}
     values = {key: (question.types[key], value) for key, value in question.values(given).items()}
     rows = corpus.answer(question.text, values)
     compiled = compile_query(question.text, question.types)

@@ -183,7 +183,7 @@ class FullScreen(Jumping, ListScreen):
             self.query_one(BoardPane).step(right, down)
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(Passing(spot_words(message.spot)))
+        self.say(Passing(spot_words(message.spot, self.desk.keys.key("open-row", self.KEYS))))
 
     def action_open(self) -> None:
         """What is behind the number in the picture, or behind the row."""

@@ -183,7 +183,7 @@ class MorningScreen(Jumping, BoardsScreen):
             self.desk.action_go("rounds")
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(Passing(spot_words(message.spot)))
+        self.say(Passing(spot_words(message.spot, self.desk.keys.key("open", self.KEYS))))
 
     def action_refresh_pane(self) -> None:
         focused = self.focused

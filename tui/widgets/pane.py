@@ -252,12 +252,12 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         return lines[:height]
 
 
-def spot_words(spot: spots.Placed | None) -> str:
-    """What Enter would open, for the status line."""
+def spot_words(spot: spots.Placed | None, key: str) -> str:
+    """What `key` would open, for the status line."""
     if spot is None:
         return ""
     says = cast("Drill", spot.target).says
-    return f"{says[0].upper()}{says[1:]}: Enter shows them."
+    return f"{says[0].upper()}{says[1:]}{f': {key} shows them' if key else ''}."
 
 
 def _pointed(line: Strip, spot: spots.Placed, palette: Palette) -> Strip:
