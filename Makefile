@@ -34,12 +34,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.app: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	$(BIN)/python -m compileall -q workspace queries observability tui themes
+	$(BIN)/python -m compileall -q workspace queries engine observability tui themes
 	touch $@
 
 $(VENV)/.$(EXTRAS): pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m compileall -q workspace queries observability tui themes
+	$(BIN)/python -m compileall -q workspace queries engine observability tui themes
 	touch $@ $(VENV)/.app
 
 clean:

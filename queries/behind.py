@@ -56,5 +56,5 @@ def _narrowed(filters: Filters, drill: Drill) -> Filters:
 
 def _asked(backend: Backend, window: Window, span: Span, ids: Sequence[str]) -> QueryResult:
     question = catalog.load("rounds")
-    values = question.values(boards.parameters(window, span, Filters(), "") | {"ids": ",".join(ids)})
+    values = question.values(boards.parameters(window, span, Filters(), "") | {"ids": "\n".join(ids)})
     return backend.query(question.text, values, question.types)

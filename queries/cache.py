@@ -26,7 +26,13 @@ CREATE TABLE answers (
   source TEXT, board TEXT, kind TEXT, filters TEXT, document TEXT NOT NULL, PRIMARY KEY (source, board, kind, filters)
 );
 """
-MIGRATIONS = (_FIRST, _SECOND)
+# What the desk did. `desk` tells the desks apart that share the file: each knows its own lines already.
+_THIRD = """
+CREATE TABLE journal (id INTEGER PRIMARY KEY, at TEXT NOT NULL, desk TEXT NOT NULL, place TEXT NOT NULL,
+  said TEXT NOT NULL);
+"""
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+JOURNAL_MOST = 1000  # lines kept
 _BUSY_MS = 500  # a cache never makes the desk wait for another desk
 
 
@@ -90,8 +96,32 @@ class AnswerCache:
         except ValueError:
             return default
 
+    def states(self) -> dict[str, object]:
+        """Every remembered value, in one question."""
+        try:
+            rows = self._connection.execute("SELECT name, value FROM state").fetchall() if self._connection else []
+            return {name: json.loads(value) for name, value in rows}
+        except (sqlite3.Error, ValueError):
+            return {}
+
     def set_state(self, name: str, value: object) -> None:
         self._write("INSERT OR REPLACE INTO state VALUES (?, ?)", name, json.dumps(value))
+
+    def note(self, at: datetime, desk: str, place: str, said: str) -> None:
+        """Write a line of the journal, and forget what is older than the newest `JOURNAL_MOST`."""
+        self._write(
+            "INSERT INTO journal (at, desk, place, said) VALUES (?, ?, ?, ?)", at.isoformat(), desk, place, said
+        )
+        self._write("DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?", JOURNAL_MOST)
+
+    def notes(self, without: str = "") -> list[tuple[datetime, str, str]]:
+        """(at, place, said) of the lines that were not written by the desk `without`, the newest first."""
+        sql = "SELECT at, place, said FROM journal WHERE desk != ? ORDER BY id DESC LIMIT ?"
+        try:
+            rows = self._connection.execute(sql, (without, JOURNAL_MOST)).fetchall() if self._connection else []
+            return [(datetime.fromisoformat(at), place, said) for at, place, said in rows]
+        except (sqlite3.Error, ValueError):
+            return []
 
     def close(self) -> None:
         if self._connection is not None:

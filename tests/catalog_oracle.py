@@ -23,6 +23,16 @@ MORNING = datetime(2026, 3, 29, 7, 12, tzinfo=UTC)
 # Question -> what is asked besides the night: filters are part of every text.
 FILTERS = {"": Filters(), " of one client": Filters("gtm-autoresearch", "moss-cosmetics")}
 
+# What the rounds behind a number are asked for: losses, hours on both sides of the missing one, a model, a reason.
+_HOURS = {"bucket": "hour", "at": "2026-03-28 23:00:00,2026-03-29 03:00:00"}
+NARROWED: dict[str, dict[str, object]] = {
+    "rounds": {"ids": "01KMV48JAGK8BE0W22024XRK4A\n01KMVVN6DG72S3F3Y9XG3H8VVJ"},
+    "rounds_at_stage": {"reached": "round_scored", "missing": "round_kept", **_HOURS},
+    "rounds_with_dimension": _HOURS,
+    "rounds_escalated": {"to_model": "claude-opus-4-1", "reason": "stall", **_HOURS},
+    "rounds_stopped": {"reason": "max_rounds"},
+}
+
 
 @cache
 def weekend() -> list[dict]:
@@ -39,8 +49,10 @@ def asked() -> dict[str, tuple[catalog.Question, dict[str, object]]]:
         if "posthog.ai_events" in question.text:
             continue  # the oracle holds `events` alone; what the Trace screen shows of it is tested there
         for suffix, filters in FILTERS.items():
-            given = parameters(night, night.span, filters, "") | trace_of(filters)
+            given = parameters(night, night.span, filters, "") | trace_of(filters) | {"dim": "dim_naming"}
             found[name + suffix] = (question, question.values(given))
+            if name in NARROWED and not suffix:
+                found[f"{name} narrowed"] = (question, question.values(given | NARROWED[name]))
     return found
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from textual.pilot import Pilot
 
-from queries.backend import QueryResult
+from queries.backend import Backend, QueryResult
 from queries.boards import Answer
 from queries.morning import Chosen, Run, Scope
 from queries.views.deploys import Deploy, Deploys
@@ -17,7 +17,7 @@ from queries.views.rounds import Round, Rounds
 from queries.views.window import Window, night, rolling
 from tests.board_views import COST, ESCALATIONS, FUNNEL, HEADLINE, HEATMAP, STOPS, TREND
 from tests.conftest import NOW
-from tui.asker import Place
+from tui.asker import Found, Place
 from tui.desk import Desk
 from workspace.errors import LoopdeskError
 
@@ -104,6 +104,8 @@ class FakeAsker:
         self.note = ""
         self.new_events: frozenset[str] = frozenset()
         self.results = TABLE
+        self.backend: Backend | None = None
+        """Who answers what is no board."""
 
     def choose(self, place: Place, *, fresh: bool = False) -> Chosen | None:
         self.freshness.append(fresh)
@@ -120,6 +122,11 @@ class FakeAsker:
         if board in self.errors:
             raise self.errors[board]
         return answer(board, self.views[board], window=window, filters=filters, results=self.results)
+
+    def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
+        if self.backend is None:
+            raise LoopdeskError("This desk has no store")
+        return call(self.backend)
 
     def scope(self) -> Scope:
         runs = (Run("01RUN", "autoagent", "internal", NOW - timedelta(hours=9), NOW, 64),)
@@ -139,6 +146,7 @@ class Memory:
     def __init__(self, *answers: Answer) -> None:
         self.answers = {(found.board, "night", found.filters): found for found in answers}
         self.values: dict[str, object] = {}
+        self.lines: list[tuple[datetime, str, str, str]] = []
 
     def load(self, board: str, kind: str, filters: Filters) -> Answer | None:
         return self.answers.get((board, kind, filters))
@@ -149,8 +157,17 @@ class Memory:
     def state(self, name: str, default: object) -> object:
         return self.values.get(name, default)
 
+    def states(self) -> dict[str, object]:
+        return dict(self.values)
+
     def set_state(self, name: str, value: object) -> None:
         self.values[name] = value
+
+    def note(self, at: datetime, desk: str, place: str, said: str) -> None:
+        self.lines.append((at, desk, place, said))
+
+    def notes(self, without: str = "") -> list[tuple[datetime, str, str]]:
+        return [(at, place, said) for at, desk, place, said in reversed(self.lines) if desk != without]
 
 
 class Held:

@@ -149,7 +149,7 @@ def assert_as_wide(line: str, width: int) -> None:
 def rounds(now: datetime, corpus: dict[str, str] = CORPUS) -> Iterator[dict]:
     """A run of one round for each sample, which stands in every property that a screen may show."""
     for number, text in enumerate(corpus.values()):
-        at = now - timedelta(minutes=9 * number + 8)
+        at = now - timedelta(minutes=5 * number + 8)
         common = {
             "project": text,
             "client": text,

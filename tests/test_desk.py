@@ -33,6 +33,7 @@ from tests.desks import (
 from themes.loader import load
 from tui.asker import Place
 from tui.desk import Desk
+from tui.keymap import Keymap
 from tui.messages import Arrived
 from tui.screens.chooser import Chooser
 from tui.screens.full import FullScreen
@@ -199,6 +200,8 @@ async def test_focus_is_marked_in_the_title_and_moves_by_tab_arrows_and_letters(
     async with opened(app) as pilot:
         assert "▸ Round funnel" in screen_text(app)
         await press(pilot, "shift+tab")
+        assert "▸ Last night" in screen_text(app)
+        await press(pilot, "shift+tab")
         assert "▸ Stop reasons" in screen_text(app)
         await press(pilot, "k")
         assert "▸ Dimension heatmap" in screen_text(app)
@@ -328,9 +331,22 @@ async def test_a_read_only_desk_never_ends_in_one_that_may_write():
     asker.is_empty = True
     app = desk(asker, read_only=True)
     async with opened(app) as pilot:
-        await press(pilot, "d", "c")
-        assert isinstance(app.screen, WelcomeScreen) and "Read-only" in status(app)
+        assert "loopdesk demo" in screen_text(app) and "press" not in screen_text(app)
+        await press(pilot, "d")
+        assert isinstance(app.screen, WelcomeScreen) and "Read-only: “Open the demo" in status(app)
+        await press(pilot, "c")
+        assert isinstance(app.screen, WelcomeScreen) and "Read-only: “Connect" in status(app)
+        await press(pilot, "ctrl+p")
+        assert "Connect" not in screen_text(app)
     assert app.return_value is None
+
+
+async def test_the_first_screen_names_the_users_own_keys():
+    asker = FakeAsker()
+    asker.is_empty = True
+    async with opened(desk(asker, keys=Keymap({"demo": "f5", "connect": ""}))) as pilot:
+        assert "press f5: a simulated weekend" in screen_text(pilot.app)
+        assert "press c" not in screen_text(pilot.app) and "loopdesk connect" in screen_text(pilot.app)
 
 
 # Window and filters
@@ -388,7 +404,9 @@ async def test_help_shows_the_keys_of_the_screen():
         await press(pilot, "question_mark")
         assert isinstance(app.screen, HelpScreen)
         text = screen_text(app)
-        assert "Open the rounds behind the pane" in text and "Quit" in text
+        await press(pilot, "G")
+        text += screen_text(app)
+        assert "Open the rounds behind the number" in text and "Quit" in text
         await press(pilot, "q")
         assert isinstance(app.screen, MorningScreen)
 
@@ -555,6 +573,17 @@ async def test_a_pane_fills_the_screen_with_picture_table_and_hogql():
         assert app.clipboard == "-- project = ''\nSELECT count() FROM events -- funnel"
         await press(pilot, "escape")
         assert isinstance(app.screen, MorningScreen) and "▸ Round funnel" in screen_text(app)
+
+
+async def test_a_view_is_jumped_to_by_its_letter():
+    app = desk()
+    async with opened(app) as pilot:
+        await press(pilot, "plus", "semicolon")
+        assert "[a Picture]   s Table    d HogQL" in screen_text(app) and "Jump to which view?" in status(app)
+        await press(pilot, "d")
+        assert " Picture    Table   [HogQL]" in screen_text(app)
+        await press(pilot, "semicolon", "x", "slash")
+        assert "[Table]" in screen_text(app)
 
 
 async def test_a_full_table_is_searched_sorted_and_copied():

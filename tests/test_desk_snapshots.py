@@ -60,3 +60,9 @@ def test_an_empty_workspace(snap_compare):
 
 def test_help_over_morning(snap_compare):
     assert snap_compare(desk(), terminal_size=WIDE, run_before=after("question_mark"))
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x48"])
+def test_the_journal(snap_compare, size: tuple[int, int]):
+    keys = ("w", "down", "enter", "2", "S", "down", "enter", "y", "u", "at")
+    assert snap_compare(desk(), terminal_size=size, run_before=after(*keys))

@@ -131,7 +131,7 @@ class TestFiles:
             connection.close()
             assert line_of(files.check(self.config(root)), "events.db").state == state
         databases.open_database(root / "desk.db", ()).close()
-        assert "brought to 2" in line_of(files.check(self.config(root)), "desk.db").said
+        assert "brought to 3" in line_of(files.check(self.config(root)), "desk.db").said
 
     def test_what_lies_beside_is_named(self, tmp_path: Path):
         root = Workspace(tmp_path / "w").create().root

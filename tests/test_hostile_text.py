@@ -41,6 +41,7 @@ TYPED = "x\x1b]0;owned\x07\x1b[31m\u202e\x9b31m\udcff\udce9[bold]"  # bytes that
 EVERY_SCREEN = (
     [],
     *((["plus"], ["tab"], ["tab"], ["escape", "tab"]) * 6),  # each board of Morning: picture, table and HogQL
+    *(["down", "enter"], ["escape", "escape"]),  # the rounds behind a number
     *(["2"], ["G"], ["plus"], ["tab"]),  # Rounds, their last one, and what was deployed
     *(["escape", "f"], ["escape", "w"], ["escape", "slash", "m", "a", "r", "k"], ["escape", "question_mark"]),
 )

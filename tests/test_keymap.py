@@ -8,10 +8,12 @@ from themes.loader import load
 from tui.desk import Desk
 from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
 from tui.palette import palette
+from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
 from tui.screens.connect import ConnectScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
+from tui.screens.journal import JournalScreen
 from tui.screens.morning import MorningScreen
 from tui.screens.rounds import RoundsScreen
 from tui.screens.trace import TraceScreen
@@ -23,9 +25,11 @@ from workspace.errors import LoopdeskError
 SCREENS = {
     "morning": MorningScreen,
     "rounds": RoundsScreen,
+    "behind": BehindScreen,
     "full": FullScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,
+    "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,
     "form": ConnectScreen,
@@ -35,6 +39,18 @@ SCREENS = {
 
 def test_a_key_has_one_meaning_on_every_screen():
     assert conflicts(VERBS, {verb.name: parse(verb.keys) for verb in VERBS}) == []
+
+
+@pytest.mark.parametrize("screen", REACHABLE)
+def test_no_two_actions_of_a_screen_share_a_key_or_its_beginning(screen: str):
+    """Counted without `conflicts`, which has to find the same."""
+    meant: dict[tuple[str, ...], str] = {}
+    for verb in Keymap().on(screen):
+        for stroke in parse(verb.keys):
+            assert meant.setdefault(stroke, verb.name) == verb.name
+    for stroke, name in meant.items():
+        for end in range(1, len(stroke)):
+            assert meant.get(stroke[:end], name) == name
 
 
 def test_two_verbs_for_one_key_in_a_reachable_scope_are_found():
@@ -113,7 +129,30 @@ def test_keys_of_the_user_that_clash_are_reported_in_a_sentence():
     with pytest.raises(LoopdeskError) as failed:
         Keymap({"refresh": "w"})
     assert "w" in failed.value.what and "'window'" in failed.value.what and "'refresh'" in failed.value.what
+    assert "On the screen Morning" in failed.value.what
     assert "[keys]" in failed.value.do
+
+
+def test_a_clash_names_the_screen_where_it_is():
+    with pytest.raises(LoopdeskError, match="On the screen Trace the key F would mean both"):
+        Keymap({"kinds": "F"})
+
+
+@pytest.mark.parametrize("screen", REACHABLE)
+def test_what_writes_is_bound_nowhere_on_a_read_only_desk(screen: str):
+    keys = Keymap(read_only=True)
+    assert not any(verb.writes for verb in keys.on(screen))
+    for verb in VERBS:
+        if verb.writes and verb.scope in REACHABLE[screen]:
+            for stroke in parse(verb.keys):
+                assert getattr(keys.press(screen, stroke), "name", "") != verb.name
+                assert keys.refused(screen, stroke) == verb
+            assert verb.short not in [word for _, word in keys.hints(screen) if verb.short]
+
+
+def test_keys_that_clash_only_with_what_is_left_out_are_reported_on_a_read_only_desk_too():
+    with pytest.raises(LoopdeskError, match="'export'"):
+        Keymap({"kinds": "e"}, read_only=True)
 
 
 def test_keys_for_a_verb_that_does_not_exist_are_reported():
@@ -123,7 +162,7 @@ def test_keys_for_a_verb_that_does_not_exist_are_reported():
 
 def test_help_begins_with_what_belongs_to_the_screen_and_shows_the_users_keys():
     lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "o"}), "rounds", PALETTE)]
-    assert lines[0] == SCOPES["rounds"]
+    assert lines[0] == f"Keys: {SCOPES['rounds']}"
     assert any(line.split()[:1] == ["o"] and "Sort" in line for line in lines)
     assert not any("pane by its letter" in line for line in lines)
 

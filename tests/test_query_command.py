@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from queries import tables
 from queries.backend import QueryResult
 from queries.catalog import catalog
 from queries.local.store import Store
@@ -155,9 +156,8 @@ def test_csv_is_exact(workspace: Path) -> None:
     assert {tuple(row[1:3]) for row in rows[1:]} == {("", "[1, 2]")}
 
 
-def test_csv_ends_lines_as_rfc_4180_says(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    query_command._write_csv(_result(("a", "b"), [("x\ny", 'q"'), (None, True)]))
-    assert capsysbinary.readouterr().out == b'a,b\r\n"x\ny","q"""\r\n,true\r\n'
+def test_csv_ends_lines_as_rfc_4180_says() -> None:
+    assert tables.csv_text(("a", "b"), [("x\ny", 'q"'), (None, True)]) == 'a,b\r\n"x\ny","q"""\r\n,true\r\n'
 
 
 def test_what_was_asked_can_be_shown(workspace: Path) -> None:

@@ -112,6 +112,27 @@ def test_mouse_pixels_are_taken_back(wide: Terminal):
     assert b"\x1b[?1016l" in rest and b"\x1b[?2048l" in rest
 
 
+def test_without_a_mouse_none_is_asked_for(folder: Path):
+    """So that the terminal's own selection and scrolling stay."""
+    terminal = Terminal([*desk_command(folder), "--no-mouse"], (100, 30))
+    assert not re.search(rb"\x1b\[\?100[0236]h", terminal.read(until=b"as of"))
+    terminal.close()
+
+
+def test_a_desk_whose_line_was_hung_up_reopens_where_it_was(wide: Terminal, folder: Path):
+    wide.read(until=b"as of")
+    wide.press(b"2", until=b"trace")
+    wide.press(b"jjj")
+    wide.send(signal.SIGHUP)
+    wide.read()
+    assert wide.ended() == 129
+    again = Terminal(desk_command(folder), (160, 48))
+    again.read(until=b"as of")
+    chosen = next(line for line in again.picture() if line.startswith("▸"))
+    again.close()
+    assert f"{0.703:.3f}" in chosen
+
+
 def test_an_unforeseen_error_leaves_the_terminal_clean(folder: Path):
     fault = "import tui.desk as d, tui.main; d.Desk.action_help = lambda self: 1 / 0; tui.main.main()"
     command = desk_command(folder)

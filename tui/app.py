@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from dataclasses import replace
 
 from queries.cache import AnswerCache
 from queries.views.filters import Filters
-from queries.views.window import KINDS
 from themes import loader
 from tui.asker import Place, open_asker
 from tui.desk import DEMO, EMBEDDED, RECONNECT, Desk
 from tui.keymap import Keymap
+from tui.left import Left, read
 from workspace.config import Config
 from workspace.connection import CURRENT, Connection, offered_host
 from workspace.errors import LoopdeskError
@@ -39,8 +40,8 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
     desk = Desk(
         asker,
         cache,
-        place=_place(cache, options),
-        keys=Keymap(settings.keys),
+        left=_left(cache, options),
+        keys=Keymap(settings.keys, read_only=options.read_only),
         theme=theme,
         ascii=settings.ascii,
         zone=settings.zone,
@@ -74,18 +75,12 @@ def _known_connection(settings: Config) -> Connection:
     return Connection(offered_host(settings), settings.posthog_project_id or CURRENT, settings.posthog_personal_key)
 
 
-def _place(cache: AnswerCache, options: argparse.Namespace) -> Place:
-    """Where the desk was left, unless the command line says otherwise. It never opens on an old run: a morning review
-    begins with last night."""
-    left = cache.state("place", {})
-    left = left if isinstance(left, dict) else {}
-    filters = left.get("filters")
-    filters = filters if isinstance(filters, dict) else {}
-    kind = options.window or left.get("kind")
-    return Place(
-        kind=kind if kind in KINDS and kind != "run" else "night",
-        filters=Filters(
-            project=options.project or str(filters.get("project") or ""),
-            client=options.client or str(filters.get("client") or ""),
-        ),
+def _left(cache: AnswerCache, options: argparse.Namespace) -> Left:
+    """Where the desk was left, unless the command line says otherwise."""
+    left = read(cache.states())
+    filters = left.place.filters
+    place = Place(
+        kind=options.window or left.place.kind,
+        filters=Filters(options.project or filters.project, options.client or filters.client),
     )
+    return replace(left, place=place)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 from textual import events
-from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
 
@@ -25,17 +24,19 @@ from queries.boards import Answer
 from queries.cache import AnswerCache
 from queries.views.window import Window
 from themes import loader
-from tui import clipboard
 from tui.asker import Asker, Place
+from tui.deeds import Deeds
 from tui.driver import desk_driver
+from tui.history import Change
 from tui.keymap import Keymap
+from tui.left import PLACE, Left
 from tui.messages import Arrived
 from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
-from tui.words import clock_time, window_in_short, window_words
+from tui.words import change_words, clock_time, place_words, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
 
@@ -53,7 +54,7 @@ def _rounds() -> Screen:
     return RoundsScreen()
 
 
-class Desk(App[str], inherit_bindings=False):
+class Desk(Deeds, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
@@ -68,6 +69,7 @@ class Desk(App[str], inherit_bindings=False):
         cache: AnswerCache,
         *,
         place: Place | None = None,
+        left: Left | None = None,
         keys: Keymap | None = None,
         theme: loader.Theme | None = None,
         ascii: bool = False,
@@ -82,23 +84,23 @@ class Desk(App[str], inherit_bindings=False):
     ) -> None:
         no_color = "NO_COLOR" in os.environ
         theme = loader.load("loopdesk-16") if no_color else theme or loader.load("loopdesk-dark")
-        super().__init__(ansi_color=theme.is_ansi)
+        super().__init__(left or Left(), read_only=read_only, ansi_color=theme.is_ansi)
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
         self.stylesheet = ParsedOnce(variables=self.get_css_variables())
         self.animation_level = "none"
         self.palette: Palette = palette(theme, ascii=ascii, no_color=no_color)
         self.asker, self.cache = asker, cache
-        self.place = place or Place()
+        self.place = place or self.left.place
         self.chosen: Chosen | None = None
-        self.keys = keys or Keymap()
+        self.keys = keys or Keymap(read_only=read_only)
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
+        self.begin_journal()
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
-        self._read_only = read_only
         self._connection = connection or Connection(HOSTS[0], CURRENT, "")
         self._answers: dict[tuple[str, Place], Answer] = {}
         self._painted = painted
@@ -134,6 +136,8 @@ class Desk(App[str], inherit_bindings=False):
         for call in self._waiting:
             call()
         self._waiting.clear()
+        # Written behind the questions that were just asked: nobody waits for it.
+        self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
 
     def on_mount(self) -> None:
         # The terminal forgot the screen while the desk was suspended (ctrl+z, fg).
@@ -172,7 +176,7 @@ class Desk(App[str], inherit_bindings=False):
     def keep(self, answer: Answer) -> None:
         place = Place(answer.window.kind, answer.window.run_id, answer.filters)
         self._answers[answer.board, place] = answer
-        if not self._read_only:
+        if not self.is_read_only:
             self.work.aside(lambda: self.cache.save(answer, place.cache_kind))
 
     def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
@@ -202,11 +206,15 @@ class Desk(App[str], inherit_bindings=False):
 
     def look(self, place: Place) -> None:
         """Look at another window or filter, on every screen, and remember it."""
-        if place == self.place:
-            return
+        before = self.place
+        if place != before:
+            self.did(Change(change_words(before, place), partial(self._look, before), partial(self._look, place)))
+            self._look(place)
+
+    def _look(self, place: Place) -> None:
         self.place, self.chosen = place, None
-        if not self._read_only:
-            self.cache.set_state("place", asdict(place))
+        if not self.is_read_only:
+            self.cache.set_state(PLACE, asdict(place))
         if isinstance(self.screen, BoardsScreen):
             self.screen.moved()
 
@@ -251,18 +259,9 @@ class Desk(App[str], inherit_bindings=False):
             self.place.filters.said,
             f"as of {self.clock_time(as_of)}" if as_of else "",
             self.asker.name,
-            "read-only" if self._read_only else "",
+            "read-only" if self.is_read_only else "",
         )
         return tuple(part for part in parts if part)
-
-    def copy(self, text: str, what: str) -> str:
-        """Copy through the terminal (OSC 52); returns what the status line says, which shows the text as well."""
-        text = clipboard.copyable(text)
-        if clipboard.is_too_long(text):
-            return f"Not copied: {what} is longer than a terminal takes."
-        self.copy_to_clipboard(text)
-        self.work.aside(lambda: clipboard.give_to_tmux(text))
-        return f"Copied {what}: {text}"
 
     # Verbs of every screen
 
@@ -272,7 +271,9 @@ class Desk(App[str], inherit_bindings=False):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(getattr(self.screen, "KEYS", "morning")))
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.push_screen(HelpScreen(screen.KEYS, screen.help_topics()))
 
     def action_palette(self) -> None:
         from tui.screens.chooser import Chooser, verb_choices
@@ -288,7 +289,7 @@ class Desk(App[str], inherit_bindings=False):
         self.push_screen(chooser, do)
 
     def action_demo(self) -> None:
-        if self._read_only:
+        if self.is_read_only:
             self.say("Read-only: no demo is written. Run `loopdesk demo` in a terminal.")
         else:
             self.exit(DEMO)
@@ -296,7 +297,7 @@ class Desk(App[str], inherit_bindings=False):
     def action_connect(self) -> None:
         from tui.screens.connect import ConnectScreen
 
-        if self._read_only:
+        if self.is_read_only:
             self.say("Read-only: nothing is written, so nothing can be connected.")
         else:
             self.push_screen(ConnectScreen(self._connection))
@@ -310,10 +311,6 @@ class Desk(App[str], inherit_bindings=False):
 
     def open_connected(self) -> None:
         self.exit(RECONNECT)
-
-    def say(self, message: str) -> None:
-        if isinstance(self.screen, BaseScreen):
-            self.screen.say(message)
 
     def open_full(self, board: str) -> None:
         from tui.screens.full import FullScreen

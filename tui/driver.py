@@ -25,6 +25,9 @@ def desk_driver(base: type) -> type:
         return base
 
     class DeskDriver(base):
+        is_lent = False
+        """Whether the desk waits for a program that it gave the terminal to, such as an editor."""
+
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self._file: Any = Line(sys.__stderr__)
@@ -39,7 +42,7 @@ def desk_driver(base: type) -> type:
 
         @property
         def can_suspend(self) -> bool:
-            return is_under_a_shell()
+            return self.is_lent or is_under_a_shell()
 
         def _disable_mouse_support(self) -> None:
             super()._disable_mouse_support()

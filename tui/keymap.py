@@ -17,7 +17,8 @@ from workspace.errors import LoopdeskError
 class Verb:
     """`keys` are comma separated: named keys (`tab`, `ctrl+p`), characters (`?`, `G`) and sequences (`gg`).
 
-    `action` is a Textual action; `short` is the word for the status line, empty where it is not shown there.
+    `action` is a Textual action; `short` is the word for the status line, empty where it is not shown there. What
+    `writes` may change a file or a setting: a read-only desk does not bind it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Verb:
     help: str
     action: str
     short: str = ""
+    writes: bool = False
 
 
 # Scope -> its heading. A key may mean two things only in scopes that no screen has together.
@@ -40,6 +42,7 @@ SCOPES: Mapping[str, str] = {
     "rounds": "Rounds",
     "trace": "Trace",
     "compare": "Comparing rounds",
+    "journal": "Journal",
     "list": "Lists",
     "sorted": "Tables",
     "welcome": "First screen",
@@ -56,6 +59,7 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "full": ("full", "list", "sorted", "tables", "boards", "answers", "screens", "everywhere"),
     "trace": ("trace", "list", "screens", "everywhere"),
     "compare": ("compare", "list", "screens", "everywhere"),
+    "journal": ("journal", "list", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
     "form": ("form",),
@@ -66,8 +70,12 @@ VERBS: tuple[Verb, ...] = (
     Verb("morning", "1", "screens", "Morning: last night on six boards", "app.go('morning')"),
     Verb("rounds", "2", "screens", "Rounds: one row a round", "app.go('rounds')"),
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
-    Verb("help", "?", "everywhere", "Help: the keys of this screen", "app.help", short="help"),
+    Verb("help", "?", "everywhere", "Help: what is in focus, its marks and its keys", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
+    Verb("edit", "ctrl+e", "everywhere", "Read what is long in $VISUAL or $EDITOR", "app.edit", writes=True),
+    Verb("undo", "u", "everywhere", "Undo: window, filter, sorting or search", "app.undo"),
+    Verb("redo", "U", "everywhere", "Redo what was undone", "app.redo"),
+    Verb("journal", "@", "everywhere", "Journal: what the desk did, the newest first", "app.journal"),
     Verb("suspend", "ctrl+z", "everywhere", "Suspend to the shell; fg comes back", "app.suspend_process"),
     Verb("quit", "q,ctrl+c", "everywhere", "Quit", "app.quit", short="quit"),
     Verb(
@@ -80,7 +88,15 @@ VERBS: tuple[Verb, ...] = (
     Verb("copy", "y", "answers", "Copy what is under the cursor", "screen.copy"),
     Verb("refresh", "r", "answers", "Ask again for this pane", "screen.refresh_pane"),
     Verb("refresh-all", "R", "answers", "Ask again for all panes", "screen.refresh_all"),
-    Verb("export-rows", "e", "tables", "Export the rows as CSV or JSON, or their HogQL", "screen.export", "export"),
+    Verb(
+        "export-rows",
+        "e",
+        "tables",
+        "Export the rows as CSV or JSON, or their HogQL",
+        "screen.export",
+        "export",
+        writes=True,
+    ),
     Verb("next-pane", "tab", "panes", "Next pane", "app.focus_next"),
     Verb("previous-pane", "shift+tab", "panes", "Previous pane", "app.focus_previous"),
     Verb("pane-up", "up,k", "panes", "The number above; past the first one the pane above", "screen.step(0, -1)"),
@@ -91,6 +107,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("open", "enter", "panes", "Open the rounds behind the number, or all of the window", "screen.open", "rounds"),
     Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
     Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
+    Verb("jump-to-view", ";", "full", "Jump to a view by its letter", "screen.jump"),
     Verb("spot-left", "left,h", "full", "The number to the left in the picture", "screen.step(-1, 0)"),
     Verb("spot-right", "right,l", "full", "The number to the right in the picture", "screen.step(1, 0)"),
     Verb("open-row", "enter", "full", "Open the rounds behind the number or the row", "screen.open", "rounds"),
@@ -125,12 +142,13 @@ VERBS: tuple[Verb, ...] = (
     Verb("other-half", "tab,shift+tab", "trace", "Between the rows and what the row says", "screen.turn"),
     Verb("copy-trace", "y", "trace", "Copy the row, what it says, its prompt or the link", "screen.copy"),
     Verb("link", "o", "trace", "Show and copy where else the round can be seen", "screen.link"),
-    Verb("export", "e", "trace", "Export as text, Markdown or JSON", "screen.export", short="export"),
+    Verb("export", "e", "trace", "Export as text, Markdown or JSON", "screen.export", "export", writes=True),
     Verb("read-again", "r", "trace", "Ask for the round again", "screen.refresh"),
     Verb("earlier-side", "{", "compare", "Compare with the round before that", "screen.other(-1)", short="earlier"),
     Verb("later-side", "}", "compare", "Compare with the round after that", "screen.other(1)", short="later"),
     Verb("leave-compare", "v", "compare", "Back to the trace", "screen.back"),
     Verb("copy-compare", "y", "compare", "Copy the sentence", "screen.copy"),
+    Verb("copy-note", "y", "journal", "Copy the line", "screen.copy"),
     Verb("down", "down,j", "list", "Next row", "focused.move(1)"),
     Verb("up", "up,k", "list", "Previous row", "focused.move(-1)"),
     Verb("page-down", "pagedown,ctrl+f", "list", "Next page", "focused.page(1)"),
@@ -141,9 +159,9 @@ VERBS: tuple[Verb, ...] = (
     Verb("next-match", "n", "list", "Next row with the text", "focused.match(1)"),
     Verb("previous-match", "N", "list", "Previous row with the text", "focused.match(-1)"),
     Verb("sort", "S", "sorted", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
-    Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", short="demo"),
-    Verb("connect", "c", "welcome", "Connect a PostHog project", "app.connect", short="connect PostHog"),
-    Verb("reconnect", "", "boards", "Connect a PostHog project, or another one", "app.connect"),
+    Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", "demo", writes=True),
+    Verb("connect", "c", "welcome", "Connect a PostHog project", "app.connect", "connect PostHog", writes=True),
+    Verb("reconnect", "", "boards", "Connect a PostHog project, or another one", "app.connect", writes=True),
     Verb("embedded", "", "boards", "Look at the embedded store instead of PostHog", "app.embedded"),
     Verb("next-field", "tab,down", "form", "Next field", "screen.move(1)"),
     Verb("previous-field", "shift+tab,up", "form", "Previous field", "screen.move(-1)"),
@@ -157,8 +175,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("cancel", "escape,ctrl+c", "dialog", "Close without choosing", "screen.back", short="close"),
     Verb("read-down", "down,j", "reading", "Scroll down", "focused.move(1)"),
     Verb("read-up", "up,k", "reading", "Scroll up", "focused.move(-1)"),
-    Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)"),
+    Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)", "more"),
     Verb("read-page-up", "pageup", "reading", "Scroll a page up", "focused.page(-1)"),
+    Verb("read-top", "gg,home", "reading", "Scroll to the beginning", "focused.edge(-1)"),
+    Verb("read-bottom", "G,end", "reading", "Scroll to the end", "focused.edge(1)"),
     Verb("close", "escape,q,?,enter,ctrl+c", "reading", "Close", "screen.back", short="close"),
 )
 
@@ -179,12 +199,19 @@ _SPELLED = {
 
 
 class Keymap:
-    """The table with the user's own keys put in: `overrides` are verb name -> keys, "" for none.
+    """The table with the user's own keys put in: `overrides` are verb name -> keys, "" for none. `read_only` leaves out
+    every verb that writes: it is bound nowhere and offered nowhere.
 
     Raises `LoopdeskError` for a verb that does not exist and for a key with two meanings on one screen.
     """
 
-    def __init__(self, overrides: Mapping[str, str] | None = None, verbs: Sequence[Verb] = VERBS) -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, str] | None = None,
+        verbs: Sequence[Verb] = VERBS,
+        *,
+        read_only: bool = False,
+    ) -> None:
         overrides = overrides or {}
         known = {verb.name for verb in verbs}
         for name, keys in overrides.items():
@@ -195,14 +222,16 @@ class Keymap:
                 )
             if not isinstance(keys, str):
                 raise LoopdeskError(f"[keys] in the configuration gives {name!r} {keys!r}", do='Write "j,down"')
-        self.verbs = tuple(verbs)
         self._strokes = {verb.name: parse(overrides.get(verb.name, verb.keys)) for verb in verbs}
-        for clash in conflicts(self.verbs, self._strokes):
+        # With all verbs, so that keys which are good today are good without --read-only too.
+        for clash in conflicts(verbs, self._strokes):
             raise LoopdeskError(
-                f"The key {clash.key} would mean both {clash.one!r} and {clash.other!r}",
+                f"On the screen {clash.screen} the key {clash.key} would mean both {clash.one!r} and {clash.other!r}",
                 "Each key of a screen has one meaning",
                 "Change one of them under [keys] in the configuration",
             )
+        self.verbs = tuple(verb for verb in verbs if not (read_only and verb.writes))
+        self._left_out = tuple(verb for verb in verbs if read_only and verb.writes)
 
     def press(self, screen: str, typed: tuple[str, ...]) -> Verb | bool:
         """The verb that the typed keys mean on `screen`; True while they may still become one, else False."""
@@ -219,9 +248,20 @@ class Keymap:
         scopes = REACHABLE[screen]
         return tuple(sorted((v for v in self.verbs if v.scope in scopes), key=lambda v: scopes.index(v.scope)))
 
+    def refused(self, screen: str, typed: tuple[str, ...]) -> Verb | None:
+        """The verb that the keys would mean here if the desk were not read-only."""
+        scopes = REACHABLE[screen]
+        left_out = (verb for verb in self._left_out if verb.scope in scopes)
+        return next((verb for verb in left_out if typed in self._strokes[verb.name]), None)
+
     def spelled(self, verb: Verb) -> str:
         """The verb's keys as people read them."""
         return " ".join(spell(stroke) for stroke in self._strokes[verb.name])
+
+    def key(self, name: str, screen: str) -> str:
+        """The first key of a verb, as people read it; empty where the screen does not have it."""
+        strokes = self._strokes[name] if any(verb.name == name for verb in self.on(screen)) else ()
+        return spell(strokes[0]) if strokes else ""
 
     def hints(self, screen: str) -> list[tuple[str, str]]:
         """(key, word) of the verbs that the status line shows."""
@@ -229,8 +269,14 @@ class Keymap:
         return [(spell(self._strokes[verb.name][0]), verb.short) for verb in shown]
 
 
+def screen_name(screen: str) -> str:
+    """As a sentence names it: by its most particular scope."""
+    return SCOPES[REACHABLE[screen][0]]
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
+    screen: str
     key: str
     one: str
     other: str
@@ -239,15 +285,15 @@ class Clash:
 def conflicts(verbs: Sequence[Verb], strokes: Mapping[str, tuple[tuple[str, ...], ...]]) -> list[Clash]:
     """Keys with two meanings on one screen, and sequences that begin with another verb's key."""
     found: dict[tuple[str, str, str], Clash] = {}
-    for scopes in REACHABLE.values():
+    for screen, scopes in REACHABLE.items():
         pressed: dict[str, list[tuple[tuple[str, ...], str]]] = {}  # by the first key
         for stroke, name in ((stroke, v.name) for v in verbs if v.scope in scopes for stroke in strokes[v.name]):
             earlier = pressed.setdefault(stroke[0], [])
             for other_stroke, other in earlier:
                 shorter, longer = sorted((other_stroke, stroke), key=len)
                 if name != other and longer[: len(shorter)] == shorter:
-                    clash = Clash(spell(shorter), other, name)
-                    found[clash.key, other, name] = clash
+                    clash = Clash(screen_name(screen), spell(shorter), other, name)
+                    found.setdefault((clash.key, other, name), clash)
             earlier.append((stroke, name))
     return list(found.values())
 

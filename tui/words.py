@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from queries.views.window import Window
 from queries.views.words import day
+from workspace.text import plain
+
+if TYPE_CHECKING:
+    from tui.asker import Place
 
 _NAMES = {"night": "Last night", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "run": "One run"}
 
@@ -38,6 +43,36 @@ def window_in_short(window: Window | None, kind: str, zone: ZoneInfo) -> str:
         return window_name(kind)
     since, until = window.span.since.astimezone(zone), window.span.until.astimezone(zone)
     return f"{f'{since:%a} {since:%H:%M}'}–{f'{until:%a} ' if since.date() != until.date() else ''}{until:%H:%M}"
+
+
+def place_words(place: Place) -> str:
+    """`window 7 days, filter project autoagent`."""
+    return f"{_window(place)}, {_filter(place)}"
+
+
+def change_words(before: Place, after: Place) -> str:
+    """What is different now: the new window, the new filter, or both."""
+    parts = (
+        _window(after) if (before.kind, before.run_id) != (after.kind, after.run_id) else "",
+        _filter(after) if before.filters != after.filters else "",
+    )
+    return ", ".join(part for part in parts if part) or "what is shown"
+
+
+def sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _window(place: Place) -> str:
+    return (
+        f"window run {plain(place.run_id, 40)}" if place.kind == "run" else f"window {window_name(place.kind).lower()}"
+    )
+
+
+def _filter(place: Place) -> str:
+    named = {"project": place.filters.project, "client": place.filters.client}
+    chosen = ", ".join(f"{name} {plain(value, 60)}" for name, value in named.items() if value)
+    return f"filter {chosen}" if chosen else "no filter"
 
 
 def _span(since: datetime, until: datetime) -> str:

@@ -37,7 +37,7 @@ WHERE event IN ('round_started', 'proposal_generated', 'proposal_applied', 'roun
   AND ({project} = '' OR properties.project = {project})
   AND ({client} = '' OR properties.client = {client})
   AND ({run} = '' OR properties.run_id = {run})
-  AND ({ids} = '' OR has(splitByChar(',', {ids}), properties.round_id))
+  AND ({ids} = '' OR has(splitByChar('\n', {ids}), properties.round_id))
 GROUP BY round_id
 ORDER BY started DESC, round_id
 LIMIT 5000

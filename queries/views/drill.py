@@ -27,7 +27,7 @@ _DECIDED = "round_kept,round_reverted"
 class Drill:
     """The rounds behind one number.
 
-    `says` names them, as a title does. `question` answers with their ids; `params` are its values beside the window's.
+    `says` names them and begins with `rounds`. `question` answers with their ids, given `params` beside the window's.
     `projects` are the only ones that count, all where empty. `count` is the number that was on screen, where it counts
     events rather than rounds. `value` is what the question's last column is called, `sort` the column (its title, and
     whether it descends) that puts the round in question first. `is_before` looks at the time that is compared with.
@@ -48,7 +48,7 @@ class Drill:
 
 
 def all_rounds(project: str = "") -> Drill:
-    return Drill(f"all rounds of {project}" if project else "all rounds", projects=_only(project))
+    return Drill(f"rounds of {project}" if project else "rounds", projects=_only(project))
 
 
 def kept_rounds(project: str = "", buckets: Sequence[str] = ()) -> Drill:
@@ -66,7 +66,7 @@ def scored_rounds(project: str, goal: str, buckets: Sequence[str] = ()) -> Drill
 
 
 def reached(stage: Stage) -> Drill:
-    return Drill(f"rounds that were {stage.name}", params=(("reached", EVENTS[stage.name]),))
+    return Drill(f"rounds {stage.name}", params=(("reached", EVENTS.get(stage.name, stage.name)),))
 
 
 def lost(stage: Stage) -> Drill | None:
@@ -74,7 +74,7 @@ def lost(stage: Stage) -> Drill | None:
     if not stage.previous:
         return None
     params = (("reached", EVENTS[stage.previous]), ("missing", EVENTS[stage.name]))
-    return Drill(f"rounds that were {stage.previous} and not {stage.name}", params=params, projects=stage.senders)
+    return Drill(f"rounds {stage.previous} and not {stage.name}", params=params, projects=stage.senders)
 
 
 def of_sha(project: str, git_sha: str) -> Drill:
@@ -180,10 +180,11 @@ def _when(buckets: Sequence[str]) -> str:
 
 
 def title(drill: Drill, found: int, is_cut: bool) -> str:
-    """`3 rounds that were applied and not scored`, and what its number counted besides."""
-    said = drill.says[0].upper() + drill.says[1:]
+    """`3 rounds applied and not scored.`, and what its number counted besides."""
+    of = drill.says.removeprefix("rounds")
     if is_cut:
-        return f"{said}: the newest {found:,}."
+        return f"The newest {found:,} rounds{of}."
+    said = f"{counted(found, 'round') if found else 'No round'}{of}"
     if drill.count is not None and drill.count > found:
-        return f"{said}: {counted(found, 'round')}; the others of {drill.count:,} name no round, or the same one again."
-    return f"{said}: {counted(found, 'round') if found else 'none'}."
+        return f"{said}; the others of the {drill.count:,} name no round, or one of these again."
+    return f"{said}."

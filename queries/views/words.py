@@ -23,6 +23,18 @@ def score(value: float | None) -> str:
     return text.removesuffix("0")
 
 
+def score_in_column(value: float | None) -> str:
+    """A score whose decimal point stands under its neighbours': always four decimals below 10."""
+    return score(value) if value is None or abs(value) >= 10 else f"{value:.4f}"
+
+
+def signed_in_column(change: float | None) -> str:
+    """A change of score for a column; what four decimals would round away keeps two digits."""
+    if change is None or abs(change) >= 10 or 0 < abs(change) < 0.00005:
+        return signed(change)
+    return f"{'−' if change < 0 else '+'}{abs(change):.4f}"
+
+
 def size(change: float) -> str:
     """How much a score changed, without its sign: three decimals, and two digits for what three would round away."""
     value = abs(change)

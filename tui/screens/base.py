@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.journal import Passing
 from tui.keymap import typed
 from tui.widgets.statusbar import StatusBar
 from tui.widgets.strips import said, strip, wrap
@@ -108,6 +109,8 @@ class BaseScreen(Screen, inherit_bindings=False):
         self._typed = (*self._typed, key) if found is True else ()
         if found:
             event.stop()
+        elif not self._typed and (refused := self.desk.keys.refused(self.KEYS, (key,))):
+            self.say(f"Read-only: “{refused.help}” could change something, and is not offered.")
         if found and found is not True:
             await self.app.run_action(found.action, self)
 
@@ -127,14 +130,37 @@ class BaseScreen(Screen, inherit_bindings=False):
         return ()
 
     def say(self, message: str) -> None:
-        """A message in the status line, until the next key."""
+        """A message in the status line, until the next key; in the journal for longer."""
         if message != self._message:
             self._message = message
             self.update_status()
+            if message and not isinstance(message, Passing):
+                self.desk.note(message)
+
+    def help_topics(self) -> Sequence[str]:
+        """Keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
+        part = f"{self.KEYS}.{self.focused.id}" if self.focused else ""
+        return (part, self.KEYS)
+
+    LONG_TEXT_SUFFIX: ClassVar[str] = ".txt"
+
+    def long_text(self) -> str | None:
+        """What is worth reading in an editor; None where nothing is."""
+        return None
+
+    def left(self) -> dict[str, str]:
+        """What the next desk begins with: fields of `tui.left.Left`."""
+        return {}
+
+    def noted(self) -> None:
+        """The journal has a new line."""
 
     def update_status(self) -> None:
         if self.is_mounted:
-            self.query_one(StatusBar).say(self.context(), self.desk.keys.hints(self.KEYS), self._message)
+            keys = self.desk.keys
+            kept = self._message and not isinstance(self._message, Passing)
+            journal = keys.key("journal", self.KEYS) if kept else ""
+            self.query_one(StatusBar).say(self.context(), keys.hints(self.KEYS), self._message, journal)
 
 
 class TooSmall(Widget, can_focus=False):

@@ -28,6 +28,8 @@ class BehindScreen(RoundsScreen):
         self._behind, self._window, self._filters = behind, window, filters
         self._sentence = ""
 
+    table_name = ""  # what led here says how to sort
+
     def sorting(self) -> Sorting:
         return Sorting(*self._behind.sort) if self._behind.sort else super().sorting()
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from queries.boards import Answer
+from queries.boards import TITLES, Answer
+from tui.journal import Passing
 from tui.messages import Arrived, Failed, Told
 from tui.screens.base import BaseScreen
 from workspace.errors import LoopdeskError
@@ -28,6 +29,8 @@ class BoardsScreen(BaseScreen):
         self._answers: dict[str, Answer] = {}
         self._was_asked = False
         """Whether a person waits to hear that the answers are there, and wants no kept ones."""
+        self._failures: dict[str, str] = {}
+        """What the journal was told of each job that fails, so that it is told once."""
 
     def boards(self) -> tuple[str, ...]:
         """The boards on this screen, the first one asked first."""
@@ -130,6 +133,7 @@ class BoardsScreen(BaseScreen):
     def on_told(self, message: Told) -> None:
         if not self.desk.work.accept(self, message):
             return
+        self._failures.pop(message.job, None)
         if message.job == WINDOW:
             self._window_told(message.found)
         elif isinstance(message.found, Answer):
@@ -140,6 +144,9 @@ class BoardsScreen(BaseScreen):
     def on_failed(self, message: Failed) -> None:
         if not self.desk.work.accept(self, message):
             return
+        if self._failures.get(message.job) != str(message.error):
+            self._failures[message.job] = str(message.error)
+            self.desk.note(f"{TITLES.get(message.job, 'Window')}: {message.error}")
         if message.job == WINDOW:
             boards, self._wanted = self._wanted, ()
             self.show_no_window(boards, message.error)
@@ -196,7 +203,7 @@ class BoardsScreen(BaseScreen):
         self._was_asked = True
         self.ask(boards)
         if self.desk.work.pending(self):
-            self.say("Asking again…")
+            self.say(Passing("Asking again…"))
 
     def action_window(self) -> None:
         self.desk.choose_window()

@@ -118,10 +118,12 @@ class ConnectScreen(BaseScreen, ModalScreen):
     def on_told(self, message: Told) -> None:
         if self.desk.work.accept(self, message):
             self.is_trying, self.connected = False, cast("Connected", message.found)
+            self.desk.note(" ".join(("Connected.", *self.connected.sentences)))
             self.query_one(Form).refresh()
 
     def on_failed(self, message: Failed) -> None:
         if self.desk.work.accept(self, message):
+            self.desk.note(f"Not connected: {message.error}")
             self._show(message.error)
 
     def _show(self, problem: LoopdeskError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from textual.widget import Widget
@@ -11,7 +11,9 @@ from queries.boards import TITLES, Answer
 from queries.views import answers, drill
 from queries.views.deploys import Deploy, Deploys
 from queries.views.drill import Drill
+from tui.journal import Passing
 from tui.messages import Told
+from tui.screens.jumping import Jumping
 from tui.screens.listing import ListScreen
 from tui.screens.tables import deploy_table, result_table
 from tui.sheets import Sheet, sheet
@@ -28,9 +30,10 @@ CHARTS = "charts"
 PICTURE, TABLE, DEPLOYS, HOGQL = "Picture", "Table", "Deploys", "HogQL"
 
 
-class FullScreen(ListScreen):
+class FullScreen(Jumping, ListScreen):
     KEYS = "full"
     CSS_PATH = "../styles/full.tcss"
+    LONG_TEXT_SUFFIX = ".sql"
 
     def __init__(self, board: str) -> None:
         super().__init__()
@@ -42,6 +45,7 @@ class FullScreen(ListScreen):
             HOGQL,
         ]
         self._view = self._views[0]
+        self._letters: dict[str, str] = {}
 
     def content(self) -> Iterable[Widget]:
         yield Line(id="title")
@@ -68,6 +72,18 @@ class FullScreen(ListScreen):
 
     def action_turn(self, step: int) -> None:
         self._turn_to(self._views[(self._views.index(self._view) + step) % len(self._views)])
+
+    JUMPS_TO = "view"
+
+    def parts(self) -> Sequence[str]:
+        return self._views
+
+    def jump_to(self, part: str) -> None:
+        self._turn_to(part)
+
+    def mark_part(self, part: str, letter: str) -> None:
+        self._letters[part] = f"{letter} " if letter else ""
+        self.say_title()
 
     def _turn_to(self, view: str) -> None:
         self._view = view
@@ -96,7 +112,8 @@ class FullScreen(ListScreen):
             self._turn_to(TABLE)
 
     def title_parts(self) -> tuple[str, str]:
-        views = "  ".join(f"[{name}]" if name == self._view else f" {name} " for name in self._views)
+        named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
+        views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
         return TITLES[self.board], views
 
     # Answers
@@ -116,11 +133,20 @@ class FullScreen(ListScreen):
     def _fill(self, name: str, table: Table, rows: Iterable[Any]) -> None:
         shown = self.query_one(name, RowList)
         before = cast(Table, shown.painter).sorting
-        if before and any(column.title == before.title for column in table.columns):
+        if before is None:
+            self.sort_as_left(table, self._named(name))
+        elif any(column.title == before.title for column in table.columns):
             table.sorting = before
         shown.painter = table
         chosen = shown.current
         shown.show(table.sorted(tuple(rows)), keep=lambda row: row == chosen)
+
+    @property
+    def table_name(self) -> str:
+        return self._named("#deploys" if self._view == DEPLOYS else "#table")
+
+    def _named(self, table: str) -> str:
+        return f"{self.board} {table[1:]}"
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         names = ("#deploys",) if board != self.board else ("#table", "#hogql")
@@ -143,6 +169,13 @@ class FullScreen(ListScreen):
         elif self.desk.work.accept(self, message):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
 
+    def help_topics(self) -> Sequence[str]:
+        return (self.board, self.KEYS)
+
+    def long_text(self) -> str | None:
+        answer = self._answers.get(self.board)
+        return answer.hogql if answer else None
+
     # Verbs
 
     def action_step(self, right: int, down: int) -> None:
@@ -150,7 +183,7 @@ class FullScreen(ListScreen):
             self.query_one(BoardPane).step(right, down)
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(spot_words(message.spot))
+        self.say(Passing(spot_words(message.spot)))
 
     def action_open(self) -> None:
         """What is behind the number in the picture, or behind the row."""
@@ -173,6 +206,9 @@ class FullScreen(ListScreen):
             self.desk.open_behind(found, answer)
         elif record.get("round_id"):
             self.desk.open_trace(str(record["round_id"]))
+
+    def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
+        self.action_open()
 
     def on_row_list_clicked(self, message: RowList.Clicked) -> None:
         self.action_open()

@@ -11,21 +11,27 @@ from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from queries.boards import Answer
+from queries.views.cost import CostPerKept
 from queries.views.drill import Drill
-from tui.screens.base import MEDIUM
+from queries.views.escalations import Escalations
+from queries.views.stops import Stops
+from tui.journal import Passing
+from tui.screens.base import MEDIUM, WIDE
 from tui.screens.boards import BoardsScreen
+from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
-LETTERS = "asdfgh"
 NOT_ASKED = "No newer answer, for the reason above"
 
 
 VERDICT_LINES = 2
 MOST_PROJECTS = 6  # that push panes away; more are counted
 LEAST_LINES = 3  # of a pane in one column: title, verdict, and a line of picture
+# Of a pane whose rows have a blank line between them: title, verdict, headings, a foot, and what sets them apart.
+CALM_LINES = 8
 
 
 class Headline(BoardPane):
@@ -51,22 +57,26 @@ class WholeCells(ScrollBarRender):
     VERTICAL_BARS: ClassVar = [" "]
 
 
-class MorningScreen(BoardsScreen):
+class MorningScreen(Jumping, BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_jumping = False
+        self._grid: str | None = None
+        """The heights of the two rows of panes; None where they are equal."""
 
     def content(self) -> Iterable[Widget]:
         known = self.begin_with_known()
+        if self.desk.left.pane in PANES:
+            self.AUTO_FOCUS = f"#{self.desk.left.pane}"  # type: ignore[misc]
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
         panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
-        self._fit(headline, panes)
+        together = Container(id="panes")
+        self._fit(headline, panes, together)
         yield headline
-        with Container(id="panes") as together:
+        with together:
             yield from panes
         if self.desk.palette.ascii:
             together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
@@ -75,6 +85,13 @@ class MorningScreen(BoardsScreen):
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
         return tuple(dict.fromkeys(("headline", focused, *PANES)))
 
+    def help_topics(self) -> Sequence[str]:
+        focused = (self.focused.board,) if isinstance(self.focused, BoardPane) else ()
+        return (*focused, self.KEYS, "headline")
+
+    def left(self) -> dict[str, str]:
+        return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
+
     def pane(self, board: str) -> BoardPane:
         return self.query_one(f"#{board}", BoardPane)
 
@@ -82,6 +99,8 @@ class MorningScreen(BoardsScreen):
         self.pane(answer.board).show(answer)
         if answer.board == "headline":
             self.window_chosen()
+        elif answer.board in PANES[3:]:
+            self._refit()
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         above = self.pane("headline").problem
@@ -110,14 +129,21 @@ class MorningScreen(BoardsScreen):
         self._refit()
 
     def _refit(self) -> None:
-        self._fit(self.query_one(Headline), [self.pane(board) for board in PANES])
+        panes = [self.pane(board) for board in PANES]
+        self._fit(self.query_one(Headline), panes, self.query_one("#panes"))
 
-    def _fit(self, headline: Headline, panes: Sequence[BoardPane]) -> None:
+    def _fit(self, headline: Headline, panes: Sequence[BoardPane], together: Widget) -> None:
         width, height = self.app.size
         lines = headline.fit(width, height)
         stacked = max(LEAST_LINES, (height - 1 - lines) // len(panes)) if width < MEDIUM else None
         for pane in panes:
             pane.styles.height = stacked or "1fr"
+        # The lower panes have a row a project or a reason; what they do not need is the heatmap's and the trend's.
+        rows = max((listed_rows(pane.answer) for pane in panes[3:]), default=0)
+        lower = min((height - 1 - lines) // 2, CALM_LINES + 2 * rows)
+        grid = f"1fr {lower}" if width >= WIDE and rows else None
+        if grid != self._grid:
+            together.styles.grid_rows = self._grid = grid
 
     # Verbs
 
@@ -137,23 +163,16 @@ class MorningScreen(BoardsScreen):
         if ahead:
             self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
 
-    def action_jump(self) -> None:
-        self._jumping(True)
-        self.say("Jump to which pane? Press its letter.")
+    JUMPS_TO = "pane"
 
-    def capture(self, key: str, character: str | None) -> bool:
-        if not self._is_jumping:
-            return False
-        self._jumping(False)
-        self.say("")
-        if key in LETTERS:
-            self.set_focus(self.pane(PANES[LETTERS.index(key)]))
-        return True
+    def parts(self) -> Sequence[str]:
+        return PANES
 
-    def _jumping(self, is_on: bool) -> None:
-        self._is_jumping = is_on
-        for letter, board in zip(LETTERS, PANES, strict=True):
-            self.pane(board).mark(letter if is_on else "")
+    def jump_to(self, part: str) -> None:
+        self.set_focus(self.pane(part))
+
+    def mark_part(self, part: str, letter: str) -> None:
+        self.pane(part).mark(letter)
 
     def action_open(self) -> None:
         """The rounds behind the number under the cursor; without one, all of the same window and filters."""
@@ -164,7 +183,7 @@ class MorningScreen(BoardsScreen):
             self.desk.action_go("rounds")
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(spot_words(message.spot))
+        self.say(Passing(spot_words(message.spot)))
 
     def action_refresh_pane(self) -> None:
         focused = self.focused
@@ -179,5 +198,25 @@ class MorningScreen(BoardsScreen):
         if isinstance(pane, BoardPane) and pane.answer is not None:
             self.copy(f"{pane.title}: {pane.answer.view.verdict}", "the sentence")  # type: ignore[attr-defined]
 
+    def action_back(self) -> None:
+        if isinstance(self.focused, BoardPane):
+            self.focused.point_at(None)
+
     def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
-        self.desk.open_full(message.pane.board)
+        if message.pane.spot:
+            self.action_open()
+        else:
+            self.desk.open_full(message.pane.board)
+
+
+def listed_rows(answer: Answer | None) -> int:
+    """How many rows the board's picture lists."""
+    view = answer.view if answer else None
+    match view:
+        case CostPerKept():
+            return len(view.lines)
+        case Escalations():
+            return len(view.targets)
+        case Stops():
+            return len(view.reasons) + bool(view.unfinished)
+    return 0

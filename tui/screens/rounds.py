@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from queries.boards import Answer
 from queries.views.rounds import Round, Rounds
-from queries.views.words import counted, money, score, signed
+from queries.views.words import counted, money, score, score_in_column, signed, signed_in_column
 from tui.palette import Palette
 from tui.screens.listing import ListScreen
 from tui.sheets import Sheet, sheet
@@ -31,10 +31,15 @@ class RoundsScreen(ListScreen):
         super().__init__()
         self._rounds: Rounds | None = None
         self._problem: LoopdeskError | None = None
+        self._left_at: str | None = None
+        """The round that the cursor was left on, until it was looked for."""
 
     def content(self) -> Iterable[Widget]:
         desk = self.desk
         table: Table[Round] = Table(columns(desk.zone, self.value_title()), desk.palette, self.sorting())
+        if self.table_name:
+            self.sort_as_left(table)
+            self._left_at = desk.left.round_id
         yield Line(id="title")
         yield RowList(table, empty="Asking…", id="rounds")
         yield Detail(id="detail")
@@ -62,7 +67,7 @@ class RoundsScreen(ListScreen):
         self._rounds, self._problem = view, None
         if is_news:
             self.list.empty = view.verdict
-            chosen = self._chosen_id()
+            chosen, self._left_at = self._left_at or self._chosen_id(), None
             self.list.show(self.table.sorted(view.rows), keep=lambda row: row.round_id == chosen)
             self.say_title()
 
@@ -80,6 +85,9 @@ class RoundsScreen(ListScreen):
 
     def window_chosen(self) -> None:
         self.say_title()
+
+    def left(self) -> dict[str, str]:
+        return {"round_id": self._left_at or self._chosen_id()}
 
     def _chosen_id(self) -> str:
         row = self.list.current
@@ -176,22 +184,22 @@ def _outcome(row: Round, palette: Palette) -> Run:
 
 def _score(row: Round, palette: Palette) -> Run:
     """In the colour of the outcome before it and of the delta behind it, where both are good."""
-    return score(row.score), palette.good if row.outcome == "kept" and row.is_better else palette.text
+    return score_in_column(row.score), palette.good if row.outcome == "kept" and row.is_better else palette.text
 
 
 def _delta(row: Round, palette: Palette) -> Run:
     if row.delta is None:
         return palette.glyphs.dash, palette.text
     if row.is_better is None:
-        return signed(row.delta), palette.text
+        return signed_in_column(row.delta), palette.text
     mark, style = (palette.glyphs.up, palette.good) if row.is_better else (palette.glyphs.down, palette.text)
-    return f"{mark} {signed(row.delta)}", style
+    return f"{mark} {signed_in_column(row.delta)}", style
 
 
 def _value(row: Round, palette: Palette) -> Run:
     if row.value is None:
         return palette.glyphs.dash, palette.dim
-    return (row.value if isinstance(row.value, str) else score(row.value)), palette.strong
+    return (row.value if isinstance(row.value, str) else score_in_column(row.value)), palette.strong
 
 
 def _value_order(row: Round) -> object:

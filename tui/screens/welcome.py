@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
+from tui.keymap import Keymap
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
 from tui.widgets.reader import Reader
@@ -16,7 +18,7 @@ Words = tuple[tuple[str, str], ...]
 
 _DEMO: Words = (
     ("    loopdesk demo", "command"),
-    ("or press d: a simulated weekend of three loops, thrown away afterwards", "text"),
+    ("or press {demo}: a simulated weekend of three loops, thrown away afterwards", "text"),
 )
 
 _NOTHING_STORED: Words = (
@@ -27,7 +29,7 @@ _NOTHING_STORED: Words = (
     ("", "text"),
     ("Ask your PostHog project, where the loops already send their rounds", "strong"),
     ("    loopdesk connect", "command"),
-    ("or press c: it asks for host, project and personal key, and tries them", "text"),
+    ("or press {connect}: it asks for host, project and personal key, and tries them", "text"),
     ("", "text"),
     ("Bring in a log that a loop has left", "strong"),
     ("    loopdesk import results.tsv", "command"),
@@ -46,7 +48,7 @@ _NO_ROUNDS: Words = (
     ("", "text"),
     ("Is it the right project?", "strong"),
     ("    loopdesk doctor", "command"),
-    ("says what is configured and allowed; press c for another host, project or key", "text"),
+    ("says what is configured and allowed; press {connect} for another host, project or key", "text"),
     ("", "text"),
     ("Do the loops send to it?", "strong"),
     ("They need its project key, and a name:", "text"),
@@ -67,13 +69,14 @@ class WelcomeScreen(BaseScreen):
 
     def on_mount(self) -> None:
         words = _NOTHING_STORED if self.desk.asker.is_embedded else _NO_ROUNDS
-        self.query_one(Reader).show(lines(words, self.desk.palette))
+        self.query_one(Reader).show(lines(words, self.desk.keys, self.desk.palette))
 
     def context(self) -> Sequence[str]:
         return self.desk.context(None)[-1:]
 
 
-def lines(words: Words, palette: Palette) -> list[list[Run]]:
+def lines(words: Words, keys: Keymap, palette: Palette) -> list[list[Run]]:
+    """The words with the keys that are bound; what has none is not offered."""
     styles = {
         "title": palette.title,
         "strong": palette.strong,
@@ -81,4 +84,13 @@ def lines(words: Words, palette: Palette) -> list[list[Run]]:
         "text": palette.text,
         "dim": palette.dim,
     }
-    return [[(text, styles[kind])] for text, kind in words]
+    return [[(_with_keys(text, keys), styles[kind])] for text, kind in words]
+
+
+def _with_keys(text: str, keys: Keymap) -> str:
+    for verb in ("demo", "connect"):
+        if key := keys.key(verb, "welcome"):
+            text = text.replace(f"{{{verb}}}", key)
+        else:
+            text = re.sub(rf"or press {{{verb}}}: |; press {{{verb}}} .*", "", text)
+    return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sys
 import termios
 from pathlib import Path
@@ -18,6 +19,7 @@ def main() -> int:
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     from tui.main import main
 
+    os.environ["LOOPDESK_SERVED"] = "1"  # who sits at a browser gets a desk, and no program of this machine
     return main(sys.argv[1:])
 
 

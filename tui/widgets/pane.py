@@ -146,10 +146,16 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         """To the next number in a direction; from the first line of them up to none. False past the edge."""
         self._painted()
         there = spots.towards(self._spots, self.spot, right, down)
-        if there is None and (self.spot is None or down >= 0):
+        # Above the first line of numbers stands the title, where there is one.
+        is_title = there is None and self.spot is not None and down < 0 and self._titles
+        if there is None and not is_title:
             return False
         self.point_at(there)
         return True
+
+    def point_first(self) -> None:
+        self._painted()
+        self.point_at(self._spots[0] if self._spots else None)
 
     def point_at(self, spot: spots.Placed | None) -> None:
         before, self.spot = self.spot, spot
@@ -165,6 +171,8 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         event.prevent_default()
         self.has_focus = True
         self._repaint_title()
+        if not self._titles:
+            self.point_first()  # nothing else would say where the focus is
 
     def on_blur(self, event: events.Blur) -> None:
         event.prevent_default()
@@ -173,6 +181,8 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         self._repaint_title()
 
     def on_click(self, event: events.Click) -> None:
+        spot = next((s for s in self._spots if s.y == event.y and 0 <= event.x - s.start < s.width), None)
+        self.point_at(spot)
         if event.chain == 2:
             self.post_message(self.Clicked(self))
 

@@ -82,6 +82,7 @@ _NUMBER = re.compile(r"[^\w]*\d[\d.,]*\W*")
 # What is left of a number, or stands where more of it could follow; a name's own digits are no number.
 _CUT_NUMBER = re.compile(r"(?:^|(?<=\s))[^\w\s]*\d[\d.,]*$")
 _LONGEST = 1000  # characters of a name or a sentence that may matter to a line of cells
+_LOW = 4  # lines under a title
 _SPACE, _BOLD = Style(), Style(bold=True)
 
 
@@ -197,18 +198,19 @@ def _ended(line: str, width: int, palette: Palette) -> str:
 
 
 def verdict(sentence: str, width: int, height: int, palette: Palette) -> list[list[Run]]:
-    """The pane's sentence: one or two strong lines, the words that judge in the colour of what they say."""
-    lines = wrap(said(sentence, palette), width, min(2, height), palette)
-    return [_judged(line, palette) for line in lines]
+    """The pane's sentence: one or two lines, the words that judge in the colour of what they say. It is strong where a
+    picture follows; a pane of little more than its sentence leaves the weight to its title."""
+    ink = palette.strong if height > _LOW else palette.text
+    return [_judged(line, ink, palette) for line in wrap(said(sentence, palette), width, min(2, height), palette)]
 
 
-def _judged(line: str, palette: Palette) -> list[Run]:
+def _judged(line: str, ink: Style, palette: Palette) -> list[Run]:
     runs, end = [], 0
     for match in _VERDICT_WORDS.finditer(line):
         style = palette.good if match[1] else palette.bad
-        runs += [(line[end : match.start()], palette.strong), (match[0], style + _BOLD)]
+        runs += [(line[end : match.start()], ink), (match[0], style + _BOLD)]
         end = match.end()
-    return [*runs, (line[end:], palette.strong)]
+    return [*runs, (line[end:], ink)]
 
 
 def flow(parts: Sequence[Cell], width: int, lines: int, palette: Palette, between: str = ", ") -> list[list[Run]]:

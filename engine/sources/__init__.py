@@ -1,0 +1,1 @@
+"""Where signals come from: each source a question and a pure function."""

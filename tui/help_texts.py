@@ -1,0 +1,164 @@
+"""What each pane and screen answers, and what its marks and colours mean: data that `?` shows before the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`sign` is the name of one of the palette's glyphs, else the text itself; `ink` one of the palette's styles."""
+
+    sign: str
+    means: str
+    ink: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class HelpText:
+    title: str
+    answers: str
+    marks: tuple[Mark, ...] = ()
+
+
+_BETTER = Mark("up", "better than the time before, by the direction of the project's score", "good")
+_WORSE = Mark("down", "worse than the time before", "bad")
+_ENDINGS = (
+    Mark("ok", "kept", "good"),
+    Mark("ring", "reverted", "dim"),
+    Mark("fail", "crashed: it has no score", "bad"),
+    Mark("dot", "running"),
+    Mark("?", "lost: it neither ended nor says anything any more", "warn"),
+)
+
+# By the board of a pane, by screen, and by `screen.widget` where a part of a screen has words of its own.
+TEXTS: Mapping[str, HelpText] = {
+    "headline": HelpText(
+        "Headline",
+        "Did last night improve on the night before? One line a project: rounds, kept rounds, best score and its "
+        "change, dollars, escalations and why its runs stopped. Below it what events leave out.",
+        (_BETTER, _WORSE, Mark("dash", "not known, or nothing to compare with", "dim")),
+    ),
+    "funnel": HelpText(
+        "Round funnel",
+        "Where do rounds drop off? Each stage with the rounds that reached it, and the share of the stage before.",
+        (
+            Mark("██", "rounds that reached the stage", "accent"),
+            Mark("lost", "rounds of the stage before that did not; coloured at the worst drop", "bad"),
+            Mark("up down", "more or fewer than in the time before; coloured only for kept rounds"),
+            Mark("not sent", "no loop sends this stage's event, so it counts nothing", "dim"),
+        ),
+    ),
+    "trend": HelpText(
+        "Score trend",
+        "Did the best score improve over the window? One line a project, with its goal: max or min.",
+        (
+            _BETTER,
+            _WORSE,
+            Mark("caret", "the loop's code changed here, with the beginning of its git_sha", "dim"),
+            Mark("sparks", "the best score of each stretch of time, on the project's own scale", "accent"),
+        ),
+    ),
+    "heatmap": HelpText(
+        "Dimension heatmap",
+        "Which dimension of the score is weakest, and which fell? A row a dimension, the weakest first, over time.",
+        (
+            Mark("0–9", "tenths of the scale, where there is no room for values; the last line says which", "strong"),
+            Mark("zero", "nothing was scored in that stretch of time", "dim"),
+            Mark("colour", "the further along the scale, the stronger; the number says the same"),
+            _BETTER,
+            _WORSE,
+        ),
+    ),
+    "cost": HelpText(
+        "Cost per kept round",
+        "What did a kept round cost, against the time before? All dollars of the window by its kept rounds; the last "
+        "line names the one source they are counted from.",
+        (
+            Mark("cheaper", "less per kept round than in the time before", "good"),
+            Mark("dearer", "more per kept round", "bad"),
+            Mark("sparks", "dollars per kept round over time, from zero: half the height is half the price", "accent"),
+        ),
+    ),
+    "escalations": HelpText(
+        "Escalations",
+        "Which bigger models were asked for, how often, when and why? Below each model its reasons.",
+        (
+            Mark("sparks", "how often in each stretch of time, on one scale for all models", "accent"),
+            Mark("zero", "none in that stretch of time", "dim"),
+        ),
+    ),
+    "stops": HelpText(
+        "Stop reasons",
+        "Why did the night's runs stop? Each reason with its runs, and the projects that had it.",
+        (
+            Mark("ok", "an ending as planned: budget, plateau, goal", "dim"),
+            Mark("fail", "a run that broke: crash, kill switch", "bad"),
+            Mark("ring", "runs that never said why, and send nothing any more", "warn"),
+        ),
+    ),
+    "morning": HelpText(
+        "Morning",
+        "What last night did, as a headline and six panes. Every pane answers in words first; the rounds behind "
+        "it, its picture, its table and its HogQL are one key away.",
+        (
+            Mark("focus", "the pane that keys act on", "focus"),
+            Mark("12", "the number that opens the rounds behind it", "selected"),
+            Mark("stale", "the pane could not be asked again: this is its last answer", "warn"),
+        ),
+    ),
+    "rounds": HelpText(
+        "Rounds",
+        "Every round of the window, one a row: when, what it tried, how it ended, what it scored and cost. Below the "
+        "list all that is known of the round under the cursor, which opens step by step.",
+        (
+            *_ENDINGS,
+            Mark("up down", "delta: better or worse than its baseline; the header's mark is the order of the rows"),
+            Mark("~", "a time that was estimated, because the log has none"),
+        ),
+    ),
+    "behind": HelpText(
+        "Rounds behind a number",
+        "Which rounds make up the number that was opened? The title says which number of which window; the first "
+        "column what it is of each round, where there is such a thing. Leaving goes back to the number.",
+        _ENDINGS,
+    ),
+    "full": HelpText(
+        "Full screen",
+        "One pane with all the room there is: its picture, the rows of its answer as a table that sorts, searches and "
+        "copies, and the HogQL that was asked.",
+        (Mark("[Table]", "the view that is shown"), Mark("up down", "the column that the table is sorted by")),
+    ),
+    "trace": HelpText(
+        "Trace",
+        "What happened in this round, step by step: plans, tools, model calls, eval cases and its end. The line above "
+        "the rows is the meter: time, cost, tokens and score at the cursor.",
+        (
+            Mark("██", "when the row happened, in the time of the round", "accent"),
+            Mark("ok", "it says that it went well"),
+            Mark("fail", "it failed; the word behind it says how", "bad"),
+            Mark(
+                "?", "something is odd: a return without a call, a clock that is off, an event that came late", "warn"
+            ),
+        ),
+    ),
+    "trace.detail": HelpText(
+        "What the row says",
+        "All properties of the row under the cursor, wrapped, and for a model call its prompt and completion once "
+        "it was opened to be read. The keys of a list scroll it.",
+    ),
+    "compare": HelpText(
+        "Comparing rounds",
+        "What is different between two rounds of a run? The earlier one on the left, this one on the right, then the "
+        "change of each dimension, the largest first.",
+        (Mark("up", "better than in the earlier round", "good"), Mark("down", "worse", "bad")),
+    ),
+    "journal": HelpText(
+        "Journal",
+        "What this desk and earlier ones did: windows, filters, sortings, copies, exports, refreshes, connections and "
+        "what failed. Times are absolute. The newest thousand lines are kept in this workspace; what was copied is "
+        "not.",
+    ),
+    "welcome": HelpText("First screen", "Nothing is stored here yet: four ways to see something."),
+}
