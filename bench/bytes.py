@@ -69,7 +69,7 @@ SCRIPT = (
     Step("Chooser", "page", ("page",)),
     Step("Chooser", "idle"),
     Step("Chooser", "close", ("escape",), shows="Round funnel"),
-    Step("Help", "open", ("?",), shows="Quit"),
+    Step("Help", "open", ("?",), shows="Help and keys"),
     Step("Help", "list key", ("j",) * 3),
     Step("Help", "page", ("page",)),
     Step("Help", "idle"),
