@@ -69,7 +69,7 @@ SCRIPT = (
     Step("Chooser", "page", ("page",)),
     Step("Chooser", "idle"),
     Step("Chooser", "close", ("escape",), shows="Round funnel"),
-    Step("Help", "open", ("?",), shows="Quit"),
+    Step("Help", "open", ("?",), shows="Help and keys"),
     Step("Help", "list key", ("j",) * 3),
     Step("Help", "page", ("page",)),
     Step("Help", "idle"),
@@ -94,14 +94,15 @@ def run() -> None:
         _bring_a_long_round(workspace)
         environment = processes.environment(LOOPDESK_CONFIG_DIR=folder, HOME=folder)
         desk = [PYTHON, "-m", "tui.main", "--workspace", str(workspace.root), "--timezone", "UTC"]
-        _remember(desk, environment)
-        told = {
-            "true colour": _told(lambda: Terminal(desk, environment, str(data.ROOT))),
-            "16 colours": _told(
-                lambda: Terminal([*desk, "--theme", "loopdesk-16"], environment, str(data.ROOT), SIXTEEN_COLOURS)
-            ),
-            "in tmux": _in_tmux(desk, environment, Path(folder) / "tmux"),
-        }
+        told: dict[str, list[int] | None] = {}
+        _open_anew(workspace, desk, environment)
+        told["true colour"] = _told(lambda: Terminal(desk, environment, str(data.ROOT)))
+        _open_anew(workspace, desk, environment)
+        told["16 colours"] = _told(
+            lambda: Terminal([*desk, "--theme", "loopdesk-16"], environment, str(data.ROOT), SIXTEEN_COLOURS)
+        )
+        _open_anew(workspace, desk, environment)
+        told["in tmux"] = _in_tmux(desk, environment, Path(folder) / "tmux")
     rows: list[list[Cell]] = []
     for place, step in enumerate(SCRIPT):
         budget = BUDGETS[step.what]
@@ -167,8 +168,10 @@ def _bring_a_long_round(workspace: Workspace) -> None:
     store.close()
 
 
-def _remember(desk: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Open the desk once, so that every start that is measured has something to begin with."""
+def _open_anew(workspace: Workspace, desk: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Forget where the desk was left, and open it once so that the start that is measured has something to paint."""
+    for path in workspace.root.glob("desk.db*"):
+        path.unlink()
     terminal = Terminal(desk, environment, str(data.ROOT))
     terminal.read(quiet_s=_START_S)
     terminal.close()

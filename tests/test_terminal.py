@@ -46,18 +46,6 @@ def wide(folder: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-def test_the_line_is_used_sparingly(wide: Terminal):
-    """DESIGN's budgets, in bytes: start 48 K, Tab 8 K, list key 0.6 K, page 10 K, nothing at rest."""
-    start = wide.read(until=b"as of")
-    assert b"100 rounds" in start and len(start) <= 48_000
-    assert 0 < len(wide.press(b"\t")) <= 8_000
-    wide.press(b"2")
-    assert 0 < len(wide.press(b"j")) <= 600
-    assert 0 < len(wide.press(b"\x1b[6~")) <= 10_000
-    time.sleep(2.2)  # two looks of the watcher
-    assert wide.read(most_s=0.1) == b""
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_kill_and_a_hang_up_leave_the_terminal_clean(wide: Terminal, number: int, code: int):
     wide.read(until=b"as of")

@@ -99,7 +99,9 @@ class BaseScreen(Screen, inherit_bindings=False):
         if self.capture(key, event.character):
             event.stop()
             return
-        self.say("")
+        if self._message:
+            self._message = ""
+            self.call_after_refresh(self.update_status)  # what the key says may stand there by then
         found = self.desk.keys.press(self.KEYS, (*self._typed, key))
         if found is False and self._typed:
             self._typed = ()
