@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from urllib.parse import quote
 
-from queries.backend import Backend, QueryResult
+from queries.backend import Backend, Columnar, QueryResult
 from queries.catalog import catalog
 from queries.views.answers import records
 from queries.views.rounds import Round, rounds
@@ -104,18 +104,28 @@ def parts(backend: Backend, extent: Extent, now: datetime) -> Iterator[Trace]:
     """The trace as far as it was read: its beginning at once, then all of it. Raises `LoopdeskError`."""
     events = Events()
     about_it: Mapping[str, object] = {}
-    for page, within in enumerate(pages(extent)):
+    for place, columns in enumerate(_columns(backend, extent)):
+        events.extend_columns(columns)
+        if place == 0:
+            about_it = _about(backend, extent, events)
+            if len(events) < extent.events:
+                yield _grown(backend, extent, events, now, about_it, is_whole=False)
+    yield _grown(backend, extent, events, now, about_it, is_whole=True)
+
+
+def _columns(backend: Backend, extent: Extent) -> Iterator[Sequence[Sequence]]:
+    """The events of a trace as columns, in parts: of one answer that is read bit by bit, or of many short ones."""
+    if isinstance(backend, Columnar):
+        yield from backend.columns(*_asked("trace_events", extent.span, id=extent.trace_id), rows=FIRST_PAGE)
+        return
+    for within in pages(extent):
         result = _ask(backend, "trace_events", within, id=extent.trace_id)
-        events.extend(result.rows)
         if result.limit is not None and len(result.rows) >= result.limit:
             raise LoopdeskError(
                 f"More than {result.limit:,} events of this round fall into one moment", do="Ask for them with HogQL"
             )
-        if page == 0:
-            about_it = _about(backend, extent, events)
-            if within.until < extent.span.until:
-                yield _grown(backend, extent, events, now, about_it, is_whole=False)
-    yield _grown(backend, extent, events, now, about_it, is_whole=True)
+        if result.rows:
+            yield tuple(zip(*result.rows, strict=True))
 
 
 def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
@@ -127,9 +137,8 @@ def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
     since = min(trace.extent.span.until - FOLLOWED_AGAIN, found.span.until - _SECOND)
     known = {events.uuid(place) for place in range(len(events))}
     rest = Extent(found.trace_id, Span(max(found.span.since, since), found.span.until), found.events - len(events))
-    for within in pages(rest):
-        result = _ask(backend, "trace_events", within, id=found.trace_id)
-        events.extend([row for row in result.rows if row[0] not in known])
+    for columns in _columns(backend, rest):
+        events.extend([row for row in zip(*columns, strict=True) if row[0] not in known])
     return _grown(backend, found, events, now, trace.about, is_whole=True)
 
 
@@ -265,6 +274,10 @@ def _seconds(length: timedelta) -> timedelta:
 
 
 def _ask(backend: Backend, name: str, span: Span, **given: object) -> QueryResult:
+    return backend.query(*_asked(name, span, **given))
+
+
+def _asked(name: str, span: Span, **given: object) -> tuple[str, Mapping[str, object], Mapping[str, str]]:
+    """Text, values and types of a question of the catalog."""
     question = catalog.load(name)
-    values = question.values({"since": span.since, "until": span.until, **given})
-    return backend.query(question.text, values, question.types)
+    return question.text, question.values({"since": span.since, "until": span.until, **given}), question.types
