@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -44,18 +45,22 @@ class Extent:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace:
     """A round as far as it was read: `is_whole` once that is everything. `about` are its first event's properties."""
 
     extent: Extent
     tree: Tree
     account: Account
-    replay: Replay
     is_whole: bool
     backend: str
     asked_at: datetime
     about: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Made when somebody first steps or plays."""
+        return replay(self.tree)
 
     @property
     def trace_id(self) -> str:
@@ -220,7 +225,7 @@ def _grown(
     backend: Backend, extent: Extent, events: Events, now: datetime, about_it: Mapping[str, object], *, is_whole: bool
 ) -> Trace:
     tree = grow(extent.trace_id, events, (now - _EPOCH) // timedelta(microseconds=1))
-    return Trace(extent, tree, account(tree), replay(tree), is_whole, backend.name, now, about_it)
+    return Trace(extent, tree, account(tree), is_whole, backend.name, now, about_it)
 
 
 def _about(backend: Backend, extent: Extent, events: Events) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import compress, count
+from operator import itemgetter
 
 from queries.views.rounds import RUNNING
 from queries.views.trace.events import Events
@@ -202,25 +203,25 @@ class _Grower:
                 stack += reversed(under)
         began, ended = self._frame(order, start, end)
         is_running = self._is_running()
-        marks = array("H", map(found.marks.__getitem__, order))
+        pick = itemgetter(*order) if len(order) > 1 else lambda column: (column[0],)
+        marks = array("H", pick(found.marks))
         if is_running:
             for row, mark in enumerate(marks):
                 if mark & Mark.NO_RETURN:
                     marks[row] = mark & ~Mark.NO_RETURN | Mark.RUNNING
-        above = array("i", map(placed.__getitem__, map(parent.__getitem__, order[1:])))
         return Tree(
             trace_id=self.trace_id,
             events=self.events,
-            first=array("i", map(found.first.__getitem__, order)),
-            second=array("i", map(found.second.__getitem__, order)),
-            parent=array("i", [NOBODY]) + above,
-            depth=array("H", map(depth.__getitem__, order)),
-            size=array("i", map(size.__getitem__, order)),
-            kind=array("B", map(found.kind.__getitem__, order)),
+            first=array("i", pick(found.first)),
+            second=array("i", pick(found.second)),
+            parent=array("i", [NOBODY, *(placed[above] for above in pick(parent)[1:])]),
+            depth=array("H", pick(depth)),
+            size=array("i", pick(size)),
+            kind=array("B", pick(found.kind)),
             marks=marks,
-            start_us=array("q", map(start.__getitem__, order)),
-            end_us=array("q", map(end.__getitem__, order)),
-            until_us=array("q", map(until.__getitem__, order)),
+            start_us=array("q", pick(start)),
+            end_us=array("q", pick(end)),
+            until_us=array("q", pick(until)),
             extra={placed[row]: tuple(places) for row, places in self.extra.items()},
             began_us=began,
             ended_us=ended,
@@ -251,15 +252,16 @@ class _Grower:
 
     def _frame(self, order: Sequence[int], start: array[int], end: array[int]) -> tuple[int, int]:
         """What the bars are drawn in: events with another clock would squeeze it."""
-        inside = [row for row in order[1:] if not self.found.marks[row] & Mark.OUTSIDE]
-        inside = inside or list(order[1:]) or [0]
-        leaves = [row for row in inside if self.found.first[row] != NOBODY] or inside
-        at = self.events.at
-        if any(self.found.marks[row] & Mark.OUTSIDE for row in leaves):  # none has the round's own clock
-            began = min(min(at[self.found.first[row]], end[row]) for row in leaves)
+        at, marks = self.events.at, self.found.marks
+        inside: Sequence[int] = order[1:] or order
+        if any(map(Mark.OUTSIDE.__and__, marks)):
+            inside = [row for row in inside if not marks[row] & Mark.OUTSIDE] or inside
+            inside = [row for row in inside if self.found.first[row] != NOBODY] or inside
+        if any(marks[row] & Mark.OUTSIDE for row in inside[:1]):  # none has the round's own clock
+            began = min(min(at[self.found.first[row]], end[row]) for row in inside)
         else:
-            began = min(map(start.__getitem__, leaves))
-        ended = max(map(end.__getitem__, leaves))
+            began = min(map(start.__getitem__, inside))
+        ended = max(map(end.__getitem__, inside))
         if self.started != NOBODY:
             began, ended = min(began, at[self.started]), max(ended, at[self.started])
         return began, max(began, ended)
