@@ -84,6 +84,10 @@ class TraceList(RowList):
             self.cursor = self.top = 0
         self._rebuild(_row_of(trace.tree, chosen, before or 0) if chosen is not None else 0)
 
+    def choose(self, folds: Folds, wanted: Wanted) -> None:
+        """What was chosen another time, before there are rows."""
+        self.folds, self.wanted, self.is_filtered = folds, wanted, bool(wanted)
+
     def fold(self, folds: Folds) -> None:
         self.folds = folds
         self._rebuild()
