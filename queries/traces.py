@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -19,8 +19,9 @@ from queries.views.trace.compare import Side, about, side
 from queries.views.trace.conversation import Conversation, conversation
 from queries.views.trace.detail import Said
 from queries.views.trace.events import Events
-from queries.views.trace.grower import grow
+from queries.views.trace.grower import grow, is_running
 from queries.views.trace.replay import Replay, replay
+from queries.views.trace.tail import grow_on
 from queries.views.trace.tree import Tree
 from queries.views.window import Span
 from queries.views.words import listed
@@ -140,11 +141,17 @@ def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
         return load(backend, found, now)
     events = trace.tree.events
     since = min(trace.extent.span.until - FOLLOWED_AGAIN, found.span.until - _SECOND)
-    known = {events.uuid(place) for place in range(len(events))}
+    since_us = _microseconds(since)
+    known = {events.uuid(place) for place, at in enumerate(events.at) if at >= since_us}
     rest = Extent(found.trace_id, Span(max(found.span.since, since), found.span.until), found.events - len(events))
+    before = len(events)
     for columns in _columns(backend, rest):
         events.extend([row for row in zip(*columns, strict=True) if row[0] not in known])
-    return _grown(backend, found, events, now, trace.about, is_whole=True)
+    now_us = _microseconds(now)
+    if len(events) == before and trace.tree.is_running == is_running(trace.tree, now_us):
+        return replace(trace, extent=found, asked_at=now)
+    tree = grow_on(trace.tree, range(before, len(events)), now_us)
+    return Trace(found, tree, account(tree), True, backend.name, now, trace.about)
 
 
 def pages(extent: Extent) -> list[Span]:
@@ -224,7 +231,7 @@ def trace_link(host: str, project_id: str, trace_id: str) -> str:
 def _grown(
     backend: Backend, extent: Extent, events: Events, now: datetime, about_it: Mapping[str, object], *, is_whole: bool
 ) -> Trace:
-    tree = grow(extent.trace_id, events, (now - _EPOCH) // timedelta(microseconds=1))
+    tree = grow(extent.trace_id, events, _microseconds(now))
     return Trace(extent, tree, account(tree), is_whole, backend.name, now, about_it)
 
 
@@ -267,6 +274,10 @@ def _span(found: Sequence[Mapping]) -> Span:
     started = min(datetime.fromisoformat(row["started"]) for row in found)
     ended = max(datetime.fromisoformat(row["ended"]) for row in found)
     return Span(_floor(started), _floor(ended) + _SECOND)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _floor(instant: datetime) -> datetime:

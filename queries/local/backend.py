@@ -106,8 +106,8 @@ class LocalBackend:
             cursor.arraysize = rows
             part = self._limited(lane, lambda: cursor.execute(unlimited, bound).fetchmany())
             while part:
-                found = zip(*part, strict=True)
-                yield tuple(runtime.decoded(cells, kind, self._zone) for cells, kind in zip(found, plan.types, strict=True))
+                found = zip(zip(*part, strict=True), plan.types, strict=True)
+                yield tuple(runtime.decoded(cells, kind, self._zone) for cells, kind in found)
                 del part, found  # the next part takes their place in memory
                 part = self._limited(lane, cursor.fetchmany)
 

@@ -24,9 +24,10 @@ SKEW_US = 60_000_000  # an event this far outside its round's start and end has 
 LATE_US = 60_000_000  # an event that arrives this long after the round's outcome did, though it was before, is late
 
 
-def grow(trace_id: str, events: Events, now_us: int) -> Tree:
-    """`now_us` decides whether a round without an ending still runs. The order of arrival changes nothing."""
-    return _Grower(trace_id, events, now_us).grow()
+def grow(trace_id: str, events: Events, now_us: int, among: Sequence[int] | None = None) -> Tree:
+    """`now_us` decides whether a round without an ending still runs. The order of arrival changes nothing. `among` are
+    the places of the events to look at, where those are not all."""
+    return _Grower(trace_id, events, now_us).grow(among)
 
 
 class _Grower:
@@ -41,8 +42,8 @@ class _Grower:
         self.extra: dict[int, list[int]] = defaultdict(list)
         self.outcome = self.started = NOBODY
 
-    def grow(self) -> Tree:
-        order, twins = in_order(self.events)
+    def grow(self, among: Sequence[int] | None) -> Tree:
+        order, twins = in_order(self.events, among)
         self._make_rows(order)
         del order
         self._place_twins(twins)
@@ -202,7 +203,7 @@ class _Grower:
                     depth[child] = below
                 stack += reversed(under)
         began, ended = self._frame(order, start, end)
-        is_running = self._is_running()
+        is_running = self.outcome == NOBODY and len(self.events) > 0 and _is_young(self.events, self.now_us)
         pick = itemgetter(*order) if len(order) > 1 else lambda column: (column[0],)
         marks = array("H", pick(found.marks))
         if is_running:
@@ -266,10 +267,14 @@ class _Grower:
             began, ended = min(began, at[self.started]), max(ended, at[self.started])
         return began, max(began, ended)
 
-    def _is_running(self) -> bool:
-        if self.outcome != NOBODY or not len(self.events):
-            return False
-        return self.now_us - max(self.events.at) < RUNNING // timedelta(microseconds=1)
+
+def is_running(tree: Tree, now_us: int) -> bool:
+    """Whether the round of a tree runs now, if nothing arrived: it does not end by itself, it gets old."""
+    return tree.is_running and _is_young(tree.events, now_us)
+
+
+def _is_young(events: Events, now_us: int) -> bool:
+    return now_us - max(events.at) < RUNNING // timedelta(microseconds=1)
 
 
 def _pairs_across_clocks(

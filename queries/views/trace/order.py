@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import compress, islice
 from operator import eq, le
 
@@ -10,13 +11,13 @@ from queries.views.trace.events import Events
 Twins = list[tuple[int, int]]
 
 
-def in_order(events: Events) -> tuple[list[int], Twins]:
-    """The places of the events by time, without duplicates, and the duplicates with what they repeat: the same uuid, or
-    the same words at the same instant (a batch that was sent again with new uuids).
+def in_order(events: Events, among: Sequence[int] | None = None) -> tuple[list[int], Twins]:
+    """The places of the events, or of those `among` them, by time and without duplicates; and the duplicates with what
+    they repeat: the same uuid, or the same words at the same instant (a batch that was sent again with new uuids).
 
     At one instant a start comes before what it starts, and then the ids decide.
     """
-    order, tied = _by_time(events)
+    order, tied = _by_time(events, range(len(events)) if among is None else among)
     if events.repeats():
         twins = _twins(events, order, by_uuid=True)
     else:  # only events of one instant can be the same
@@ -27,11 +28,11 @@ def in_order(events: Events) -> tuple[list[int], Twins]:
     return order, twins
 
 
-def _by_time(events: Events) -> tuple[list[int], list[tuple[int, int]]]:
-    """All places in order, and where in it are several of one instant, as (first, one behind the last)."""
+def _by_time(events: Events, among: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The places in order, and where in it are several of one instant, as (first, one behind the last)."""
     at = events.at
-    order = list(range(len(events)))
-    times: list[int] = at.tolist()
+    order = list(among)
+    times = [at[place] for place in order]
     if not all(map(le, times, islice(times, 1, None))):
         order.sort(key=at.__getitem__)
         times.sort()
