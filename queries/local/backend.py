@@ -101,7 +101,7 @@ class LocalBackend:
         time limit is for each of the parts: between them the asker works."""
         plan, bound = self._planned(text, values, types, self._now())
         unlimited = plan.sql.removesuffix(f" LIMIT {plan.limit}")
-        with self._borrowed() as lane:
+        with self._own() as lane:
             cursor = lane.connection.cursor()
             cursor.arraysize = rows
             part = self._limited(lane, lambda: cursor.execute(unlimited, bound).fetchmany())
@@ -181,9 +181,18 @@ class LocalBackend:
         with self._lock:
             self._idle.append(lane)
 
-    def _connect(self) -> _Lane:
+    @contextmanager
+    def _own(self) -> Iterator[_Lane]:
+        """A connection for one long answer, which reads each page but once or twice: no use in keeping many."""
+        lane = self._connect(cache_kb=2048)
+        try:
+            yield lane
+        finally:
+            lane.connection.close()
+
+    def _connect(self, cache_kb: int = 16384) -> _Lane:
         connection = databases.open_database(self.path, MIGRATIONS, read_only=True)
-        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute(f"PRAGMA cache_size = -{cache_kb}")
         complaints = runtime.register(connection)
         # SQLite declares a table-valued function on its first use, which the authorizer would take for a write.
         connection.execute("SELECT 1 FROM json_each('[]')").fetchall()

@@ -10,8 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import compress, count
-from operator import itemgetter
+from itertools import chain, compress, count
 
 from queries.views.rounds import RUNNING
 from queries.views.trace.events import Events
@@ -204,8 +203,14 @@ class _Grower:
                 stack += reversed(under)
         began, ended = self._frame(order, start, end)
         is_running = self.outcome == NOBODY and len(self.events) > 0 and _is_young(self.events, self.now_us)
-        pick = itemgetter(*order) if len(order) > 1 else lambda column: (column[0],)
-        marks = array("H", pick(found.marks))
+        children.clear()  # as large as all of the columns
+
+        def picked(column: array[int]) -> array[int]:
+            made = array(column.typecode)
+            made.extend(map(column.__getitem__, order))
+            return made
+
+        marks = picked(found.marks)
         if is_running:
             for row, mark in enumerate(marks):
                 if mark & Mark.NO_RETURN:
@@ -213,16 +218,16 @@ class _Grower:
         return Tree(
             trace_id=self.trace_id,
             events=self.events,
-            first=array("i", pick(found.first)),
-            second=array("i", pick(found.second)),
-            parent=array("i", [NOBODY, *(placed[above] for above in pick(parent)[1:])]),
-            depth=array("H", pick(depth)),
-            size=array("i", pick(size)),
-            kind=array("B", pick(found.kind)),
+            first=picked(found.first),
+            second=picked(found.second),
+            parent=array("i", chain((NOBODY,), map(placed.__getitem__, map(parent.__getitem__, order[1:])))),
+            depth=picked(depth),
+            size=picked(size),
+            kind=picked(found.kind),
             marks=marks,
-            start_us=array("q", pick(start)),
-            end_us=array("q", pick(end)),
-            until_us=array("q", pick(until)),
+            start_us=picked(start),
+            end_us=picked(end),
+            until_us=picked(until),
             extra={placed[row]: tuple(places) for row, places in self.extra.items()},
             began_us=began,
             ended_us=ended,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import compress, islice
 from operator import eq, le
@@ -17,8 +18,9 @@ def in_order(events: Events, among: Sequence[int] | None = None) -> tuple[list[i
 
     At one instant a start comes before what it starts, and then the ids decide.
     """
+    repeats = events.repeats()  # before the order is made: both at once need much memory
     order, tied = _by_time(events, range(len(events)) if among is None else among)
-    if events.repeats():
+    if repeats:
         twins = _twins(events, order, by_uuid=True)
     else:  # only events of one instant can be the same
         twins = _twins(events, [place for begin, end in tied for place in order[begin:end]], by_uuid=False)
@@ -32,10 +34,10 @@ def _by_time(events: Events, among: Sequence[int]) -> tuple[list[int], list[tupl
     """The places in order, and where in it are several of one instant, as (first, one behind the last)."""
     at = events.at
     order = list(among)
-    times = [at[place] for place in order]
+    times = array("q", map(at.__getitem__, order))  # a list of them would take four times as much
     if not all(map(le, times, islice(times, 1, None))):
         order.sort(key=at.__getitem__)
-        times.sort()
+        times = array("q", map(at.__getitem__, order))
     tied: list[tuple[int, int]] = []
     for place in compress(range(len(times)), map(eq, times, islice(times, 1, None))):
         if tied and tied[-1][1] == place + 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
 from itertools import compress
 from operator import ge
 
@@ -74,9 +73,11 @@ def parents(found: Found, trace_id: str) -> array[int]:
     return parent
 
 
-def _by_row(found: Found, column: Sequence[int]) -> list[int]:
+def _by_row(found: Found, column: array[int]) -> array[int]:
     """What the first event of each row has in a column; the round's own is never asked for."""
-    return [0, *map(column.__getitem__, found.first[1:])]
+    made = array(column.typecode, [0])
+    made.extend(map(column.__getitem__, found.first[1:]))
+    return made
 
 
 def _by_uuid(found: Found) -> dict[int, int]:
