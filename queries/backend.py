@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from workspace.errors import LoopdeskError
 
@@ -63,3 +63,14 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Columnar(Protocol):
+    """A backend that can give a long answer in parts, as columns: a row is never an object then."""
+
+    def columns(
+        self, text: str, values: Mapping[str, object], types: Mapping[str, str], *, rows: int
+    ) -> Iterator[tuple[Sequence, ...]]:
+        """The answer to `text` without its LIMIT, `rows` at a time. Raises as `Backend.query` does."""
+        ...

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from urllib.parse import quote
 
-from queries.backend import Backend, QueryResult
+from queries.backend import Backend, Columnar, QueryResult
 from queries.catalog import catalog
 from queries.views.answers import records
 from queries.views.rounds import Round, rounds
@@ -18,8 +19,9 @@ from queries.views.trace.compare import Side, about, side
 from queries.views.trace.conversation import Conversation, conversation
 from queries.views.trace.detail import Said
 from queries.views.trace.events import Events
-from queries.views.trace.grower import grow
+from queries.views.trace.grower import grow, is_running
 from queries.views.trace.replay import Replay, replay
+from queries.views.trace.tail import grow_on
 from queries.views.trace.tree import Tree
 from queries.views.window import Span
 from queries.views.words import listed
@@ -44,18 +46,22 @@ class Extent:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace:
     """A round as far as it was read: `is_whole` once that is everything. `about` are its first event's properties."""
 
     extent: Extent
     tree: Tree
     account: Account
-    replay: Replay
     is_whole: bool
     backend: str
     asked_at: datetime
     about: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Made when somebody first steps or plays."""
+        return replay(self.tree)
 
     @property
     def trace_id(self) -> str:
@@ -104,18 +110,28 @@ def parts(backend: Backend, extent: Extent, now: datetime) -> Iterator[Trace]:
     """The trace as far as it was read: its beginning at once, then all of it. Raises `LoopdeskError`."""
     events = Events()
     about_it: Mapping[str, object] = {}
-    for page, within in enumerate(pages(extent)):
+    for place, columns in enumerate(_columns(backend, extent)):
+        events.extend_columns(columns)
+        if place == 0:
+            about_it = _about(backend, extent, events)
+            if len(events) < extent.events:
+                yield _grown(backend, extent, events, now, about_it, is_whole=False)
+    yield _grown(backend, extent, events, now, about_it, is_whole=True)
+
+
+def _columns(backend: Backend, extent: Extent) -> Iterator[Sequence[Sequence]]:
+    """The events of a trace as columns, in parts: of one answer that is read bit by bit, or of many short ones."""
+    if isinstance(backend, Columnar):
+        yield from backend.columns(*_asked("trace_events", extent.span, id=extent.trace_id), rows=FIRST_PAGE)
+        return
+    for within in pages(extent):
         result = _ask(backend, "trace_events", within, id=extent.trace_id)
-        events.extend(result.rows)
         if result.limit is not None and len(result.rows) >= result.limit:
             raise LoopdeskError(
                 f"More than {result.limit:,} events of this round fall into one moment", do="Ask for them with HogQL"
             )
-        if page == 0:
-            about_it = _about(backend, extent, events)
-            if within.until < extent.span.until:
-                yield _grown(backend, extent, events, now, about_it, is_whole=False)
-    yield _grown(backend, extent, events, now, about_it, is_whole=True)
+        if result.rows:
+            yield tuple(zip(*result.rows, strict=True))
 
 
 def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
@@ -125,12 +141,17 @@ def more(backend: Backend, trace: Trace, now: datetime) -> Trace:
         return load(backend, found, now)
     events = trace.tree.events
     since = min(trace.extent.span.until - FOLLOWED_AGAIN, found.span.until - _SECOND)
-    known = {events.uuid(place) for place in range(len(events))}
+    since_us = _microseconds(since)
+    known = {events.uuid(place) for place, at in enumerate(events.at) if at >= since_us}
     rest = Extent(found.trace_id, Span(max(found.span.since, since), found.span.until), found.events - len(events))
-    for within in pages(rest):
-        result = _ask(backend, "trace_events", within, id=found.trace_id)
-        events.extend([row for row in result.rows if row[0] not in known])
-    return _grown(backend, found, events, now, trace.about, is_whole=True)
+    before = len(events)
+    for columns in _columns(backend, rest):
+        events.extend([row for row in zip(*columns, strict=True) if row[0] not in known])
+    now_us = _microseconds(now)
+    if len(events) == before and trace.tree.is_running == is_running(trace.tree, now_us):
+        return replace(trace, extent=found, asked_at=now)
+    tree = grow_on(trace.tree, range(before, len(events)), now_us)
+    return Trace(found, tree, account(tree), True, backend.name, now, trace.about)
 
 
 def pages(extent: Extent) -> list[Span]:
@@ -210,8 +231,8 @@ def trace_link(host: str, project_id: str, trace_id: str) -> str:
 def _grown(
     backend: Backend, extent: Extent, events: Events, now: datetime, about_it: Mapping[str, object], *, is_whole: bool
 ) -> Trace:
-    tree = grow(extent.trace_id, events, (now - _EPOCH) // timedelta(microseconds=1))
-    return Trace(extent, tree, account(tree), replay(tree), is_whole, backend.name, now, about_it)
+    tree = grow(extent.trace_id, events, _microseconds(now))
+    return Trace(extent, tree, account(tree), is_whole, backend.name, now, about_it)
 
 
 def _about(backend: Backend, extent: Extent, events: Events) -> Mapping[str, object]:
@@ -255,6 +276,10 @@ def _span(found: Sequence[Mapping]) -> Span:
     return Span(_floor(started), _floor(ended) + _SECOND)
 
 
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
 def _floor(instant: datetime) -> datetime:
     """ClickHouse's toDateTime knows no fractions of a second."""
     return instant.replace(microsecond=0)
@@ -265,6 +290,10 @@ def _seconds(length: timedelta) -> timedelta:
 
 
 def _ask(backend: Backend, name: str, span: Span, **given: object) -> QueryResult:
+    return backend.query(*_asked(name, span, **given))
+
+
+def _asked(name: str, span: Span, **given: object) -> tuple[str, Mapping[str, object], Mapping[str, str]]:
+    """Text, values and types of a question of the catalog."""
     question = catalog.load(name)
-    values = question.values({"since": span.since, "until": span.until, **given})
-    return backend.query(question.text, values, question.types)
+    return question.text, question.values({"since": span.since, "until": span.until, **given}), question.types

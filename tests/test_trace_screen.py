@@ -242,6 +242,16 @@ async def test_playing_compresses_idle_time_and_says_what_was_known(asker: Store
         assert "score 0.750 (+0.050)" in meter(app) and "$0.030 by the round's end" in meter(app)
 
 
+async def test_narrow_all_that_was_known_at_the_cursor_is_said(asker: StoreAsker):
+    app = desk(asker)
+    async with opened(app, NARROW) as pilot:
+        await press(pilot, ">", ">", "G", "space")
+        said = " ".join(screen_text(app).splitlines()[1:3])
+    for part in ("playing ×4", "+5m 04s of 5m 04s", "$0.030 by the round's end", "1.2k tokens", "score 0.750 (+0.050)"):
+        assert part in said
+    assert "…" not in said
+
+
 async def test_speed_and_pause(asker: StoreAsker):
     app = desk(asker)
     async with opened(app) as pilot:
@@ -386,6 +396,7 @@ async def test_the_beginning_is_shown_before_the_rest(asker: StoreAsker, monkeyp
         held.run_all()
         await settled(pilot)
         assert "Reading… about 13 events." in screen_text(app) and "eval" not in screen_text(app)
+        assert "rows so far" in status(app)
         while held.waiting:
             held.run_all()
             await settled(pilot)

@@ -179,6 +179,11 @@ class Desk(Deeds, inherit_bindings=False):
         if not self.is_read_only:
             self.work.aside(lambda: self.cache.save(answer, place.cache_kind))
 
+    def remember(self, name: str, value: object) -> None:
+        """For the next time the desk is opened."""
+        if not self._read_only:
+            self.cache.set_state(name, value)
+
     def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
         """Those of the boards whose answer these events may change."""
         return tuple(name for name in names if "*" in arrived or arrived & boards.events_of(name))

@@ -59,5 +59,5 @@ FROM events
 WHERE coalesce(properties.round_id, properties.$ai_trace_id) = {id}
   AND timestamp >= toDateTime({since})
   AND timestamp < toDateTime({until})
-ORDER BY timestamp, uuid
+ORDER BY timestamp
 LIMIT 50000

@@ -15,7 +15,9 @@ FROM (
   UNION ALL
   SELECT '$ai_trace_id' AS found_by, min(timestamp) AS started, max(timestamp) AS ended, count() AS events
   FROM events
-  WHERE properties.$ai_trace_id = {id}
+  WHERE properties.$ai_trace_id >= {id}
+    AND properties.$ai_trace_id <= {id}
+    AND properties.$ai_trace_id != properties.round_id
     AND timestamp >= toDateTime({since})
     AND timestamp < toDateTime({until})
 )

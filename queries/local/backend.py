@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from queries.backend import QueryResult, QueryTimedOut
 from queries.local import compiled
 from queries.local.hogql import runtime
+from queries.local.hogql.compiler import Compiled
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.scalars.complaints import Complaints
 from queries.local.schema import MIGRATIONS
@@ -75,11 +76,7 @@ class LocalBackend:
     ) -> QueryResult:
         started = time.perf_counter()
         now = self._now()
-        values = values or {}
-        types = {name: (types or {}).get(name) or infer_type(value) for name, value in values.items()}
-        plan = compiled.find(text, types, self.path)
-        bound = {f"p_{name}": runtime.bind(values[name], types[name]) for name in plan.placeholders}
-        bound |= {**runtime.clock_values(now, self.timezone), "row_limit": DEFAULT_ROWS + 1}
+        plan, bound = self._planned(text, values or {}, types or {}, now)
         with self._borrowed() as lane:
             rows = self._run(lane, plan.sql, bound)
         limit = DEFAULT_ROWS if plan.limit is None else plan.limit
@@ -96,6 +93,23 @@ class LocalBackend:
             has_more=len(rows) > limit,
             limit=limit,
         )
+
+    def columns(
+        self, text: str, values: Mapping[str, object], types: Mapping[str, str], *, rows: int
+    ) -> Iterator[tuple[Sequence, ...]]:
+        """The answer as `query` would give it but without its LIMIT, in columns of at most `rows` cells at a time. The
+        time limit is for each of the parts: between them the asker works."""
+        plan, bound = self._planned(text, values, types, self._now())
+        unlimited = plan.sql.removesuffix(f" LIMIT {plan.limit}")
+        with self._own() as lane:
+            cursor = lane.connection.cursor()
+            cursor.arraysize = rows
+            part = self._limited(lane, lambda: cursor.execute(unlimited, bound).fetchmany())
+            while part:
+                found = zip(zip(*part, strict=True), plan.types, strict=True)
+                yield tuple(runtime.decoded(cells, kind, self._zone) for cells, kind in found)
+                del part, found  # the next part takes their place in memory
+                part = self._limited(lane, cursor.fetchmany)
 
     def data_version(self) -> int:
         """Changes whenever another process has committed to `events.db` since this backend last looked."""
@@ -115,11 +129,23 @@ class LocalBackend:
         for lane in idle:
             lane.connection.close()
 
+    def _planned(
+        self, text: str, values: Mapping[str, object], types: Mapping[str, str], now: datetime
+    ) -> tuple[Compiled, dict[str, object]]:
+        """The SQLite text, and what is bound to it."""
+        types = {name: types.get(name) or infer_type(value) for name, value in values.items()}
+        plan = compiled.find(text, types, self.path)
+        bound = {f"p_{name}": runtime.bind(values[name], types[name]) for name in plan.placeholders}
+        return plan, bound | runtime.clock_values(now, self.timezone) | {"row_limit": DEFAULT_ROWS + 1}
+
     def _run(self, lane: _Lane, sql: str, bound: Mapping[str, object]) -> list[tuple]:
+        return self._limited(lane, lambda: _fetched(lane.connection.execute(sql, bound)))
+
+    def _limited(self, lane: _Lane, fetch: Callable[[], list[tuple]]) -> list[tuple]:
         deadline = time.monotonic() + self._time_limit_s
         lane.connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
         try:
-            return _fetched(lane.connection.execute(sql, bound))
+            return fetch()
         except sqlite3.Error as error:
             if time.monotonic() > deadline:
                 raise QueryTimedOut(
@@ -155,9 +181,18 @@ class LocalBackend:
         with self._lock:
             self._idle.append(lane)
 
-    def _connect(self) -> _Lane:
+    @contextmanager
+    def _own(self) -> Iterator[_Lane]:
+        """A connection for one long answer, which reads each page but once or twice: no use in keeping many."""
+        lane = self._connect(cache_kb=2048)
+        try:
+            yield lane
+        finally:
+            lane.connection.close()
+
+    def _connect(self, cache_kb: int = 16384) -> _Lane:
         connection = databases.open_database(self.path, MIGRATIONS, read_only=True)
-        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute(f"PRAGMA cache_size = -{cache_kb}")
         complaints = runtime.register(connection)
         # SQLite declares a table-valued function on its first use, which the authorizer would take for a write.
         connection.execute("SELECT 1 FROM json_each('[]')").fetchall()

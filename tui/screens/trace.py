@@ -11,6 +11,7 @@ from typing import Any
 from queries import traces
 from queries.traces import Trace
 from queries.views.trace.detail import properties_json
+from queries.views.trace.remembered import remembered, restored
 from queries.views.trace.shown import ALL_OPEN, Folds, Wanted, lowered
 from queries.views.trace.tree import KINDS, Mark, Tree
 from tui.messages import Arrived
@@ -18,6 +19,7 @@ from tui.screens import tracechoices
 from tui.screens.searching import Searching
 from tui.screens.traceview import EXPORT, MORE, RUN, TEXTS, TICK_S, TraceView
 
+STATE = "trace"  # its row in `desk.db`
 _LARGE = 5_000  # rows from which a search is prepared in a worker
 
 
@@ -37,8 +39,14 @@ class TraceScreen(Searching, TraceView):
         elif job == EXPORT:
             self.say(f"Exported to {found}")
 
+    def on_mount(self) -> None:
+        self.list.choose(*restored(self.desk.cache.state(STATE, None)))
+
     def on_unmount(self) -> None:
         self._stop_clock()
+
+    def _remember(self) -> None:
+        self.desk.remember(STATE, remembered(self.list.folds, self.list.wanted))
 
     def action_back(self) -> None:
         if self.has_class("-reading"):
@@ -63,6 +71,7 @@ class TraceScreen(Searching, TraceView):
 
     def _want(self, wanted: Wanted) -> None:
         self.list.want(wanted)
+        self._remember()
         self._say_title()
 
     def action_errors_only(self) -> None:
@@ -96,16 +105,20 @@ class TraceScreen(Searching, TraceView):
         if trace.tree.size[number] == 1 and number:
             number = trace.tree.parent[number]
             listed.show_row(number)
-        listed.fold(listed.folds.toggled(trace.tree, number))
+        self._fold(listed.folds.toggled(trace.tree, number))
 
     def action_unfold_all(self) -> None:
-        self.list.fold(Folds())
+        self._fold(Folds())
 
     def action_fold_all(self) -> None:
-        self.list.fold(Folds(depth=1))
+        self._fold(Folds(depth=1))
 
     def action_fold_to_depth(self) -> None:
-        self.list.fold(Folds(depth=int(self._last_key) if self._last_key.isdigit() else ALL_OPEN))
+        self._fold(Folds(depth=int(self._last_key) if self._last_key.isdigit() else ALL_OPEN))
+
+    def _fold(self, folds: Folds) -> None:
+        self.list.fold(folds)
+        self._remember()
 
     # Going to a row
 

@@ -18,7 +18,7 @@ from queries.views.trace.conversation import Conversation
 from queries.views.trace.detail import Said, detail
 from queries.views.trace.export import count, duration, offset
 from queries.views.trace.rows import Row
-from queries.views.words import money, score, signed
+from queries.views.words import counted, money, score, signed
 from tui.messages import Failed, Told
 from tui.screens.base import BaseScreen
 from tui.widgets.detail import Detail
@@ -134,7 +134,8 @@ class TraceView(BaseScreen):
         is_fresh = self._trace is None or self._trace.trace_id != trace.trace_id
         self._trace, self._problem = trace, None
         self._has_news = False
-        self.list.show_trace(trace, fresh=is_fresh)
+        if is_fresh or self.list.trace is None or self.list.trace.tree is not trace.tree:
+            self.list.show_trace(trace, fresh=is_fresh)
         self._say_title()
         self._say_meter()
         if is_fresh:
@@ -193,7 +194,8 @@ class TraceView(BaseScreen):
         if self._among and self.round_id in self._among:
             place = f"round {self._among.index(self.round_id) + 1} of {len(self._among)}"
         as_of = f"as of {desk.clock_time(trace.asked_at)}" if trace else ""
-        parts = (desk.label, place, f"{len(self.list.rows):,} rows" if trace else "", as_of, desk.asker.name)
+        rows = f"{counted(len(self.list.rows), 'row')}{'' if trace.is_whole else ' so far'}" if trace else ""
+        parts = (desk.label, place, rows, as_of, desk.asker.name)
         return tuple(part for part in parts if part)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:

@@ -84,6 +84,10 @@ class TraceList(RowList):
             self.cursor = self.top = 0
         self._rebuild(_row_of(trace.tree, chosen, before or 0) if chosen is not None else 0)
 
+    def choose(self, folds: Folds, wanted: Wanted) -> None:
+        """What was chosen another time, before there are rows."""
+        self.folds, self.wanted, self.is_filtered = folds, wanted, bool(wanted)
+
     def fold(self, folds: Folds) -> None:
         self.folds = folds
         self._rebuild()
@@ -193,9 +197,13 @@ def _is_in(numbers: Sequence[int], number: int) -> bool:
 
 
 def _row_of(tree: Tree, chosen: bytes, near: int) -> int:
-    """Rows move little when events arrive: look where it was first."""
-    order = sorted(range(len(tree)), key=lambda number: abs(number - near)) if len(tree) < 5_000 else range(len(tree))
-    return next((number for number in order if key(tree, number) == chosen), min(near, len(tree) - 1))
+    """Rows move little when events arrive: look where it was first, then further and further away."""
+    count = len(tree)
+    for distance in range(max(near + 1, count - near)):
+        for number in {near + distance, near - distance}:
+            if 0 <= number < count and key(tree, number) == chosen:
+                return number
+    return min(near, count - 1)
 
 
 def columns(palette: Palette, rows: TraceList) -> tuple[Column[Row], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -116,6 +116,24 @@ def decoder(type: str, tz: str | tzinfo) -> Callable[[object], object]:
             None if value is None else [part(item) for part, item in zip(parts, _load(value), strict=True)]
         )
     return lambda value: value
+
+
+def decoded(cells: Sequence, type: str, tz: str | tzinfo) -> Sequence:
+    """`decode` for a column, which mostly is what it should be already: no call a cell, then."""
+    head = type.removeprefix("Nullable(").partition("(")[0].rstrip(")")
+    if head in _AS_STORED or (head == "Float64" and _all_finite(cells)):
+        return cells
+    return tuple(map(decoder(type, tz), cells))
+
+
+def _all_finite(cells: Sequence) -> bool:
+    try:
+        return math.isfinite(math.fsum(filter(None, cells)))
+    except (ValueError, OverflowError, TypeError):  # infinities of both signs, a sum too large, text
+        return False
+
+
+_AS_STORED = frozenset({"String", "UUID", "Int64", "UInt64", "Int32", "UInt8"})
 
 
 def _datetime_decoder(zone: tzinfo) -> Callable[[object], object]:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from queries.views.answers import goal_of, is_improvement
 from queries.views.trace.tree import KINDS, NOBODY, Mark, Tree
@@ -20,6 +21,7 @@ SOURCES = (
     (("proposal_generated",), "proposals"),
     (("round_kept", "round_reverted"), END),
 )
+_COUNTED = frozenset({"round_scored", *(name for names, _ in SOURCES for name in names)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +97,14 @@ class Account:
 def account(tree: Tree) -> Account:
     events = tree.events
     names = events.word["event"]
-    unique = [place for row in range(len(tree)) for place in (tree.first[row], tree.second[row]) if place != NOBODY]
-    unique.sort(key=events.at.__getitem__)
-    by_name: dict[int, list[int]] = {}
-    for place in unique:
-        by_name.setdefault(names[place], []).append(place)
+    codes = {code: name for name in _COUNTED if (code := events.code_of(name)) is not None}
+    by_name: dict[str, list[int]] = {}
+    for place in chain(tree.first, tree.second):
+        if place != NOBODY and names[place] in codes:
+            by_name.setdefault(codes[names[place]], []).append(place)
 
     def all_of(*wanted: str) -> list[int]:
-        codes = [code for name in wanted if (code := events.code_of(name)) is not None]
-        return sorted((place for code in codes for place in by_name.get(code, ())), key=events.at.__getitem__)
+        return sorted((place for name in wanted for place in by_name.get(name, ())), key=events.at.__getitem__)
 
     cost_at, costs, cost_source = _running(tree, all_of, ("cost_usd",))
     tokens_at, tokens, token_source = _running(tree, all_of, ("tokens_in", "tokens_out"))

@@ -6,7 +6,6 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -53,8 +52,7 @@ class Events:
     """
 
     def __init__(self) -> None:
-        self.words: list[str] = [""]
-        self._codes: dict[str | None, int] = {None: NONE, "": NONE}
+        self._codes = _Codes()
         self.at = array("q")
         self.arrived = array("q")
         self._uuids = bytearray()
@@ -73,30 +71,28 @@ class Events:
 
     def extend(self, events: Iterable[Sequence]) -> None:
         """Rows in the order of `Event`'s fields."""
-        columns = list(zip(*events, strict=True))
-        if not columns:
-            return
-        self.at.extend(columns[_PLACES["at_us"]])
-        at = columns[_PLACES["at_us"]]
-        self.arrived.extend(
-            moment if then is None else then for then, moment in zip(columns[_PLACES["arrived_us"]], at, strict=True)
-        )
-        for uuid in columns[0]:
-            self._uuids += _packed(uuid)
-        for name in WORDS:
-            self.word[name].extend(map(self.code, columns[_PLACES[name]]))
-        for name in IDS:
-            self.id[name].extend(map(id_of, columns[_PLACES[name]]))
-        for name in NUMBERS:
-            self.number[name].extend(math.nan if value is None else value for value in columns[_PLACES[name]])
+        columns = tuple(zip(*events, strict=True))
+        if columns:
+            self.extend_columns(columns)
 
-    def code(self, word: str | None) -> int:
-        """The code of a word; a new word gets a new one."""
-        found = self._codes.get(word)
-        if found is None:
-            found = self._codes[word] = len(self.words)
-            self.words.append(word)  # type: ignore[arg-type]
-        return found
+    def extend_columns(self, columns: Sequence[Sequence]) -> None:
+        """The same in columns. No call of ours for a cell: there are two millions of them in a large round."""
+        given = dict(zip(Event._fields, columns, strict=True))
+        at, arrived = given["at_us"], given["arrived_us"]
+        for name in WORDS:
+            self.word[name].extend(map(self._codes.__getitem__, given[name]))
+        for name in IDS:
+            self.id[name].extend([hash(text) if text else 0 for text in given[name]])
+        for name in NUMBERS:
+            self.number[name].extend([math.nan if value is None else value for value in given[name]])
+        self._uuids += _packed_all(given["uuid"])
+        self.arrived.extend(arrived if None not in arrived else map(_first_known, arrived, at))
+        self.at.extend(at)  # the last: an event is there once it has a time
+
+    @property
+    def words(self) -> Sequence[str]:
+        """Each code's word."""
+        return self._codes.words
 
     def code_of(self, word: str) -> int | None:
         """The code of a word that some event has; None of any other."""
@@ -104,16 +100,15 @@ class Events:
 
     def said(self, name: str, place: int) -> str:
         """A word of an event; empty where it has none."""
-        return self.words[self.word[name][place]]
+        return self._codes.words[self.word[name][place]]
 
     def measured(self, name: str, place: int) -> float | None:
         value = self.number[name][place]
-        return None if value != value else value
+        return value if math.isfinite(value) else None
 
     def repeats(self) -> bool:
         """Whether an event may be there twice: two have the same half of their uuid. Cheaper than looking for which."""
-        halves = sorted(array("Q", bytes(self._uuids))[1::2])
-        return any(one == other for one, other in pairwise(halves))
+        return len(set(array("Q", bytes(self._uuids))[1::2])) < len(self)
 
     def uuid(self, place: int) -> str:
         return str(UUID(bytes=self.key(place)))
@@ -123,9 +118,41 @@ class Events:
         return bytes(self._uuids[16 * place : 16 * place + 16])
 
 
+class _Codes(dict[str | None, int]):
+    """Word -> its code; a new word gets a new one."""
+
+    def __init__(self) -> None:
+        super().__init__({None: NONE, "": NONE})
+        self.words = [""]
+
+    def __missing__(self, word: str) -> int:
+        code = self[word] = len(self.words)
+        self.words.append(word)
+        return code
+
+
 def id_of(text: str | None) -> int:
     """Two of 100,000 ids meet once in a billion traces."""
     return hash(text) if text else 0
+
+
+def _first_known(then: int | None, moment: int) -> int:
+    return moment if then is None else then
+
+
+def _packed_all(uuids: Sequence[str]) -> bytes:
+    """16 bytes each. All at once where all are of the usual form."""
+    if all(map(_LENGTH_OF_UUID.__eq__, map(len, uuids))):
+        try:
+            packed = bytes.fromhex("".join(uuids).replace("-", ""))
+        except ValueError:
+            packed = b""
+        if len(packed) == 16 * len(uuids):
+            return packed
+    return b"".join(map(_packed, uuids))
+
+
+_LENGTH_OF_UUID = 36
 
 
 def _packed(uuid: str) -> bytes:

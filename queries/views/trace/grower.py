@@ -8,28 +8,32 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import chain, compress, count
 
 from queries.views.rounds import RUNNING
 from queries.views.trace.events import Events
 from queries.views.trace.found import NUMBERED, Found
+from queries.views.trace.order import in_order
 from queries.views.trace.parents import parents
 from queries.views.trace.tree import KIND_OF, NOBODY, Mark, Tree
-
-_OTHER = NUMBERED["observation"]
 
 SKEW_US = 60_000_000  # an event this far outside its round's start and end has another clock
 LATE_US = 60_000_000  # an event that arrives this long after the round's outcome did, though it was before, is late
 
 
-def grow(trace_id: str, events: Events, now_us: int) -> Tree:
-    """`now_us` decides whether a round without an ending still runs. The order of arrival changes nothing."""
-    return _Grower(trace_id, events, now_us).grow()
+def grow(trace_id: str, events: Events, now_us: int, among: Sequence[int] | None = None) -> Tree:
+    """`now_us` decides whether a round without an ending still runs. The order of arrival changes nothing. `among` are
+    the places of the events to look at, where those are not all."""
+    return _Grower(trace_id, events, now_us).grow(among)
 
 
 class _Grower:
-    """Rows are numbered as they are found, and put in order at the end."""
+    """Rows are numbered as they are found, and put in order at the end.
+
+    A large round has 100,000 events: what is done for each of them is done by `map` where that reads as well.
+    """
 
     def __init__(self, trace_id: str, events: Events, now_us: int) -> None:
         self.trace_id, self.events, self.now_us = trace_id, events, now_us
@@ -37,129 +41,85 @@ class _Grower:
         self.extra: dict[int, list[int]] = defaultdict(list)
         self.outcome = self.started = NOBODY
 
-    def grow(self) -> Tree:
-        repeats = self.events.repeats()  # before the order is made: both at once need much memory
-        order, twins = self._unique(self._in_order(), repeats)
+    def grow(self, among: Sequence[int] | None) -> Tree:
+        order, twins = in_order(self.events, among)
         self._make_rows(order)
-        self._place_twins(twins)
         del order
+        self._place_twins(twins)
         parent = parents(self.found, self.trace_id)
-        start, end, until = self._times()
+        start, end = self._times()
+        until = array("q", end)
         self._mark_odd_times()
         return self._in_tree_order(parent, start, end, until)
-
-    # Which events there are
-
-    def _in_order(self) -> list[int]:
-        """By time; at one instant a start comes before what it starts, and then the ids decide."""
-        events = self.events
-        at = events.at
-        order = sorted(range(len(events)), key=at.__getitem__)
-        ranks = [_RANKS.get(word, 2) for word in events.words]
-        names = events.word["event"]
-        begin = 0
-        for end in range(1, len(order) + 1):
-            if end == len(order) or at[order[end]] != at[order[begin]]:
-                if end - begin > 1:
-                    tied = order[begin:end]
-                    order[begin:end] = sorted(tied, key=lambda place: (ranks[names[place]], events.key(place)))
-                begin = end
-        return order
-
-    def _unique(self, order: list[int], repeats: bool) -> tuple[list[int], list[tuple[int, int]]]:
-        """The events without their duplicates, and the duplicates with what they repeat: the same uuid, or the same
-        words at the same instant (a batch that was sent again with new uuids)."""
-        events, at = self.events, self.events.at
-        columns = [*events.word.values(), *events.id.values()]
-        kept: list[int] = []
-        twins: list[tuple[int, int]] = []
-        seen: dict[bytes, int] = {}
-        said: dict[tuple[int, ...], int] = {}
-        instant: int | None = None
-        key = events.key
-        for place in order:
-            uuid = key(place) if repeats else b""
-            earlier = seen.get(uuid) if repeats else None
-            if earlier is None:
-                if at[place] != instant:
-                    instant, alone = at[place], place
-                    said = {}
-                else:
-                    if not said:
-                        said[tuple(column[alone] for column in columns)] = alone
-                    earlier = said.setdefault(tuple(column[place] for column in columns), place)
-                    earlier = None if earlier == place else earlier
-            if earlier is not None:
-                twins.append((place, earlier))
-            else:
-                if repeats:
-                    seen[uuid] = place
-                kept.append(place)
-        return kept, twins
 
     # Which rows they make
 
     def _make_rows(self, order: list[int]) -> None:
-        events = self.events
-        name_of, ok = events.word["event"], events.word["ok"]
-        kinds = [NUMBERED.get(KIND_OF.get(word, ""), _OTHER) for word in events.words]
-        code = {name: events.code_of(name) for name in (*KIND_OF, "true", "false")}
-        started, called, returned = code["round_started"], code["step.tool_called"], code["step.tool_returned"]
-        kept, reverted, exception, regression = (
-            code[name] for name in ("round_kept", "round_reverted", "$exception", "eval.regression")
-        )
-        yes, no = code["true"], code["false"]
+        events, found = self.events, self.found
+        name_of, first, second, gone = events.word["event"], found.first, found.second, found.gone
+        does = [_DOES.get(word, _IS_A_ROW) for word in events.words]
         waiting: dict[object, list[int]] = {}
         orphans: dict[object, list[int]] = {}
+        called: list[int] = []
+        rows = 1
         for place in order:
-            name = name_of[place]
-            said = ok[place]
-            marks = Mark.FAILED if said == no and said else Mark.PASSED if said == yes and said else 0
-            if name == called:
-                row = self.found.add(place, kinds[name])
-                waiting.setdefault(self._call_key(place), []).append(row)
-            elif name == returned:
+            doing = does[name_of[place]]
+            if doing == _CALLS:
+                waiting.setdefault(self._call_key(place), []).append(rows)
+                called.append(rows)
+            elif doing == _RETURNS:
                 key = self._call_key(place)
                 calls = waiting.get(key)
                 if calls:
-                    row = calls.pop(0)
+                    second[calls.pop(0)] = place
                     if not calls:
                         del waiting[key]
-                    self.found.second[row] = place
-                    self.found.marks[row] |= marks
-                else:
-                    row = self.found.add(place, kinds[name], marks)
-                    orphans.setdefault(key, []).append(row)
-            elif name == started and self.started == NOBODY:
-                self.started = self.found.first[0] = place
-            else:
-                if name in (exception, regression) and name is not None:
-                    marks |= Mark.FAILED
-                self.found.add(place, kinds[name], marks)
-                if name in (kept, reverted) and name is not None:
-                    self.outcome = place
-        self._pair_across_clocks(waiting, orphans)
+                    continue
+                orphans.setdefault(key, []).append(rows)
+            elif doing == _STARTS and self.started == NOBODY:
+                self.started = first[0] = place
+                continue
+            elif doing == _ENDS:
+                self.outcome = place
+            first.append(place)
+            second.append(NOBODY)
+            rows += 1
+        self._describe(called)
+        for row in _pairs_across_clocks(waiting, orphans):
+            call, answer = row
+            second[call] = first[answer]
+            found.marks[call] |= found.marks[answer] | Mark.CLOCK
+            gone.add(answer)
+        for calls in waiting.values():
+            for call in calls:
+                found.marks[call] |= Mark.NO_RETURN
+        for answers in orphans.values():
+            for answer in answers:
+                found.marks[answer] |= Mark.NO_CALL
         if self.started == NOBODY:
-            self.found.marks[0] |= Mark.NO_START
+            found.marks[0] |= Mark.NO_START
+
+    def _describe(self, called: list[int]) -> None:
+        """Kind and marks of each row but the round's: what its event says, of a call what its return says."""
+        events, found = self.events, self.found
+        names, said = events.word["event"], events.word["ok"]
+        kinds = [NUMBERED.get(KIND_OF.get(word, ""), _OTHER) for word in events.words]
+        marks = [{"true": Mark.PASSED, "false": Mark.FAILED}.get(word, 0) for word in events.words]
+        rows = found.first[1:]
+        found.kind.extend(map(kinds.__getitem__, map(names.__getitem__, rows)))
+        found.marks.extend(map(marks.__getitem__, map(said.__getitem__, rows)))
+        for row in called:
+            answer = found.second[row]
+            found.marks[row] = marks[said[answer]] if answer != NOBODY else 0
+        for name in ("$exception", "eval.regression"):
+            code = events.code_of(name)
+            if code is not None:
+                for row in compress(count(1), map(code.__eq__, map(names.__getitem__, rows))):
+                    found.marks[row] |= Mark.FAILED
 
     def _call_key(self, place: int) -> object:
         step = self.events.id["step_id"][place]
         return step or (self.events.word["agent"][place], self.events.word["tool"][place])
-
-    def _pair_across_clocks(self, waiting: dict[object, list[int]], orphans: dict[object, list[int]]) -> None:
-        """A return that came before its call by the clocks of two machines still is its return."""
-        for key, calls in waiting.items():
-            returns = orphans.get(key, [])
-            while calls and returns:
-                call, answer = calls.pop(0), returns.pop(0)
-                self.found.second[call] = self.found.first[answer]
-                self.found.marks[call] |= self.found.marks[answer] | Mark.CLOCK
-                self.found.gone.add(answer)
-            for call in calls:
-                self.found.marks[call] |= Mark.NO_RETURN
-        for returns in orphans.values():
-            for answer in returns:
-                self.found.marks[answer] |= Mark.NO_CALL
 
     def _place_twins(self, twins: list[tuple[int, int]]) -> None:
         if not twins:
@@ -180,26 +140,24 @@ class _Grower:
 
     # When it was
 
-    def _times(self) -> tuple[array[int], array[int], array[int]]:
+    def _times(self) -> tuple[array[int], array[int]]:
         """Start and end of each row's own events. A call's return says when it ended, a model call's latency when it
         began."""
-        at = self.events.at
-        start, end = array("q"), array("q")
-        ending = {NUMBERED["generation"], NUMBERED["tool"]}
+        at, found = self.events.at, self.found
+        end = array("q", map(at.__getitem__, found.first)) if at else array("q", [0]) * len(found)
         applied = self.events.code_of("proposal_applied")
-        for row, (place, other) in enumerate(zip(self.found.first, self.found.second, strict=True)):
-            if place == NOBODY:
-                start.append(0)
-                end.append(0)
-            elif other != NOBODY:
-                start.append(min(at[place], at[other]))
-                end.append(max(at[place], at[other]))
-            else:
-                is_ending = self.found.kind[row] in ending and not self.found.marks[row] & Mark.NO_RETURN
-                is_ending |= bool(applied) and self.events.word["event"][place] == applied
-                start.append(at[place] - (self.found.latency_us(place) if is_ending else 0))
-                end.append(at[place])
-        return start, end, array("q", end)
+        latency, names = self.events.number["latency_ms"], self.events.word["event"]
+        start = array("q", end)
+        for row, (place, other) in enumerate(zip(found.first, found.second, strict=True)):
+            if other != NOBODY:
+                start[row], end[row] = min(at[place], at[other]), max(at[place], at[other])
+            elif place == NOBODY:
+                start[row] = end[row] = 0
+            elif latency[place] > 0 and (
+                (found.kind[row] in _ENDING and not found.marks[row] & Mark.NO_RETURN) or names[place] == applied
+            ):
+                start[row] -= found.latency_us(place)
+        return start, end
 
     def _mark_odd_times(self) -> None:
         at, arrived = self.events.at, self.events.arrived
@@ -207,6 +165,12 @@ class _Grower:
         last = at[self.outcome] + SKEW_US if self.outcome != NOBODY else None
         told = arrived[self.outcome] + LATE_US if self.outcome != NOBODY else None
         over = at[self.outcome] if self.outcome != NOBODY else 0
+        # Mostly none is odd, and three looks tell.
+        first = first if first is not None and min(at) < first else None
+        last = last if last is not None and max(at) > last else None
+        told = told if told is not None and max(arrived) > told else None
+        if first is last is told is None:
+            return
         for row in range(1, len(self.found.first)):
             for place in (self.found.first[row], self.found.second[row]):
                 if place == NOBODY:
@@ -219,35 +183,34 @@ class _Grower:
     # In what order it is shown
 
     def _in_tree_order(self, parent: array[int], start: array[int], end: array[int], until: array[int]) -> Tree:
-        count = len(self.found.first)
+        found, rows = self.found, len(self.found.first)
         children: dict[int, list[int]] = defaultdict(list)
-        for row in range(1, count):
-            if row not in self.found.gone:
-                children[parent[row]].append(row)
-        walked: list[int] = [0]
-        for row in walked:  # it grows while it is walked
-            walked.extend(children.get(row, ()))
-        size = array("i", [1]) * count
-        for row in reversed(walked):
-            for child in children.get(row, ()):
-                size[row] += size[child]
-                if not start[row] and self.found.first[row] == NOBODY:
-                    start[row], end[row], until[row] = start[child], end[child], start[child]
-                start[row], end[row] = min(start[row], start[child]), max(end[row], end[child])
-        for under in children.values():
-            under.sort(key=start.__getitem__)
-        order, depth, placed = array("i"), array("H", [0]) * count, array("i", [0]) * count
+        for row, above in enumerate(parent):
+            if above != NOBODY and row not in found.gone:
+                children[above].append(row)
+        size = self._span(children, start, end, until)
+        order, depth, placed = array("i"), array("H", [0]) * rows, array("i", [0]) * rows
         stack = [0]
         while stack:
             row = stack.pop()
             placed[row] = len(order)
             order.append(row)
-            for child in reversed(children.get(row, [])):
-                depth[child] = min(depth[row] + 1, 65_535)
-                stack.append(child)
+            under = children.get(row)
+            if under:
+                below = min(depth[row] + 1, 65_535)
+                for child in under:
+                    depth[child] = below
+                stack += reversed(under)
         began, ended = self._frame(order, start, end)
-        is_running = self._is_running(count)
-        marks = array("H", (self.found.marks[row] for row in order))
+        is_running = self.outcome == NOBODY and len(self.events) > 0 and _is_young(self.events, self.now_us)
+        children.clear()  # as large as all of the columns
+
+        def picked(column: array[int]) -> array[int]:
+            made = array(column.typecode)
+            made.extend(map(column.__getitem__, order))
+            return made
+
+        marks = picked(found.marks)
         if is_running:
             for row, mark in enumerate(marks):
                 if mark & Mark.NO_RETURN:
@@ -255,42 +218,82 @@ class _Grower:
         return Tree(
             trace_id=self.trace_id,
             events=self.events,
-            first=array("i", (self.found.first[row] for row in order)),
-            second=array("i", (self.found.second[row] for row in order)),
-            parent=array("i", (NOBODY if row == 0 else placed[parent[row]] for row in order)),
-            depth=array("H", (depth[row] for row in order)),
-            size=array("i", (size[row] for row in order)),
-            kind=array("B", (self.found.kind[row] for row in order)),
+            first=picked(found.first),
+            second=picked(found.second),
+            parent=array("i", chain((NOBODY,), map(placed.__getitem__, map(parent.__getitem__, order[1:])))),
+            depth=picked(depth),
+            size=picked(size),
+            kind=picked(found.kind),
             marks=marks,
-            start_us=array("q", (start[row] for row in order)),
-            end_us=array("q", (end[row] for row in order)),
-            until_us=array("q", (until[row] for row in order)),
+            start_us=picked(start),
+            end_us=picked(end),
+            until_us=picked(until),
             extra={placed[row]: tuple(places) for row, places in self.extra.items()},
             began_us=began,
             ended_us=ended,
             is_running=is_running,
         )
 
+    def _span(
+        self, children: dict[int, list[int]], start: array[int], end: array[int], until: array[int]
+    ) -> array[int]:
+        """How many rows are at and under each; puts children in order of their start, and lets each row last as long as
+        what is under it."""
+        size = array("i", [1]) * len(start)
+        walked = [0]
+        for row in walked:  # it grows while it is walked
+            walked += [child for child in children.get(row, ()) if child in children]
+        for row in reversed(walked):
+            under = children.get(row)
+            if not under:
+                continue
+            size[row] += sum(map(size.__getitem__, under))
+            if self.found.first[row] == NOBODY and not start[row]:
+                start[row] = until[row] = start[under[0]]
+                end[row] = end[under[0]]
+            start[row] = min(start[row], min(map(start.__getitem__, under)))
+            end[row] = max(end[row], max(map(end.__getitem__, under)))
+            under.sort(key=start.__getitem__)
+        return size
+
     def _frame(self, order: Sequence[int], start: array[int], end: array[int]) -> tuple[int, int]:
         """What the bars are drawn in: events with another clock would squeeze it."""
-        inside = [row for row in order[1:] if not self.found.marks[row] & Mark.OUTSIDE]
-        inside = inside or list(order[1:]) or [0]
-        leaves = [row for row in inside if self.found.first[row] != NOBODY] or inside
-        at = self.events.at
-        began = min(
-            min(at[self.found.first[row]] if self.found.marks[row] & Mark.OUTSIDE else start[row], end[row])
-            for row in leaves
-        )
-        ended = max(end[row] for row in leaves)
+        at, marks = self.events.at, self.found.marks
+        inside: Sequence[int] = order[1:] or order
+        if any(map(Mark.OUTSIDE.__and__, marks)):
+            inside = [row for row in inside if not marks[row] & Mark.OUTSIDE] or inside
+            inside = [row for row in inside if self.found.first[row] != NOBODY] or inside
+        if any(marks[row] & Mark.OUTSIDE for row in inside[:1]):  # none has the round's own clock
+            began = min(min(at[self.found.first[row]], end[row]) for row in inside)
+        else:
+            began = min(map(start.__getitem__, inside))
+        ended = max(map(end.__getitem__, inside))
         if self.started != NOBODY:
             began, ended = min(began, at[self.started]), max(ended, at[self.started])
         return began, max(began, ended)
 
-    def _is_running(self, count: int) -> bool:
-        if self.outcome != NOBODY or not len(self.events):
-            return False
-        return self.now_us - max(self.events.at) < RUNNING // timedelta(microseconds=1)
+
+def is_running(tree: Tree, now_us: int) -> bool:
+    """Whether the round of a tree runs now, if nothing arrived: it does not end by itself, it gets old."""
+    return tree.is_running and _is_young(tree.events, now_us)
 
 
-_RANKS = {"round_started": 0, "step.tool_called": 1, "eval.run": 1, "round_kept": 3, "round_reverted": 3}
-_RANKS |= {"stop_triggered": 4}
+def _is_young(events: Events, now_us: int) -> bool:
+    return now_us - max(events.at) < RUNNING // timedelta(microseconds=1)
+
+
+def _pairs_across_clocks(
+    waiting: dict[object, list[int]], orphans: dict[object, list[int]]
+) -> Iterator[tuple[int, int]]:
+    """A return that came before its call by the clocks of two machines still is its return: taken out of both."""
+    for key, calls in waiting.items():
+        answers = orphans.get(key, [])
+        while calls and answers:
+            yield calls.pop(0), answers.pop(0)
+
+
+_OTHER = NUMBERED["observation"]
+_ENDING = frozenset({NUMBERED["generation"], NUMBERED["tool"]})
+_IS_A_ROW, _CALLS, _RETURNS, _STARTS, _ENDS = range(5)
+_DOES = {"step.tool_called": _CALLS, "step.tool_returned": _RETURNS, "round_started": _STARTS}
+_DOES |= {"round_kept": _ENDS, "round_reverted": _ENDS}

@@ -5,40 +5,40 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
+from itertools import compress
+from operator import ge
 
-from queries.views.trace.events import id_of
+from queries.views.trace.events import IDS, id_of
 from queries.views.trace.found import CASES, NUMBERED, SAYINGS, Found
 from queries.views.trace.tree import NOBODY, Mark
 
+_GENERATION = NUMBERED["generation"]
 JUST_BEFORE_US = 2_000_000  # a model call without ids belongs to the plan that follows it within this time
 
 
 def parents(found: Found, trace_id: str) -> array[int]:
     """The row above each row; adds a row for a suite of cases whose start is missing, and marks what is odd."""
-    events = found.events
-    steps, suites, spans, parents = (events.id[name] for name in ("step_id", "suite_id", "span_id", "parent_id"))
-    name_of = events.word["event"]
-    root_id, run = id_of(trace_id), events.code_of("eval.run")
+    events, gone = found.events, found.gone
+    steps, suites, spans, parents = (_by_row(found, events.id[name]) for name in IDS)
+    names = _by_row(found, events.word["event"])
+    root_id, run = id_of(trace_id), events.code_of("eval.run") or NOBODY
     by_step: dict[int, int] = {}
     by_suite: dict[int, int] = {}
     by_span: dict[int, int] = {}
-    for row in range(1, len(found.first)):
-        place = found.first[row]
-        if row in found.gone:
+    for row, (step, suite, span) in enumerate(zip(steps, suites, spans, strict=True)):
+        if not row or row in gone:
             continue
-        if spans[place]:
-            by_span.setdefault(spans[place], row)
-        elif steps[place]:
-            by_step.setdefault(steps[place], row)
-        elif suites[place] and name_of[place] == run:
-            by_suite.setdefault(suites[place], row)
-    parent = array("i", [NOBODY]) + array("i", [0]) * (len(found.first) - 1)
+        if span:
+            by_span.setdefault(span, row)
+        elif step:
+            by_step.setdefault(step, row)
+        elif suite and names[row] == run:
+            by_suite.setdefault(suite, row)
+    parent = array("i", [NOBODY]) + array("i", [0]) * (len(found) - 1)
     homeless: list[int] = []
     by_uuid: dict[int, int] | None = None
-    for row in range(1, len(found.first)):
-        place = found.first[row]
-        wanted = parents[place]
-        if row in found.gone:
+    for row, (step, suite, span, wanted) in enumerate(zip(steps, suites, spans, parents, strict=True)):
+        if not row or row in gone:
             continue
         if wanted:
             above = by_span.get(wanted) or by_step.get(wanted) or by_suite.get(wanted)
@@ -52,25 +52,32 @@ def parents(found: Found, trace_id: str) -> array[int]:
                 found.marks[row] |= Mark.PARENT_LOOP
             elif above:
                 parent[row] = above
-        elif spans[place] or found.kind[row] == NUMBERED["generation"]:
-            above = by_step.get(steps[place]) or by_suite.get(suites[place])
+        elif span or found.kind[row] == _GENERATION:
+            above = by_step.get(step) or by_suite.get(suite)
             if above and above != row:
                 parent[row] = above
             else:
                 homeless.append(row)
-        elif steps[place]:
-            above = by_step[steps[place]]
+        elif step:
+            above = by_step[step]
             if above != row:
                 parent[row] = above
-        elif suites[place] and name_of[place] != run:
-            above = by_suite.get(suites[place])
+        elif suite and names[row] != run:
+            above = by_suite.get(suite)
             if above is None:
-                above = by_suite[suites[place]] = found.add(NOBODY, NUMBERED["eval"], Mark.NO_START)
+                above = by_suite[suite] = found.add(NOBODY, NUMBERED["eval"], Mark.NO_START)
                 parent.append(0)
             parent[row] = above
     _house(found, homeless, parent)
     _break_loops(found, parent)
     return parent
+
+
+def _by_row(found: Found, column: array[int]) -> array[int]:
+    """What the first event of each row has in a column; the round's own is never asked for."""
+    made = array(column.typecode, [0])
+    made.extend(map(column.__getitem__, found.first[1:]))
+    return made
 
 
 def _by_uuid(found: Found) -> dict[int, int]:
@@ -139,7 +146,8 @@ def _break_loops(found: Found, parent: array[int]) -> None:
     """Parents that lead back to their child: the first row of the loop goes to the root, marked."""
     state = bytearray(len(parent))  # 0 unknown, 1 on the way, 2 leads to the root
     state[0] = 2
-    for row in range(1, len(parent)):
+    # Somewhere in a loop a row stands under a later one.
+    for row in compress(range(1, len(parent)), map(ge, parent[1:], range(1, len(parent)))):
         path = []
         at = row
         while state[at] == 0:

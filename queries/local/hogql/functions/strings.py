@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, quote, to_text
@@ -48,6 +49,19 @@ def _utf8(names: str, signature: str, function: str) -> dict[str, Function]:
     by_bytes = simple(signature, f"hq_{function}({{args}})", STRING)
     by_letters = simple(signature, f"hq_{function}_utf8({{args}})", STRING)
     return {name: by_letters if name.endswith("UTF8") else by_bytes for name in names.split()}
+
+
+def _from_a_known_place(function: Function) -> Function:
+    """SQLite's own substr counts as ClickHouse does where the place and the length are known to be above zero."""
+
+    def render(call: Call) -> Expr:
+        found = function.render(call)
+        known = [arg.constant for arg in call.args[1:]]
+        if len(known) == 2 and all(type(value) is int and value > 0 for value in known):
+            return replace(found, sql="substr({}, {}, {})".format(*(arg.sql for arg in call.args)))
+        return found
+
+    return Function(function.least, function.most, render)
 
 
 def _regex(signature: str, template: str, result: Type) -> Function:
@@ -101,6 +115,7 @@ FUNCTIONS: dict[str, Function] = {
     "empty": _measure("({0} = '')", "({0} = '[]')", UINT8),
     "notEmpty": _measure("({0} <> '')", "({0} <> '[]')", UINT8),
     **_utf8("substring substr mid substringUTF8", "si|i", "substring"),
+    "substringUTF8": _from_a_known_place(simple("si|i", "hq_substring_utf8({args})", STRING)),
     **_utf8("left leftUTF8", "si", "left"),
     **_utf8("right rightUTF8", "si", "right"),
     **same("trim trimBoth", simple("s|s", "hq_trim({args})", STRING)),
