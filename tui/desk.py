@@ -181,7 +181,7 @@ class Desk(Deeds, inherit_bindings=False):
 
     def remember(self, name: str, value: object) -> None:
         """For the next time the desk is opened."""
-        if not self._read_only:
+        if not self.is_read_only:
             self.cache.set_state(name, value)
 
     def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
