@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.pilot import Pilot
@@ -270,6 +271,27 @@ async def test_a_prompt_that_cannot_be_had_is_a_sentence(asker: StoreAsker):
         await press(pilot, "m", "enter")
         text = screen_text(app)
     assert "Prompts and completions could not be read here." in text and "$ai_model: sonnet" in text
+
+
+async def test_a_row_and_its_prompt_can_be_read_in_an_editor(asker: StoreAsker):
+    asker.prompts = [("What now?", "A plan.")]
+    async with opened(desk(asker)) as pilot:
+        screen = cast(TraceScreen, pilot.app.screen)
+        await press(pilot, "!")
+        assert "connection reset" in (screen.long_text() or "")
+        await press(pilot, "m", "enter")
+        assert (screen.long_text() or "").count("$ai_model") == 1
+
+
+async def test_undo_brings_back_the_search_that_esc_took_off(asker: StoreAsker):
+    async with opened(desk(asker)) as pilot:
+        listed = pilot.app.screen.query_one(TraceList)
+        await press(pilot, "/", *"tone", "enter")
+        narrowed = len(listed.rows)
+        await press(pilot, "escape")
+        assert len(listed.rows) > narrowed
+        await press(pilot, "u")
+        assert len(listed.rows) == narrowed
 
 
 async def test_arguments_and_rationales_are_read_in_full(asker: StoreAsker):

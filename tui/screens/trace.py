@@ -14,6 +14,7 @@ from queries.views.trace.detail import properties_json
 from queries.views.trace.remembered import remembered, restored
 from queries.views.trace.shown import ALL_OPEN, Folds, Wanted, lowered
 from queries.views.trace.tree import KINDS, Mark, Tree
+from tui.journal import Passing
 from tui.messages import Arrived
 from tui.screens import tracechoices
 from tui.screens.searching import Searching
@@ -54,6 +55,7 @@ class TraceScreen(Searching, TraceView):
         elif self._player.is_playing:
             self.action_play()
         elif self.list.wanted:
+            self.take_filter_off()
             self._want(Wanted())
         else:
             self.dismiss()
@@ -129,7 +131,7 @@ class TraceScreen(Searching, TraceView):
             return bool(tree.marks[number] & Mark.FAILED) if kind is None else tree.kind[number] == kind
 
         if not self.list.next_row(is_wanted):
-            self.say(f"There is no {'model call' if what == 'generation' else what} in this round.")
+            self.say(Passing(f"There is no {'model call' if what == 'generation' else what} in this round."))
         self._say_title()
 
     def action_step(self, steps: int) -> None:
@@ -199,7 +201,7 @@ class TraceScreen(Searching, TraceView):
     def _go_to_other(self, steps: int) -> None:
         place = self._among.index(self.round_id) + steps if self.round_id in self._among else -1
         if not 0 <= place < len(self._among):
-            self.say(f"This is the {'last' if steps > 0 else 'first'} round here.")
+            self.say(Passing(f"This is the {'last' if steps > 0 else 'first'} round here."))
             return
         self.round_id = self._among[place]
         self._player.is_playing = False
@@ -254,9 +256,16 @@ class TraceScreen(Searching, TraceView):
         elif what == tracechoices.PROPERTIES:
             self._copy(properties_json(self._said), "what it said")
         elif what == tracechoices.PROMPT:
-            self._copy("\n\n".join(talk.text() for talk in self._talks.values()), "prompt and completion")
+            self._copy(self._talk_text(), "prompt and completion")
         else:
             self.action_link()
+
+    def _talk_text(self) -> str:
+        return "\n\n".join(talk.text() for talk in self._talks.values())
+
+    def long_text(self) -> str | None:
+        """Prompt and completion where they are here, then all that the row said."""
+        return "\n\n".join(text for text in (self._talk_text(), properties_json(self._said)) if text) or None
 
     def _copy(self, text: str, what: str) -> None:
         self.say(self.desk.copy(text, what))

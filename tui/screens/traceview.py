@@ -19,6 +19,7 @@ from queries.views.trace.detail import Said, detail
 from queries.views.trace.export import count, duration, offset
 from queries.views.trace.rows import Row
 from queries.views.words import counted, money, score, signed
+from tui.journal import Passing
 from tui.messages import Failed, Told
 from tui.screens.base import BaseScreen
 from tui.widgets.detail import Detail
@@ -268,7 +269,7 @@ class TraceView(BaseScreen):
         if not self.has_class("-reading"):
             detail_has = self.focused is self.query_one(TraceDetail)
             self.set_focus(self.list if detail_has else self.query_one(TraceDetail))
-            self.say("" if detail_has else "Now scrolling what the row says; tab goes back to the rows.")
+            self.say(Passing("" if detail_has else "Now scrolling what the row says; tab goes back to the rows."))
 
     def on_row_list_clicked(self, message: RowList.Clicked) -> None:
         if self.focused is self.list:
