@@ -167,7 +167,7 @@ def _proposed(name: str, first: Side, second: Side, widths: tuple[int, int], pal
 def _change(one: Moved, spell: Callable[[float], str], palette: Palette) -> Run:
     if one.change is None:
         return "", palette.dim
-    if not one.change:
+    if not one.change or one.is_same:
         return "same", palette.dim
     text = spell(one.change)
     if one.is_better is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from queries.views.answers import is_improvement
 from queries.views.trace.account import Account
@@ -34,6 +34,9 @@ class Side:
     dimensions: Mapping[str, float]
 
 
+_SAME = 0.05  # of the earlier round's; rounds differ by that much anyway
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A number of both rounds; None where one did not send it. `is_better` is None where better has no meaning."""
@@ -42,6 +45,8 @@ class Moved:
     before: float | None
     after: float | None
     is_better: bool | None
+    is_same: bool = False
+    """Too close to be told apart by it."""
 
     @property
     def change(self) -> float | None:
@@ -132,14 +137,22 @@ def compare(before: Side, after: Side) -> Comparison:
     moved = [_moved(name, before.dimensions.get(name), after.dimensions.get(name), "max") for name in names]
     moved.sort(key=lambda one: (-abs(one.change or 0.0), one.change is None, one.name))
     found = _moved("score", before.score, after.score, goal)
-    cost = _moved("cost", before.cost_usd, after.cost_usd, "min")
-    duration = _moved("took", before.duration_s, after.duration_s, "min")
+    cost = _spent("cost", before.cost_usd, after.cost_usd)
+    duration = _spent("took", before.duration_s, after.duration_s)
     return Comparison(before, after, found, cost, duration, tuple(moved), _verdict(before, after, found, cost, moved))
 
 
 def _moved(name: str, before: float | None, after: float | None, goal: str) -> Moved:
     change = None if before is None or after is None else after - before
     return Moved(name, before, after, is_improvement(goal, change))
+
+
+def _spent(name: str, before: float | None, after: float | None) -> Moved:
+    """Money or time: less is better, but not a twentieth less."""
+    found = _moved(name, before, after, "min")
+    if found.change is None or not before or abs(found.change) >= _SAME * before:
+        return found
+    return replace(found, is_same=True, is_better=None)
 
 
 def _verdict(before: Side, after: Side, found: Moved, cost: Moved, moved: Sequence[Moved]) -> str:
