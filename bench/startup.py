@@ -89,7 +89,7 @@ def _news_turn(turn: int, workspace: Workspace, environment: Mapping[str, str], 
 
 def _hello(environment: Mapping[str, str]) -> float:
     terminal = Terminal([PYTHON, "-m", "bench.hello"], environment, str(data.ROOT))
-    terminal.read(quiet_s=0.5)
+    terminal.read(quiet_s=_SETTLED_S)
     terminal.close()
     return _shown(terminal, {"hello": TEXT})
 

@@ -86,11 +86,12 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Me"}
 _MARKS = {"Mn", "Mc"}
 _COUNTED_DIFFERENTLY = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
 _TOO_MANY_MARKS = 5
-# All that a desk says to a terminal: colours, where the cursor goes, the modes it sets and takes back, the
-# shape of the pointer, a copy.
+# All that a desk says to a terminal: colours, where the cursor goes, blanks it erases and steps over, the modes it sets
+# and takes back, the shape of the pointer, a copy.
 _OURS = re.compile(
     r"\x1b\[[\d;]*m"
-    r"|\x1b\[\d+;\d+H"
+    r"|\x1b\[\d+(?:;\d+)?H"
+    r"|\x1b\[\d+[XC]"
     r"|\x1b\[\?(?:7|25|1000|1003|1004|1006|1015|1016|1049|2004|2026|2048)[hl]"
     r"|\x1b\[\?20(?:26|48)\$p"
     r"|\x1b\[>\d+u|\x1b\[<u"
