@@ -22,6 +22,7 @@ from tui.widgets.pictures import CHARTED, PAINTERS
 from tui.widgets.reader import Reader
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
+from tui.widgets.spots import Placed
 from tui.widgets.statusbar import Line
 from workspace.errors import LoopdeskError
 from workspace.text import plain_lines
@@ -180,10 +181,15 @@ class FullScreen(Jumping, ListScreen):
 
     def action_step(self, right: int, down: int) -> None:
         if self._view == PICTURE:
-            self.query_one(BoardPane).step(right, down)
+            pane = self.query_one(BoardPane)
+            pane.step(right, down)
+            self._say_spot(pane.spot)
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(Passing(spot_words(message.spot, self.desk.keys.key("open-row", self.KEYS))))
+        self._say_spot(message.spot)
+
+    def _say_spot(self, spot: Placed | None) -> None:
+        self.say(Passing(spot_words(spot, self.desk.keys.key("open-row", self.KEYS))))
 
     def action_open(self) -> None:
         """What is behind the number in the picture, or behind the row."""

@@ -21,6 +21,7 @@ from tui.screens.boards import BoardsScreen
 from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
+from tui.widgets.spots import Placed
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
@@ -150,7 +151,10 @@ class MorningScreen(Jumping, BoardsScreen):
     def action_step(self, right: int, down: int) -> None:
         """To the next number of the pane in a direction; past its edge to the nearest pane, past the last nowhere."""
         here = self.focused
-        if not isinstance(here, BoardPane) or here.step(right, down):
+        if not isinstance(here, BoardPane):
+            return
+        if here.step(right, down):
+            self._say_spot(here.spot)  # at once, so that the status line is drawn once
             return
         at = here.region
         ahead = [
@@ -183,7 +187,10 @@ class MorningScreen(Jumping, BoardsScreen):
             self.desk.action_go("rounds")
 
     def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self.say(Passing(spot_words(message.spot, self.desk.keys.key("open", self.KEYS))))
+        self._say_spot(message.spot)
+
+    def _say_spot(self, spot: Placed | None) -> None:
+        self.say(Passing(spot_words(spot, self.desk.keys.key("open", self.KEYS))))
 
     def action_refresh_pane(self) -> None:
         focused = self.focused

@@ -38,7 +38,7 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
             self.pane = pane
 
     class Pointed(Message):
-        """The cursor stands on a spot, or on none."""
+        """The cursor was put on a spot, or on none, by something else than `step`."""
 
         def __init__(self, spot: spots.Placed | None) -> None:
             super().__init__()
@@ -140,7 +140,8 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     # The cursor
 
     def action_move(self, step: int) -> None:
-        self.step(0, step)
+        if self.step(0, step):
+            self.post_message(self.Pointed(self.spot))
 
     def step(self, right: int, down: int) -> bool:
         """To the next number in a direction; from the first line of them up to none. False past the edge."""
@@ -162,8 +163,6 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         for one in (before, spot):
             if one:
                 self.refresh(Region(one.start, one.y, one.width, 1))
-        if before != spot:
-            self.post_message(self.Pointed(spot))
 
     # Textual repaints a widget whole when focus comes or goes; here only the marker in the title changes.
 
@@ -173,6 +172,7 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         self._repaint_title()
         if not self._titles:
             self.point_first()  # nothing else would say where the focus is
+            self.post_message(self.Pointed(self.spot))
 
     def on_blur(self, event: events.Blur) -> None:
         event.prevent_default()
@@ -183,6 +183,7 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         spot = next((s for s in self._spots if s.y == event.y and 0 <= event.x - s.start < s.width), None)
         self.point_at(spot)
+        self.post_message(self.Pointed(spot))
         if event.chain == 2:
             self.post_message(self.Clicked(self))
 
