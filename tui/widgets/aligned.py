@@ -35,6 +35,11 @@ class Column:
     draw: Callable[[int], Sequence[Cell]] | None = None
 
 
+def measured(cells: Sequence[Cell], name: str, rank: int = 0) -> Column:
+    """Numbers, right-aligned, named above them or behind each."""
+    return Column(cells, heading=name, unit=name, right=True, rank=rank)
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A column and where it stands."""

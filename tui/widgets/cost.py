@@ -9,7 +9,7 @@ from textual.strip import Strip
 from queries.views import drill
 from queries.views.cost import CostLine, CostPerKept
 from tui.palette import Palette
-from tui.widgets.aligned import Column, listed, name_room
+from tui.widgets.aligned import Column, listed, measured, name_room
 from tui.widgets.blocks import gathered, grouped, mean, slots, spark
 from tui.widgets.formats import cost_change, counted, paid
 from tui.widgets.strips import Cell, cell, clipped, linked, more, painted, said, verdict
@@ -36,40 +36,26 @@ def _columns(view: CostPerKept, shown: int, width: int, palette: Palette) -> lis
     lines = view.lines[:shown]
     return [
         Column([cell(said(line.project, palette), palette.text) for line in lines], least=name_room(width)),
-        Column(
+        measured(
             [
                 linked(paid(line.per_kept_usd, palette, palette.strong), drill.kept_rounds(line.project))
                 for line in lines
             ],
-            heading="per kept",
-            unit="per kept",
-            right=True,
+            "per kept",
         ),
         Column([cost_change(line.per_kept_usd, line.per_kept_before_usd, palette) for line in lines], rank=1),
-        Column(
+        measured(
             [
                 linked(paid(line.per_kept_before_usd, palette, palette.dim), drill.kept_rounds(line.project).before())
                 for line in lines
             ],
-            heading="before",
-            unit="before",
-            right=True,
-            rank=5,
+            "before",
+            5,
         ),
-        Column(
-            [linked(paid(line.spent_usd, palette), drill.decided_rounds(line.project)) for line in lines],
-            heading="spent",
-            unit="spent",
-            right=True,
-            rank=3,
+        measured(
+            [linked(paid(line.spent_usd, palette), drill.decided_rounds(line.project)) for line in lines], "spent", 3
         ),
-        Column(
-            [linked(counted(line.kept, palette), drill.kept_rounds(line.project)) for line in lines],
-            heading="kept",
-            unit="kept",
-            right=True,
-            rank=4,
-        ),
+        measured([linked(counted(line.kept, palette), drill.kept_rounds(line.project)) for line in lines], "kept", 4),
         Column(
             draw=lambda cells: [_course(line, view.buckets, cells, palette) for line in lines],
             heading="over time",

@@ -9,7 +9,7 @@ from textual.strip import Strip
 from queries.views import drill
 from queries.views.escalations import Escalations, Target
 from tui.palette import Palette
-from tui.widgets.aligned import Column, name_room, place, table
+from tui.widgets.aligned import Column, measured, name_room, place, table
 from tui.widgets.blocks import gathered, grouped, slots, tally
 from tui.widgets.formats import counted
 from tui.widgets.strips import Cell, Run, cell, fitted, flow, linked, painted, said, spaced, verdict
@@ -67,13 +67,7 @@ def _columns(view: Escalations, width: int, palette: Palette) -> list[Column]:
             heading="now",
             right=True,
         ),
-        Column(
-            [_before(target, palette) for target in targets],
-            heading="before",
-            unit="before",
-            right=True,
-            rank=1,
-        ),
+        measured([_before(target, palette) for target in targets], "before", 1),
         Column(
             draw=lambda cells: [_course(target, view.buckets, high, cells, palette) for target in targets],
             heading="when",

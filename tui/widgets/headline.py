@@ -10,7 +10,7 @@ from queries.views import drill
 from queries.views.headline import Headline, ProjectNight
 from queries.views.words import share
 from tui.palette import Palette
-from tui.widgets.aligned import Column, listed, name_room
+from tui.widgets.aligned import Column, listed, measured, name_room
 from tui.widgets.formats import counted, paid, score_change, scored
 from tui.widgets.strips import Cell, cell, flow, linked, painted, said, verdict
 
@@ -37,20 +37,10 @@ def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
     projects, in_words = view.projects, width >= _IN_WORDS
     return [
         Column([cell(said(one.project, palette), palette.title) for one in projects], least=name_room(width)),
-        Column(
-            [linked(counted(one.rounds, palette), drill.all_rounds(one.project)) for one in projects],
-            heading="rounds",
-            unit="rounds",
-            right=True,
-            rank=4,
+        measured(
+            [linked(counted(one.rounds, palette), drill.all_rounds(one.project)) for one in projects], "rounds", 4
         ),
-        Column(
-            [linked(counted(one.kept, palette), drill.kept_rounds(one.project)) for one in projects],
-            heading="kept",
-            unit="kept",
-            right=True,
-            rank=1,
-        ),
+        measured([linked(counted(one.kept, palette), drill.kept_rounds(one.project)) for one in projects], "kept", 1),
         Column(
             [
                 linked(scored(one.best, palette, palette.strong), drill.scored_rounds(one.project, one.goal))
@@ -64,21 +54,13 @@ def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
             heading="change",
             rank=2,
         ),
-        Column(
-            [linked(paid(one.spent_usd, palette), drill.decided_rounds(one.project)) for one in projects],
-            heading="spent",
-            unit="spent",
-            right=True,
-            rank=3,
+        measured(
+            [linked(paid(one.spent_usd, palette), drill.decided_rounds(one.project)) for one in projects], "spent", 3
         ),
-        Column(
-            [linked(paid(one.per_kept_usd, palette), drill.kept_rounds(one.project)) for one in projects],
-            heading="per kept",
-            unit="per kept",
-            right=True,
-            rank=6,
+        measured(
+            [linked(paid(one.per_kept_usd, palette), drill.kept_rounds(one.project)) for one in projects], "per kept", 6
         ),
-        Column(
+        measured(
             [
                 linked(
                     counted(one.escalations, palette),
@@ -86,10 +68,8 @@ def _columns(view: Headline, width: int, palette: Palette) -> list[Column]:
                 )
                 for one in projects
             ],
-            heading="escalations",
-            unit="escalations",
-            right=True,
-            rank=7,
+            "escalations",
+            7,
         ),
         Column([_stopped(one, palette) for one in projects], heading="stopped on", least=10, rank=5),
     ]

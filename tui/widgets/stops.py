@@ -7,7 +7,7 @@ from textual.strip import Strip
 from queries.views import drill
 from queries.views.stops import Stop, Stops
 from tui.palette import Palette
-from tui.widgets.aligned import Column, listed
+from tui.widgets.aligned import Column, listed, measured
 from tui.widgets.blocks import bar
 from tui.widgets.formats import counted, paid
 from tui.widgets.strips import Cell, Run, cell, flow, linked, painted, said, verdict
@@ -45,26 +45,14 @@ def _columns(view: Stops, width: int, palette: Palette) -> list[Column]:
             most=_LONGEST_BAR,
             rank=4,
         ),
-        Column(
-            [_before(stop, palette) for stop in reasons],
-            heading="before",
-            unit="before",
-            right=True,
-            rank=3,
-        ),
+        measured([_before(stop, palette) for stop in reasons], "before", 3),
         Column(
             [_projects(stop, palette) for stop in reasons],
             heading="projects",
             least=max(12, width // 5),
             rank=1,
         ),
-        Column(
-            [counted(stop.rounds, palette, palette.dim) for stop in reasons],
-            heading="rounds",
-            unit="rounds",
-            right=True,
-            rank=6,
-        ),
+        measured([counted(stop.rounds, palette, palette.dim) for stop in reasons], "rounds", 6),
         Column([paid(stop.cost_usd, palette, palette.dim) for stop in reasons], heading="cost", right=True, rank=5),
     ]
 
