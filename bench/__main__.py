@@ -1,14 +1,15 @@
-"""`python -m bench [startup|bytes|boards|ingest|store|rest|trace]`: one table or, without an argument, all of them."""
+"""`python -m bench [NAME]...`: one table a name or, without any, all of them. `--help` lists the names."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import platform
 import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace")
+NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace", "search")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 
@@ -30,36 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, options: argparse.Namespace) -> None:
-    if name == "startup":
-        from bench import startup
-
-        startup.run()
-    elif name == "bytes":
-        from bench import bytes
-
-        bytes.run()
-    elif name == "boards":
-        from bench import boards
-
-        loads = boards.LOADS[:-1] if options.small else boards.LOADS
-        extra = [load for load, wanted in ((boards.HISTORY, options.history), (boards.HUGE, options.huge)) if wanted]
-        boards.run([*loads, *extra])
+    """Each is a module of its own, loaded only when it is wanted."""
+    bench = importlib.import_module(f"bench.{name}")
+    if name == "boards":
+        loads = bench.LOADS[:-1] if options.small else bench.LOADS
+        extra = [load for load, wanted in ((bench.HISTORY, options.history), (bench.HUGE, options.huge)) if wanted]
+        bench.run([*loads, *extra])
     elif name == "ingest":
-        from bench import ingest
-
-        ingest.run(INGEST_LARGE if options.large else INGEST_EVENTS)
-    elif name == "store":
-        from bench import store
-
-        store.run()
-    elif name == "trace":
-        from bench import trace
-
-        trace.run()
+        bench.run(INGEST_LARGE if options.large else INGEST_EVENTS)
     else:
-        from bench import rest
-
-        rest.run()
+        bench.run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Vectors of texts: the same problem in other words is near, another problem is not, and the search is exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.embedding import Index, Lexical, Near, blob, embedder
+
+
+def similarity(one: str, other: str) -> float:
+    first, second = Lexical().embed([one, other])
+    return float(first @ second)
+
+
+def test_the_same_condition_on_another_night_is_the_same_text():
+    one = "autoagent: score fell from 0.8155 to 0.7621 over 51 rounds"
+    assert similarity(one, "autoagent: score fell from 0.8421 to 0.7013 over 64 rounds") > 0.95
+
+
+def test_other_words_for_the_same_are_nearer_than_another_problem():
+    one = "Dimension consentSettings scored low for moss-cosmetics"
+    assert similarity(one, "consent_settings is the weakest dimension of moss-cosmetics") > similarity(
+        one, "The GPU ran out of memory while autoresearch trained"
+    )
+    assert similarity("scoring timed out", "the scorer times out") > similarity("scoring timed out", "disk is full")
+
+
+@given(st.lists(st.text(max_size=200), max_size=6))
+def test_vectors_have_length_one_or_none(texts: list[str]):
+    found = Lexical().embed(texts)
+    assert found.shape == (len(texts), Lexical.dimensions) and found.dtype == np.float32
+    assert all(abs(length - 1) < 1e-5 or length == 0 for length in np.linalg.norm(found, axis=1))
+
+
+def test_a_vector_does_not_depend_on_its_neighbours():
+    together = Lexical().embed(["alpha", "cost spike in autoresearch"])[1]
+    assert blob(together) == blob(Lexical().embed(["cost spike in autoresearch"])[0])
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_the_search_is_what_comparing_with_each_gives(count: int, top: int, seed: int):
+    vectors = np.random.default_rng(seed).standard_normal((count, 8)).astype(np.float32)
+    ids = [f"{place:03}" for place in range(count)]
+    asked = np.ones(8, dtype=np.float32)
+    every = sorted((Near(id, float(vector @ asked)) for id, vector in zip(ids, vectors, strict=True)),
+                   key=lambda near: (-near.similarity, near.id))  # fmt: skip
+    found = Index(ids, vectors).search(asked, top)
+    assert [near.id for near in found] == [near.id for near in every[:top]]
+
+
+def test_vectors_are_stored_and_read_as_they_were():
+    vectors = Lexical().embed(["one thing", "another"])
+    rows = [("a", blob(vectors[0])), ("other embedder", b"\0" * 12), ("b", blob(vectors[1]))]
+    index = Index.of_blobs(rows, Lexical.dimensions)
+    assert len(index) == 2
+    assert index.search(vectors[1], 1)[0].id == "b"
+
+
+def test_nothing_stored_finds_nothing():
+    assert Index.of_blobs([], Lexical.dimensions).search(np.zeros(Lexical.dimensions, dtype=np.float32)) == []
+
+
+def test_without_a_model_words_are_compared(tmp_path: Path):
+    assert embedder(None).name == "lexical-256"
+    assert embedder(tmp_path / "no such model").name == "lexical-256"
+    with pytest.raises(ValueError, match="ids for"):
+        Index(["a"], Lexical().embed([]))
