@@ -148,6 +148,7 @@ def test_no_pair_and_no_problem_lies_in_both_halves() -> None:
         assert len({case.problem for case in split.grouping(half) if case.near}) >= 6
         assert {case.category for case in split.safety(half)} == {*split.ATTACKS, *split.INNOCENTS}
         assert {case.label for case in split.actionability(half)} == set(split.ACTIONABILITY)
+        assert {case.encoding for case in split.safety(half) if case.attack} == set(split.ENCODINGS)
         assert any(not case.visible_to_rules for case in split.safety(half))
 
 
