@@ -38,3 +38,29 @@ def _lock(file: IO[bytes]) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether any process holds `path` locked, alone or with others. Does not make the file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "r+b") as file:
+        return not _lock(file)
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Holds `path` (0600) together with others; `is_held` says so. Raises `LoopdeskError`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LoopdeskError(f"Cannot lock {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+b") as file:
+        if os.name != "nt":
+            import fcntl
+
+            # Waits for whoever looks whether it is held, which takes no time.
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
