@@ -29,7 +29,8 @@ def _columns(kind: Any) -> str:
 
 
 def row(record: Record) -> tuple[Any, ...]:
-    return tuple([write(getattr(record, name)) for name, write in _writers(type(record))])
+    kind: Any = type(record)
+    return tuple([write(getattr(record, name)) for name, write in _writers(kind)])
 
 
 def record(kind: type[T], values: Sequence[Any]) -> T:
