@@ -87,12 +87,12 @@ class Engine:
         self.done = Done()
         self._looked_at = clock()
 
-    def settle(self, now: datetime) -> Plan:
-        """Apply commands that are due and write what follows, to the fixed point."""
-        for _ in range(_MOST_ROUNDS):
+    def settle(self, now: datetime) -> tuple[Plan, bool]:
+        """Apply commands that are due and write what follows, to the fixed point; whether there was anything."""
+        for rounds in range(_MOST_ROUNDS):
             plan = reconcile(self.store.state(now, self.owner))
             if plan.is_settled:
-                return plan
+                return plan, rounds > 0
             for command_id in plan.commands:
                 command = self.store.apply(command_id, commands.decide, now)
                 if command is not None:
@@ -115,9 +115,9 @@ class Engine:
                 worked = await stage(self.store, now)
                 self.done.by_stage += worked.done
                 wanted += [worked.next_due] if worked.next_due else []
-            plan = self.settle(now)
-            # A handler that ends at once is part of this turn.
-            wrote = self.executor.pump(now)
+            plan, wrote = self.settle(now)
+            # A handler that ends at once is part of this turn, and what a command released is the stages' again.
+            wrote |= self.executor.pump(now)
             await asyncio.sleep(0)
             if not wrote and not self.store.jobs("returned"):
                 return min([*wanted, *([plan.next_due] if plan.next_due else [])], default=None)

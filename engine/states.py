@@ -9,11 +9,12 @@ from workspace.errors import LoopdeskError
 
 Noun = Literal["report", "proposal", "job"]
 
-# From the public reference's status machine; a report that joined another is `deleted` until it is split off again.
+# From the public reference's status machine. Beyond it: a snoozed report is `potential` and wakes as what it was, and
+# one that joined another is `deleted` until it is split off again.
 _REPORT: Mapping[str, frozenset[str]] = {
     status: frozenset(after.split())
     for status, after in {
-        "potential": "candidate resolved failed suppressed deleted",
+        "potential": "candidate ready pending_input resolved failed suppressed deleted",
         "candidate": "in_progress potential ready pending_input failed resolved suppressed deleted",
         "in_progress": "candidate potential ready pending_input failed resolved suppressed deleted",
         "pending_input": "candidate potential resolved failed suppressed deleted",

@@ -38,7 +38,8 @@ async def place_by_project(store: Store, now: datetime) -> Worked:
     for id, one, recurs_from in found:
         row = store.connection.execute(
             "SELECT report_id FROM report_signals JOIN signals ON signals.id = signal_id "
-            "JOIN reports ON reports.id = report_id WHERE left_at IS NULL AND json_extract(extra, '$.project') = ? AND source_product = 'loops' "
+            "JOIN reports ON reports.id = report_id WHERE left_at IS NULL "
+            "AND json_extract(extra, '$.project') = ? AND source_product = 'loops' "
             "AND status NOT IN ('resolved', 'deleted') LIMIT 1",
             (one.extra["project"],),
         ).fetchone()
