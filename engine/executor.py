@@ -49,7 +49,7 @@ class Executor:
 
     def pump(self, now: datetime) -> bool:
         """Apply what has returned, stop what is not wanted, start what is due; whether anything was written."""
-        wrote = self._apply_returned(now)
+        wrote = self._apply_returned(now) | self._end_lost(now)
         self._stop_unwanted()
         return self._enqueue(now) | self._start(now) | wrote
 
@@ -73,6 +73,17 @@ class Executor:
                 report = reading.report(self._store.connection, job.report_id)
                 self._store.write(_outcome(report, job, now), now)
         return bool(returned)
+
+    def _end_lost(self, now: datetime) -> bool:
+        """Jobs of this process that nothing works on: their end could not be written when it came."""
+        lost = [
+            job
+            for job in self._store.jobs("running")
+            if job.owner == self._owner and (job.id, job.attempt) not in self._tasks
+        ]
+        for job in lost:
+            self._end(job.id, job.attempt, "its result could not be stored", now)
+        return bool(lost)
 
     def _enqueue(self, now: datetime) -> bool:
         due = [job for job in self._store.jobs("intended") if job.kind in self._handlers and job.not_before <= now]
@@ -105,7 +116,9 @@ class Executor:
         task = asyncio.create_task(self._run(job))
         self._tasks[place], self._kinds[place] = task, job.kind
 
-        def forget(_: asyncio.Task[None]) -> None:
+        def forget(ended: asyncio.Task[None]) -> None:
+            if not ended.cancelled():
+                ended.exception()  # what it could not write is found by `_end_lost`
             del self._tasks[place], self._kinds[place]
             self.finished.set()
 
