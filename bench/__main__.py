@@ -1,4 +1,4 @@
-"""`python -m bench [startup|boards|ingest|store|rest|trace]`: one table or, without an argument, all of them."""
+"""`python -m bench [startup|boards|ingest|store|rest|trace|engine]`: one table or, without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "boards", "ingest", "store", "rest", "trace")
+NAMES = ("startup", "boards", "ingest", "store", "rest", "trace", "engine")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 
@@ -48,6 +48,10 @@ def _run(name: str, options: argparse.Namespace) -> None:
         from bench import store
 
         store.run()
+    elif name == "engine":
+        from bench import engine
+
+        engine.run()
     elif name == "trace":
         from bench import trace
 

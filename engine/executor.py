@@ -168,3 +168,6 @@ def _outcome(report: Report | None, job: Job, now: datetime) -> tuple:
         return (*apply(report, job, now), *attempts.applied(job, now))
     except LoopdeskError as error:
         return attempts.failed(report, job, str(error), now)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A result comes from outside; one that nobody thought of must not stop the others.
+        return attempts.failed(report, job, f"Its result could not be applied ({type(error).__name__})", now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -252,6 +252,10 @@ class Inbox:
     def start_engine(self) -> bool:
         """Have what was submitted applied: start a detached engine where none runs. Whether one was started."""
         return process.start_detached(self.workspace)
+
+    def connected(self) -> AbstractContextManager[None]:
+        """While this is held, an engine that a desk started stays."""
+        return process.connected(self.workspace)
 
     def _insert(self, connection: sqlite3.Connection, command: Command) -> Command:
         ran_us = reading.ran_us(connection)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from os import getpid
 
@@ -27,6 +27,7 @@ from workspace.text import plain
 
 POLL_S = 0.5
 HEARTBEAT = timedelta(seconds=5)
+STAGE_TRIES_AGAIN = timedelta(minutes=1)
 IDLE = timedelta(seconds=60)
 """How long an engine that a desk started stays with nothing to do and nobody there."""
 _BROKEN_FOR_S = 30.0
@@ -55,7 +56,10 @@ class Done:
     applied: int = 0
     refused: int = 0
     by_stage: int = 0
-    jobs: Counter[str] = field(default_factory=Counter)
+
+
+def warn(said: str) -> None:
+    print(f"loopdesk: {plain(said, 500)}", file=sys.stderr, flush=True)
 
 
 def utc_now() -> datetime:
@@ -86,6 +90,7 @@ class Engine:
         self.executor = Executor(store, self.handlers, self.owner, clock)
         self.done = Done()
         self._looked_at = clock()
+        self._told: set[str] = set()
 
     def settle(self, now: datetime) -> tuple[Plan, bool]:
         """Apply commands that are due and write what follows, to the fixed point; whether there was anything."""
@@ -112,7 +117,7 @@ class Engine:
                 self.done.signals += taken
             wanted: list[datetime] = []
             for stage in self.stages:
-                worked = await stage(self.store, now)
+                worked = await self._worked(stage, now)
                 self.done.by_stage += worked.done
                 wanted += [worked.next_due] if worked.next_due else []
             plan, wrote = self.settle(now)
@@ -121,6 +126,24 @@ class Engine:
             await asyncio.sleep(0)
             if not wrote and not self.store.jobs("returned"):
                 return min([*wanted, *([plan.next_due] if plan.next_due else [])], default=None)
+
+    async def _worked(self, stage: Stage, now: datetime) -> Worked:
+        """A stage that fails is asked again later, and holds up neither the others nor what a human decided."""
+        try:
+            worked = await stage(self.store, now)
+        except NewerInbox:
+            raise
+        except Exception as error:
+            name = getattr(stage, "__name__", type(stage).__name__)
+            said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
+            self._tell_once(f"{name} could not do its work: {said}")
+            return Worked(next_due=now + STAGE_TRIES_AGAIN)
+        return worked
+
+    def _tell_once(self, said: str) -> None:
+        if said not in self._told:
+            self._told.add(said)
+            warn(said)
 
     async def once(self) -> None:
         """To the fixed point, jobs included."""
@@ -239,7 +262,7 @@ async def _serve(engine: Engine, workspace: Workspace, is_detached: bool) -> boo
         except (LoopdeskError, sqlite3.Error) as error:
             # A full disk or a lock may pass; an engine that is gone helps nobody.
             said = databases.explained(error, engine.store.path) if isinstance(error, sqlite3.Error) else error
-            print(f"loopdesk: {plain(said, 500)} Trying again.", file=sys.stderr, flush=True)
+            warn(f"{said} Trying again.")
             await engine._wait(stop, _BROKEN_FOR_S)
     return stop.is_set()
 

@@ -142,7 +142,7 @@ CREATE TABLE commands (
   report_id TEXT NOT NULL,
   made_at INTEGER NOT NULL,
   apply_after INTEGER NOT NULL,
-  arguments TEXT NOT NULL,
+  arguments TEXT NOT NULL CHECK (json_valid(arguments) AND json_type(arguments) = 'object'),
   seen_version INTEGER,
   seen_sha TEXT NOT NULL,
   actor TEXT NOT NULL,

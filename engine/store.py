@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from engine import intake, reading, states
 from engine.commands import Decision, Scene
@@ -54,6 +53,10 @@ _JOBS_TO_LOOK_AT = (
     "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) AND NOT EXISTS "
     "(SELECT 1 FROM jobs AS later WHERE later.id = jobs.id AND later.attempt > jobs.attempt))"
 )
+
+
+Decide = Callable[[Scene, Command, datetime], Decision]
+"""`engine.commands.decide`: raises `LoopdeskError` where it refuses."""
 
 
 class NewerInbox(LoopdeskError):
@@ -192,11 +195,8 @@ class Store:
                 self._weigh(report_id)
         return taken
 
-    def apply(self, command_id: str, decide: Any, now: datetime) -> Command | None:
-        """Claim a command and write all that it does, or its refusal, in one transaction. None where it was undone.
-
-        `decide` is `engine.commands.decide`; its `LoopdeskError` is the refusal.
-        """
+    def apply(self, command_id: str, decide: Decide, now: datetime) -> Command | None:
+        """Claim a command and write all that it does, or its refusal, in one transaction. None where it was undone."""
         with self.transaction("apply_command"):
             # The mirror image of the door's undo: exactly one of the two finds the row as it wants it.
             claimed = self.connection.execute(
@@ -206,14 +206,28 @@ class Store:
             command = reading.command(self.connection, command_id)
             if claimed.rowcount != 1 or command is None:
                 return None
-            decision, refusal = _decided(decide, self.scene(command), command, now)
-            if decision is not None:
-                self.write(decision.effects, now)
+            outcome, said = self._carry_out(decide, command, now)
             self.connection.execute(
-                f"UPDATE commands SET {'applied_at' if decision else 'refused_at'} = ?, said = ? WHERE id = ?",
-                (stored(now), decision.said if decision else refusal, command_id),
+                f"UPDATE commands SET {outcome} = ?, said = ? WHERE id = ?", (stored(now), said, command_id)
             )
         return reading.command(self.connection, command_id)
+
+    def _carry_out(self, decide: Decide, command: Command, now: datetime) -> tuple[str, str]:
+        """The column of what came of it, and a sentence. A command that cannot be applied never stops the others."""
+        self.connection.execute("SAVEPOINT decision")
+        try:
+            decision = decide(self.scene(command), command, now)
+            self.write(decision.effects, now)
+            outcome, said = "applied_at", decision.said
+        except LoopdeskError as error:
+            outcome, said = "refused_at", str(error)
+        except (sqlite3.IntegrityError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            said = f"It could not be applied ({type(error).__name__}). This is a fault of loopdesk: please report it."
+            outcome = "refused_at"
+        if outcome == "refused_at":
+            self.connection.execute("ROLLBACK TO decision")
+        self.connection.execute("RELEASE decision")
+        return outcome, said
 
     def add_run_time(self, microseconds: int) -> None:
         with self.transaction("ran"):
@@ -341,10 +355,3 @@ class Store:
             "UPDATE reports SET signals = ?, weight = ?, weighed_at = ? WHERE id = ?",
             (len(found), weight, stored(newest) if newest else 0, report_id),
         )
-
-
-def _decided(decide: Any, scene: Scene, command: Command, now: datetime) -> tuple[Decision | None, str]:
-    try:
-        return decide(scene, command, now), ""
-    except LoopdeskError as error:
-        return None, str(error)

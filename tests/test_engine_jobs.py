@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from engine import attempts
-from engine.effects import Log, SaveJob
-from engine.main import Engine
+from engine.commands import Decision
+from engine.effects import AddDecision, Log, SaveJob, SaveReport
+from engine.main import Engine, Worked
 from engine.model import Job
+from engine.source_state import SourceState, save_source_state, source_state
 from engine.store import Store
 from tests.engines import READY, Desk, answers, place_by_project, signal
 from workspace.errors import LoopdeskError
@@ -286,3 +289,57 @@ class TestTheStore:
         desk.comes(signal("ahead", at=desk.now + timedelta(days=400)))
         desk.turn()
         assert desk.report().weight == 2.0 and desk.report().weighed_at == desk.now
+
+
+class TestNothingStopsTheOthers:
+    def test_a_command_that_breaks_the_code_is_refused_and_the_next_one_applied(self, desk: Desk):
+        desk.turn()
+        command = desk.decides("resolve", desk.report())
+
+        def broken(*_: object) -> None:
+            raise KeyError("a fault of ours")
+
+        store = Store.open(desk.workspace.inbox_db)
+        told = store.apply(command.id, broken, desk.now)  # type: ignore[arg-type]
+        store.close()
+        assert told is not None and told.refused_at and "(KeyError). This is a fault of loopdesk" in told.said
+        assert desk.applied("resolve", desk.report()).applied_at
+
+    def test_of_a_decision_that_cannot_be_written_whole_nothing_is(self, desk: Desk):
+        desk.turn()
+        command = desk.decides("resolve", desk.report())
+        before = desk.report()
+
+        def half(*_: object) -> Decision:
+            twice = AddDecision(signal("x"), before.id)
+            return Decision((SaveReport(replace(before, note="half")), twice, twice), "done")
+
+        store = Store.open(desk.workspace.inbox_db)
+        told = store.apply(command.id, half, desk.now)
+        store.close()
+        assert told is not None and told.refused_at and desk.report() == before
+
+    def test_a_stage_that_fails_holds_up_no_command(self, desk: Desk, capsys: pytest.CaptureFixture[str]):
+        async def broken(store: Store, now: datetime) -> Worked:
+            with store.transaction("place"):
+                store.connection.execute("DELETE FROM reports")
+                raise RuntimeError("the source is\x1b[2J away")
+
+        desk.turn()
+        desk.decides("resolve", desk.report())
+        desk.later(seconds=11)
+        store = Store.open(desk.workspace.inbox_db)
+        asyncio.run(Engine(store, stages=[broken], clock=lambda: desk.now).once())
+        store.close()
+        assert desk.report().status == "resolved"
+        assert capsys.readouterr().err == "loopdesk: broken could not do its work: RuntimeError: the source is away\n"
+
+    def test_a_source_goes_on_where_it_stopped(self, desk: Desk):
+        store = Store.open(desk.workspace.inbox_db)
+        assert source_state(store.connection, "plateaus") is None
+        for cursor in ("1", "2"):
+            state = SourceState("plateaus", desk.now, cursor, {"merged": 1}, 0.5)
+            with store.transaction("ingest"):
+                save_source_state(store.connection, state)
+        assert source_state(store.connection, "plateaus") == state
+        store.close()

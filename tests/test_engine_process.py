@@ -22,6 +22,7 @@ from tests import inbox_invariants
 from tests.engines import Desk
 from tests.engines import signal as a_signal
 from tests.test_commands import ROOT, loopdesk, refused
+from tui.main import main as desk_main
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 
@@ -191,13 +192,11 @@ class TestSentences:
         assert "moved to inbox.db.damaged-" in refused(loopdesk("engine", "once", "--workspace", workspace.root))
         assert loopdesk("engine", "once", "--workspace", workspace.root).returncode == 0
 
-    @pytest.mark.skipif(os.geteuid() == 0 and not os.environ.get("CI_UNPRIVILEGED"), reason="root may write anywhere")
-    def test_of_a_folder_that_cannot_be_written(self, workspace: Workspace):
-        workspace.root.chmod(0o500)
-        try:
-            assert "is read-only" in refused(loopdesk("engine", "once", "--workspace", workspace.root))
-        finally:
-            workspace.root.chmod(0o700)
+    @pytest.mark.parametrize("word", ["once", "run"])
+    def test_of_a_folder_that_cannot_be_written(self, workspace: Workspace, word: str, monkeypatch, capsys):
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+        assert desk_main(["engine", word, "--workspace", str(workspace.root)]) != 0
+        assert f"The workspace {workspace.root} is read-only." in capsys.readouterr().err
 
     def test_of_a_folder_that_is_a_file(self, tmp_path: Path):
         (tmp_path / "file").write_text("x")

@@ -45,7 +45,7 @@ def once(context: Context, as_json: bool) -> None:
         inbox.close()
     if as_json:
         document = {**asdict(done), "jobs_waiting": dict(waiting), "commands_waiting": left}
-        click.echo(json.dumps({name: value for name, value in document.items() if name != "jobs"}))
+        click.echo(json.dumps(document))
         return
     click.echo(f"Took in {counted(done.signals, 'signal')}, applied {counted(done.applied, 'command')}.")
     if done.refused:
