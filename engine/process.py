@@ -18,7 +18,7 @@ from datetime import datetime
 
 from engine.crash_points import crash_point
 from workspace.errors import LoopdeskError
-from workspace.locks import is_held, only_one, shared
+from workspace.locks import is_held, is_shared, only_one, shared
 from workspace.paths import Workspace, write_private
 
 LOCK, FACTS, LOG, DESKS = "engine.lock", "engine.json", "engine.log", "desks.lock"
@@ -167,4 +167,4 @@ def connected(workspace: Workspace) -> Iterator[None]:
 
 
 def anyone_connected(workspace: Workspace) -> bool:
-    return is_held(workspace.root / DESKS)
+    return is_shared(workspace.root / DESKS)

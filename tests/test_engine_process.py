@@ -24,6 +24,7 @@ from tests.engines import signal as a_signal
 from tests.test_commands import ROOT, loopdesk, refused
 from tui.main import main as desk_main
 from workspace.errors import LoopdeskError
+from workspace.locks import shared
 from workspace.paths import Workspace
 
 HUNG_UP = """
@@ -246,6 +247,17 @@ class TestHangUp:
         main.run(workspace, is_detached=True)
         assert len(turns) == 2 and real is not serve
         inbox.close()
+
+
+def test_those_who_look_are_in_nobodys_way(workspace: Workspace):
+    """A desk looks every second whether an engine runs; another one must not take its look for an engine."""
+    lock = workspace.root / process.LOCK
+    lock.touch()
+    with shared(lock):  # as one who looks holds it
+        assert process.find(workspace) is None
+    with process.connected(workspace), process.connected(workspace):
+        assert process.anyone_connected(workspace)
+    assert not process.anyone_connected(workspace)
 
 
 def test_the_lock_that_is_looked_at_is_not_in_the_way(workspace: Workspace):

@@ -48,6 +48,7 @@ class TestTheUnit:
         unit = systemd_unit(Service(Path("/opt/venv/bin/python"), Path("/srv/loops"), part="engine"))
         assert 'ExecStart="/opt/venv/bin/python" "-P" "-m" "tui.main" "engine" "run" "--workspace" "/srv/loops"' in unit
         assert "Description=loopdesk engine: it turns" in unit
+        assert "RestrictNamespaces" not in unit  # its jails are made of them
         found = plistlib.loads(launchd_plist(Service(Path("/p"), Path("/w"), part="engine")))
         assert found["Label"] == label("engine") and found["StandardOutPath"] == "/w/engine.log"
 

@@ -18,6 +18,10 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "serve": (("serve",), "the embedded PostHog that loops send their events to"),
     "engine": (("engine", "run"), "it turns the loops' signals into reports and applies what you decide"),
 }
+# The engine's jails are made of namespaces, and of a network without a wire (AF_NETLINK).
+_NARROWER: Mapping[str, tuple[str, ...]] = {
+    "serve": ("RestrictNamespaces=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"),
+}
 # Of the installing shell's environment only what decides where things are. A unit is a plain file: no key is in it.
 PASSED = ("LOOPDESK_CONFIG_DIR", "LOOPDESK_TIMEZONE", "TZ")
 
@@ -69,8 +73,7 @@ def systemd_unit(service: Service) -> str:
         "LockPersonality=yes",
         "RestrictRealtime=yes",
         "RestrictSUIDSGID=yes",
-        "RestrictNamespaces=yes",
-        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        *_NARROWER.get(service.part, ()),
         "SystemCallArchitectures=native",
         "",
         "[Install]",
