@@ -236,8 +236,7 @@ def run(
             store = Store.open(workspace.inbox_db)
             try:
                 engine = Engine(store, stages=stages, handlers=handlers, clock=clock)
-                tell(f"The engine works for {workspace.root}. Stop it with Ctrl-C, or: loopdesk engine stop")
-                was_stopped = asyncio.run(_serve(engine, workspace, is_detached))
+                was_stopped = asyncio.run(_serve(engine, workspace, is_detached, tell))
             finally:
                 store.close()
         # Whoever submitted while the lock was still held started no engine of their own.
@@ -245,13 +244,15 @@ def run(
             return
 
 
-async def _serve(engine: Engine, workspace: Workspace, is_detached: bool) -> bool:
+async def _serve(engine: Engine, workspace: Workspace, is_detached: bool, tell: Callable[[str], None]) -> bool:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, *([] if is_detached else [signal.SIGHUP])):
         loop.add_signal_handler(number, stop.set)
     if is_detached:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Whoever waits for this line may stop it at once.
+    tell(f"The engine works for {workspace.root}. Stop it with Ctrl-C, or: loopdesk engine stop")
     leaves = _Leaves(workspace) if is_detached else (lambda: False)
     while not stop.is_set():
         try:
