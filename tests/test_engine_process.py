@@ -38,6 +38,23 @@ inbox.submit(inbox.command("resolve", sys.argv[2], {}, now=datetime.fromisoforma
 os.kill(os.getpid(), signal.SIGHUP)
 """
 
+FULL = """
+import resource, signal, sys
+from datetime import datetime
+from pathlib import Path
+from engine.inbox import Inbox
+from workspace.errors import LoopdeskError
+from workspace.paths import Workspace
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+inbox = Inbox(Workspace(Path(sys.argv[1])))
+try:
+    inbox.submit(inbox.command("resolve", sys.argv[2], {}, now=datetime.fromisoformat(sys.argv[3])))
+except LoopdeskError as error:
+    print(f"refused: {error}")
+"""
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
@@ -214,6 +231,18 @@ class TestHangUp:
         assert desk.report().status == "resolved"
         detail = desk.inbox.report(report.id)
         assert detail is not None and [line.after for line in detail.log] == ["resolved"]
+        desk.close()
+
+    def test_on_a_full_disk_nothing_is_told_as_taken(self, tmp_path: Path):
+        desk = Desk(tmp_path / "w")
+        desk.comes(a_signal("plateau", weight=0.5))
+        desk.turn()
+        desk.close()
+        arguments = [str(desk.workspace.root), desk.report().id, desk.now.isoformat()]
+        done = subprocess.run([sys.executable, "-c", FULL, *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith("refused: "), done
+        assert desk.inbox.commands() == ()
+        inbox_invariants.check(desk.workspace.inbox_db)
         desk.close()
 
     def test_one_who_comes_while_the_engine_leaves_is_not_forgotten(self, workspace: Workspace, monkeypatch):
