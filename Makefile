@@ -7,13 +7,17 @@ EXTRAS ?= dev
 JOBS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench wheel-check clean
+.PHONY: demo test torture lint bench wheel-check clean
 
 demo: $(VENV)/.app
 	$(BIN)/loopdesk demo
 
 test: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+# Engines killed at random moments; SEED=N repeats a run, SECONDS=N makes it longer.
+torture: $(VENV)/.$(EXTRAS)
+	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.inbox import Inbox
+from engine.model import Signal
 from queries.cache import AnswerCache
 from queries.local.keys import load_keys
 from queries.local.store import Store
@@ -89,6 +91,21 @@ class TestRoundTrip:
         store = Store.open(tmp_path / "new" / "events.db")
         assert store.ingest([event("round_started", key=0, n=0)], now=NOW).duplicates == 1
         store.close()
+
+    def test_reports_and_what_was_decided_come_back(self, tmp_path: Path):
+        workspace = filled(tmp_path / "old")
+        inbox = Inbox(workspace)
+        inbox.add_signal(Signal("loops", "crash", "one", "It crashed", 1.0, NOW), NOW)
+        inbox.submit(inbox.command("research", "R1", {}, now=NOW))
+        made = backup(workspace, tmp_path / "b.tar.gz")
+        assert [kept.name for kept in made.files] == ["events.db", "desk.db", "inbox.db", "keys.json"]
+        inbox.close()
+        restore(tmp_path / "b.tar.gz", tmp_path / "new")
+        restored = Inbox(Workspace(tmp_path / "new"))
+        assert restored.counts() == {"signals_in": 1, "commands": 1, "jobs": 0}
+        with pytest.raises(LoopdeskError, match=r"inbox\.db is in use.*loopdesk engine stop"):
+            restore(tmp_path / "b.tar.gz", tmp_path / "new", replace=True)
+        restored.close()
 
     def test_the_commands(self, tmp_path: Path):
         filled(tmp_path / "old")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boards, data, peers
+from bench import boards, data, engine, peers
 from bench.__main__ import main
 from bench.table import percentile, ratio, show, spell
 from bench.terminal import Terminal
@@ -25,6 +25,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def program(code: str, tmp_path: Path) -> Terminal:
     return Terminal([sys.executable, "-c", code], {"PATH": ""}, str(tmp_path))
+
+
+def test_the_engine_takes_in_and_decides(capsys: pytest.CaptureFixture[str]):
+    engine.run(signals=200, reports=30, decided=5)
+    printed = capsys.readouterr().out
+    assert "taken in by the engine" in printed and "a command applied (of 5)" in printed
 
 
 def test_the_boards_and_every_peer_give_the_same_answers(tmp_path: Path):

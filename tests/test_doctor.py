@@ -244,6 +244,12 @@ class TestTonight:
     def test_the_service(self, status: Status, state: str):
         assert tonight.service(status).state == state
 
+    def test_the_engine(self):
+        assert tonight.engine(True, Status()).state == OK
+        line = tonight.engine(False, Status())
+        assert line.state == NOTE and line.do == "loopdesk service install"
+        assert tonight.engine(False, Status(installed=True)).state == WRONG
+
     def test_a_silent_project_is_named(self):
         assert states(tonight.silence(self.HEARD, NOW, "UTC")) == {"autoagent": OK, "old": NOTE}
 

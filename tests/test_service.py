@@ -18,14 +18,16 @@ import pytest
 from tests.test_commands import loopdesk, refused
 from workspace.errors import LoopdeskError
 from workspace.service_units import (
-    LABEL,
-    UNIT,
     Service,
     enabled_linger,
+    label,
     launchd_plist,
     systemd_unit,
+    unit_name,
     workspace_of,
 )
+
+UNIT, ENGINE = unit_name("serve"), unit_name("engine")
 
 STRANGE = """a "b" 'c' 50%h $HOME \\x41 d"""
 
@@ -41,6 +43,14 @@ class TestTheUnit:
         assert {"Restart=on-failure", "UMask=0077", "NoNewPrivileges=yes", "WantedBy=default.target"} <= set(
             lines(unit)
         )
+
+    def test_the_engine_has_a_unit_of_its_own(self):
+        unit = systemd_unit(Service(Path("/opt/venv/bin/python"), Path("/srv/loops"), part="engine"))
+        assert 'ExecStart="/opt/venv/bin/python" "-P" "-m" "tui.main" "engine" "run" "--workspace" "/srv/loops"' in unit
+        assert "Description=loopdesk engine: it turns" in unit
+        assert "RestrictNamespaces" not in unit  # its jails are made of them
+        found = plistlib.loads(launchd_plist(Service(Path("/p"), Path("/w"), part="engine")))
+        assert found["Label"] == label("engine") and found["StandardOutPath"] == "/w/engine.log"
 
     def test_what_means_something_to_systemd_is_escaped(self):
         unit = systemd_unit(Service(Path(f"/opt/{STRANGE}/python"), Path(f"/{STRANGE}"), {"TZ": "50% $x"}))
@@ -76,7 +86,7 @@ class TestTheUnit:
 
     def test_the_property_list_of_macos(self):
         found = plistlib.loads(launchd_plist(Service(Path("/opt/p y"), Path("/my <loops>"), {"TZ": "UTC"})))
-        assert found["Label"] == LABEL
+        assert found["Label"] == label("serve")
         assert found["ProgramArguments"] == ["/opt/p y", "-P", "-m", "tui.main", "serve", "--workspace", "/my <loops>"]
         assert (found["Umask"], found["RunAtLoad"], found["KeepAlive"]) == (0o77, True, {"SuccessfulExit": False})
         assert found["EnvironmentVariables"] == {"TZ": "UTC"}
@@ -107,8 +117,8 @@ esac
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
         return folder
 
-    def unit(self) -> Path:
-        return Path(os.environ["HOME"]) / ".config" / "systemd" / "user" / UNIT
+    def unit(self, name: str = UNIT) -> Path:
+        return Path(os.environ["HOME"]) / ".config" / "systemd" / "user" / name
 
     def calls(self, systemd: Path) -> list[str]:
         asked = (systemd / "calls").read_text().splitlines()
@@ -122,19 +132,25 @@ esac
             "systemctl --user daemon-reload",
             f"systemctl --user enable {UNIT}",
             f"systemctl --user restart {UNIT}",
+            "systemctl --user daemon-reload",
+            f"systemctl --user enable {ENGINE}",
+            f"systemctl --user restart {ENGINE}",
         ]
         assert workspace_of(self.unit().read_text()) == str(tmp_path / "my loops")
         told = json.loads(loopdesk("service", "status", "--json").stdout)
         assert (told["running"], told["enabled"], told["is_lingering"]) == (True, True, True)
+        assert told["engine"]["file"] == str(self.unit(ENGINE)) and told["engine"]["running"]
         assert "since Fri 2026-11-20" in loopdesk("service", "status").stdout
         (systemd / "calls").unlink()
         assert loopdesk("service", "remove").returncode == 0
         assert self.calls(systemd) == [
             f"systemctl --user disable --now {UNIT}",
             "systemctl --user daemon-reload",
+            f"systemctl --user disable --now {ENGINE}",
+            "systemctl --user daemon-reload",
             "loginctl disable-linger",
         ]
-        assert not self.unit().exists()
+        assert not self.unit().exists() and not self.unit(ENGINE).exists()
         assert (tmp_path / "my loops").exists()
         assert "nothing to remove" in loopdesk("service", "remove").stdout
 
@@ -188,6 +204,15 @@ esac
 
     def test_without_a_word_it_says_which_there_are(self):
         assert "install, status or remove. See: loopdesk service --help." in refused(loopdesk("service"))
+
+    def test_without_the_engine_the_service_is_not_whole(self, systemd: Path):
+        loopdesk("service", "install", "--no-linger")
+        self.unit(ENGINE).unlink()  # installed by a loopdesk that had no engine
+        done = loopdesk("service", "status", "--json")
+        told = json.loads(done.stdout)
+        assert done.returncode == 1 and told["running"] and not told["engine"]["installed"]
+        assert loopdesk("service", "install", "--no-linger").returncode == 0
+        assert loopdesk("service", "status").returncode == 0
 
     def test_status_of_nothing(self, systemd: Path):
         done = loopdesk("service", "status")

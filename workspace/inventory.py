@@ -14,6 +14,7 @@ KINDS: Mapping[str, str] = {
     "desk": "what the desk remembers (desk.db)",
     "inbox": "the engine's reports (inbox.db)",
     "documents": "keys and marks",
+    "running": "locks and logs of what runs",
     "copies": "copies from before a schema changed",
     "aside": "damaged or replaced files that were moved aside",
     "unfinished": "left by a backup or restore that was interrupted",
@@ -29,6 +30,7 @@ _PATTERNS = (
     ("desk", r"desk\.db(-wal|-shm|-journal)?"),
     ("inbox", r"inbox\.db(-wal|-shm|-journal)?"),
     ("documents", r"(keys|demo)\.json"),
+    ("running", r"(engine|desks)\.lock|engine\.json|(engine|serve)\.log"),
     ("backups", r"loopdesk-backup-.*\.tar\.gz"),
     ("spool", r"spool"),
 )

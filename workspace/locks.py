@@ -25,7 +25,7 @@ def only_one(path: Path, busy: LoopdeskError) -> Iterator[None]:
         yield
 
 
-def _lock(file: IO[bytes]) -> bool:
+def _lock(file: IO[bytes], *, alone: bool = True) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
@@ -34,7 +34,43 @@ def _lock(file: IO[bytes]) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds `path` for itself. Whoever looks is in nobody's way who looks too. Does not make the
+    file."""
+    return _is_locked(path, alone=False)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether any process holds `path`, also together with others (`shared`). Does not make the file."""
+    return _is_locked(path, alone=True)
+
+
+def _is_locked(path: Path, *, alone: bool) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "r+b") as file:
+        return not _lock(file, alone=alone)
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Holds `path` (0600) together with others; `is_shared` says so. Raises `LoopdeskError`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LoopdeskError(f"Cannot lock {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+b") as file:
+        if os.name != "nt":
+            import fcntl
+
+            # Waits for whoever looks whether it is held, which takes no time.
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield

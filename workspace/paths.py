@@ -27,6 +27,10 @@ class Workspace:
         return self.root / "desk.db"
 
     @property
+    def inbox_db(self) -> Path:
+        return self.root / "inbox.db"
+
+    @property
     def demo_marker(self) -> Path:
         """Present in a workspace whose events were simulated; the desk says so on screen."""
         return self.root / "demo.json"

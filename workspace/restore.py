@@ -116,8 +116,9 @@ def held(path: Path) -> Iterator[None]:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
                 raise LoopdeskError(
                     f"{path.name} is in use by another loopdesk",
-                    "Its events would be written beside the restored ones",
-                    "Stop `loopdesk serve` (loopdesk service status) and close the desk, then restore again",
+                    "What it writes would be lost beside the restored data",
+                    "Stop `loopdesk serve` and the engine (loopdesk service status, loopdesk engine stop), close the "
+                    "desk, then restore again",
                 ) from error
             raise LoopdeskError(f"{path} cannot be locked ({error})", do="Check the folder's rights") from error
         except sqlite3.DatabaseError:

@@ -1,4 +1,4 @@
-"""What the machine's own service manager is told about `loopdesk serve`: a systemd user unit, a launchd property list.
+"""What the machine's own service manager is told about `serve` and the engine: systemd units, launchd property lists.
 
 Pure: texts from a `Service`. Paths may hold spaces, quotes, per cent and dollar signs, which mean something to systemd.
 """
@@ -13,26 +13,42 @@ from pathlib import Path
 
 from workspace.errors import LoopdeskError
 
-UNIT = "loopdesk-serve.service"
-LABEL = "dev.loopdesk.serve"
+# What runs day and night -> its command line, and what it is.
+PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "serve": (("serve",), "the embedded PostHog that loops send their events to"),
+    "engine": (("engine", "run"), "it turns the loops' signals into reports and applies what you decide"),
+}
+# The engine's jails are made of namespaces, and of a network without a wire (AF_NETLINK).
+_NARROWER: Mapping[str, tuple[str, ...]] = {
+    "serve": ("RestrictNamespaces=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"),
+}
 # Of the installing shell's environment only what decides where things are. A unit is a plain file: no key is in it.
 PASSED = ("LOOPDESK_CONFIG_DIR", "LOOPDESK_TIMEZONE", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`python` is the interpreter that has loopdesk installed. `enabled_linger` notes that installing switched on
-    lingering, so that removing switches it off again."""
+    """`python` is the interpreter that has loopdesk installed, `part` one of `PARTS`. `enabled_linger` notes that
+    installing switched on lingering, so that removing switches it off again."""
 
     python: Path
     workspace: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     enabled_linger: bool = False
+    part: str = "serve"
 
     @property
     def command(self) -> tuple[str, ...]:
         # -P: whatever lies in the folder that it is started in is not imported.
-        return (str(self.python), "-P", "-m", "tui.main", "serve", "--workspace", str(self.workspace))
+        return (str(self.python), "-P", "-m", "tui.main", *PARTS[self.part][0], "--workspace", str(self.workspace))
+
+
+def unit_name(part: str) -> str:
+    return f"loopdesk-{part}.service"
+
+
+def label(part: str) -> str:
+    return f"dev.loopdesk.{part}"
 
 
 def systemd_unit(service: Service) -> str:
@@ -42,7 +58,7 @@ def systemd_unit(service: Service) -> str:
     lines = [
         "# Written by `loopdesk service install`; `loopdesk service remove` takes it away.",
         "[Unit]",
-        "Description=loopdesk serve: the embedded PostHog that loops send their events to",
+        f"Description=loopdesk {service.part}: {PARTS[service.part][1]}",
         # Never given up: a night is long, and whatever was wrong (another program on the port) may end.
         "StartLimitIntervalSec=0",
         "",
@@ -57,8 +73,7 @@ def systemd_unit(service: Service) -> str:
         "LockPersonality=yes",
         "RestrictRealtime=yes",
         "RestrictSUIDSGID=yes",
-        "RestrictNamespaces=yes",
-        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        *_NARROWER.get(service.part, ()),
         "SystemCallArchitectures=native",
         "",
         "[Install]",
@@ -111,10 +126,10 @@ def _noted(unit: str, name: str) -> str:
 
 def launchd_plist(service: Service) -> bytes:
     """A launch agent: started at log-in, started again when it fails, its output in the workspace."""
-    log = str(service.workspace / "serve.log")
+    log = str(service.workspace / f"{service.part}.log")
     return plistlib.dumps(
         {
-            "Label": LABEL,
+            "Label": label(service.part),
             "ProgramArguments": list(service.command),
             "EnvironmentVariables": dict(service.environment),
             "RunAtLoad": True,

@@ -9,13 +9,18 @@ from pathlib import Path
 
 import click
 
+from engine import schema as inbox_schema
 from queries import cache
 from queries.local import schema
 from tui.commands.backup import told
 from tui.commands.cli import Context
 from workspace.restore import restore_backup
 
-SCHEMAS = {"events.db": len(schema.MIGRATIONS), "desk.db": len(cache.MIGRATIONS)}
+SCHEMAS = {
+    "events.db": len(schema.MIGRATIONS),
+    "desk.db": len(cache.MIGRATIONS),
+    "inbox.db": len(inbox_schema.MIGRATIONS),
+}
 
 
 @click.command("restore")
@@ -24,7 +29,7 @@ SCHEMAS = {"events.db": len(schema.MIGRATIONS), "desk.db": len(cache.MIGRATIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(context: Context, file: Path, replace: bool, as_json: bool) -> None:
-    """Restore FILE into the workspace, after every byte of it was checked. Refuses while serve or a desk has it open.
+    """Restore FILE into the workspace, after every byte of it was checked. Refuses while anything has it open.
 
     A loop keeps its spool: what it sends again is stored once.
     """

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workspace.errors import LoopdeskError
-from workspace.service_units import LABEL, UNIT, Service, enabled_linger, launchd_plist, systemd_unit, workspace_of
+from workspace.service_units import (
+    PARTS,
+    Service,
+    enabled_linger,
+    label,
+    launchd_plist,
+    systemd_unit,
+    unit_name,
+    workspace_of,
+)
 from workspace.text import plain
 
 _TIMEOUT_S = 20
@@ -34,11 +43,14 @@ class Status:
 
 
 class Systemd:
+    """One part's unit."""
+
     name = "systemd"
 
-    def __init__(self) -> None:
+    def __init__(self, part: str = "serve") -> None:
+        self.part, self.unit = part, unit_name(part)
         base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        self.file = base / "systemd" / "user" / UNIT
+        self.file = base / "systemd" / "user" / self.unit
 
     def text(self, service: Service) -> bytes:
         return systemd_unit(service).encode()
@@ -56,10 +68,13 @@ class Systemd:
 
     def install_commands(self) -> list[list[str]]:
         # Restarted, because one that runs already would go on as it was told before.
-        return [["systemctl", "--user", *words] for words in (["daemon-reload"], ["enable", UNIT], ["restart", UNIT])]
+        return [
+            ["systemctl", "--user", *words]
+            for words in (["daemon-reload"], ["enable", self.unit], ["restart", self.unit])
+        ]
 
     def remove_commands(self) -> list[list[str]]:
-        return [["systemctl", "--user", "disable", "--now", UNIT]]
+        return [["systemctl", "--user", "disable", "--now", self.unit]]
 
     def after_removal(self) -> list[list[str]]:
         return [["systemctl", "--user", "daemon-reload"]]
@@ -79,7 +94,7 @@ class Systemd:
         if not self.file.exists():
             return Status(is_lingering=self.is_lingering())
         names = ("ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestamp", "Result")
-        done = call(["systemctl", "--user", "show", UNIT, *(f"--property={name}" for name in names)])
+        done = call(["systemctl", "--user", "show", self.unit, *(f"--property={name}" for name in names)])
         found = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
         is_running = found.get("ActiveState") == "active"
         state = f"{found.get('ActiveState', 'unknown')} ({found.get('SubState', '')}, {found.get('Result', '')})"
@@ -98,10 +113,13 @@ class Systemd:
 
 
 class Launchd:
+    """One part's agent."""
+
     name = "launchd"
 
-    def __init__(self) -> None:
-        self.file = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    def __init__(self, part: str = "serve") -> None:
+        self.part, self.label = part, label(part)
+        self.file = Path.home() / "Library" / "LaunchAgents" / f"{self.label}.plist"
         self._domain = f"gui/{os.getuid()}"
 
     def text(self, service: Service) -> bytes:
@@ -118,7 +136,7 @@ class Launchd:
         return [["launchctl", "bootstrap", self._domain, str(self.file)]]
 
     def remove_commands(self) -> list[list[str]]:
-        return [["launchctl", "bootout", f"{self._domain}/{LABEL}"]]
+        return [["launchctl", "bootout", f"{self._domain}/{self.label}"]]
 
     def after_removal(self) -> list[list[str]]:
         return []
@@ -126,7 +144,7 @@ class Launchd:
     def status(self) -> Status:
         if not self.file.exists():
             return Status()
-        done = call(["launchctl", "print", f"{self._domain}/{LABEL}"])
+        done = call(["launchctl", "print", f"{self._domain}/{self.label}"])
         arguments = plistlib.loads(self.file.read_bytes()).get("ProgramArguments", [])
         is_running = "state = running" in done.stdout
         return Status(
@@ -138,9 +156,14 @@ class Launchd:
         )
 
 
-def manager() -> Systemd | Launchd:
-    """This machine's."""
-    return Launchd() if sys.platform == "darwin" else Systemd()
+def manager(part: str = "serve") -> Systemd | Launchd:
+    """This machine's, for one of `PARTS`."""
+    return Launchd(part) if sys.platform == "darwin" else Systemd(part)
+
+
+def managers() -> list[Systemd | Launchd]:
+    """One for each of `PARTS`, in their order."""
+    return [manager(part) for part in PARTS]
 
 
 def call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

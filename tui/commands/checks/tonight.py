@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine import process
 from observability.posthog_client import Settings, spool_folder
 from queries.local.backend import LocalBackend
 from queries.views.answers import records
@@ -55,6 +56,7 @@ class Spooled:
 def check(config: Config) -> list[Line]:
     now = datetime.now(UTC)
     listener, status = serving.look(config.port), manager().status()
+    has_engine = process.find(config.workspace) is not None
     has_listener = listener.is_ready and listener.serves(config.workspace.root) is not False
     heard: tuple[Heard, ...] | LoopdeskError
     try:
@@ -62,7 +64,11 @@ def check(config: Config) -> list[Line]:
     except LoopdeskError as error:
         heard = error
     projects = () if isinstance(heard, LoopdeskError) else heard
-    lines = [receiver(config, has_listener, projects, now), service(status)]
+    lines = [
+        receiver(config, has_listener, projects, now),
+        service(status),
+        engine(has_engine, manager("engine").status()),
+    ]
     lines += [note("projects", str(heard))] if isinstance(heard, LoopdeskError) else silence(heard, now, config.zone)
     lines += waiting(spooled(), time.time())
     lines.append(room(config, now))
@@ -98,6 +104,15 @@ def service(status: Status) -> Line:
     if status.is_lingering is False:
         return note("service", "running, and ends when you log out", "loginctl enable-linger")
     return ok("service", f"running for {plain(status.workspace, 200)}, also while you are logged out")
+
+
+def engine(is_running: bool, status: Status) -> Line:
+    """Pure."""
+    if is_running:
+        return ok("engine", "running: signals become reports, and what you decide is applied")
+    do = "loopdesk service install" if not status.installed else "loopdesk service status"
+    said = "no engine runs: tonight's signals wait, and so does what you decide"
+    return wrong("engine", said, do) if status.installed else note("engine", said, do)
 
 
 def silence(heard: Sequence[Heard], now: datetime, zone: str) -> list[Line]:

@@ -1,0 +1,90 @@
+"""An attempt at a job from intended to its end: each step as the rows to write. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from engine.effects import Effect, Log, SaveJob, SaveReport
+from engine.model import ENGINE, Job, Report
+
+MOST_FAILURES = 3
+BACK_OFF = timedelta(minutes=1)
+LONGEST_BACK_OFF = timedelta(hours=1)
+MOST_ERROR = 500
+
+
+def intended(report: Report, kind: str, now: datetime) -> tuple[Effect, ...]:
+    """The first attempt of the report's next pass. The number of the pass is in the key, so it is intended once."""
+    run = report.runs + 1
+    job = Job(
+        key=f"{kind}:{report.id}:{run}",
+        kind=kind,
+        report_id=report.id,
+        created_at=now,
+        changed_at=now,
+        not_before=now,
+        brief={"report": report.id, "run": run},
+    )
+    return (SaveReport(replace(report, runs=run)), SaveJob(job))
+
+
+def next_attempt(job: Job, now: datetime) -> Job:
+    """After a failed attempt; waits 1, 2, 4 ... minutes by the number of failures, at most an hour."""
+    wait = min(BACK_OFF * 2 ** (job.failures - 1), LONGEST_BACK_OFF) if job.failures else timedelta()
+    return replace(
+        job,
+        attempt=job.attempt + 1,
+        state="intended",
+        created_at=now,
+        changed_at=now,
+        not_before=now + wait,
+        result=None,
+        owner="",
+        heartbeat=None,
+        error="",
+    )
+
+
+def queued(job: Job, now: datetime) -> tuple[Effect, ...]:
+    after, line = job.moved("queued", by=ENGINE, reason="due", now=now)
+    return (Log(line), SaveJob(after))
+
+
+def begun(report: Report | None, job: Job, owner: str, signals: Mapping[str, int], now: datetime) -> tuple[Effect, ...]:
+    """Its owner runs it from now on; the brief names the signals that it reads, and in which revision."""
+    brief = {**job.brief, "signals": dict(signals)}
+    after, line = job.moved("running", by=ENGINE, reason="begun", now=now, owner=owner, heartbeat=now, brief=brief)
+    effects: list[Effect] = [Log(line), SaveJob(after)]
+    if report is not None and report.status == "candidate":
+        researching, moved = report.moved("in_progress", by=ENGINE, reason=f"attempt {job.attempt} began", now=now)
+        effects += [Log(moved), SaveReport(researching)]
+    return tuple(effects)
+
+
+def returned(job: Job, result: Mapping[str, object], now: datetime) -> tuple[Effect, ...]:
+    after, line = job.moved("returned", by=ENGINE, reason="it has a result", now=now, result=result)
+    return (Log(line), SaveJob(after))
+
+
+def applied(job: Job, now: datetime) -> tuple[Effect, ...]:
+    after, line = job.moved("applied", by=ENGINE, reason="its result was applied", now=now)
+    return (Log(line), SaveJob(after))
+
+
+def failed(report: Report | None, job: Job, error: str, now: datetime, *, is_fault: bool = True) -> tuple[Effect, ...]:
+    """The attempt ends without a result; its report waits for another. Stopping the engine is no fault of the job."""
+    error = error[:MOST_ERROR]
+    failures = job.failures + is_fault
+    after, line = job.moved("failed", by=ENGINE, reason=error, now=now, error=error, failures=failures)
+    effects: list[Effect] = [Log(line), SaveJob(after)]
+    if report is not None and report.status == "in_progress":
+        waiting, moved = report.moved("candidate", by=ENGINE, reason="the attempt failed", now=now)
+        effects += [Log(moved), SaveReport(waiting)]
+    return tuple(effects)
+
+
+def cancelled(job: Job, reason: str, now: datetime) -> tuple[Effect, ...]:
+    after, line = job.moved("cancelled", by=ENGINE, reason=reason, now=now)
+    return (Log(line), SaveJob(after))

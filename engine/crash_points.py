@@ -1,0 +1,24 @@
+"""Named moments at which a test has the process killed: before and after each commit and each outside effect."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+# What is committed, in one transaction each; every one has a point before and a point after its commit.
+COMMITS = (
+    "submit", "add_signal", "undo",
+    "ingest", "place", "apply_command", "reconcile", "ran",
+    "enqueue", "start_job", "heartbeat", "return_result", "fail_job", "apply_result",
+)  # fmt: skip
+EFFECTS = ("handler", "start_engine", "say_engine")
+POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS) for side in ("before", "after"))
+
+_AT = os.environ.get("LOOPDESK_CRASH_AT", "")
+
+
+def crash_point(name: str) -> None:
+    """Nothing, except where `LOOPDESK_CRASH_AT` names this point: then SIGKILL, as a power cut would."""
+    assert name in POINTS, name
+    if name == _AT:
+        os.kill(os.getpid(), signal.SIGKILL)

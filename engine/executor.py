@@ -1,0 +1,173 @@
+"""Runs jobs in this process. The order is fixed and each step is committed before the next: intended, queued, running,
+result returned, result applied; so that whatever ends the process, the next one knows where each job stood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from engine import attempts, reading
+from engine.crash_points import crash_point
+from engine.model import Job, Report
+from engine.results import APPLY
+from engine.rows import spelled
+from engine.store import Store
+from workspace.errors import LoopdeskError
+from workspace.text import plain
+
+Handler = Callable[[Job], Awaitable[Mapping[str, object]]]
+"""Does a job's work from its brief alone and returns JSON. May be run again after a crash: its effects are looked up
+before they are repeated."""
+MOST_RESULT = 256 * 1024
+_AT_ONCE = 2
+
+
+class Executor:
+    """`handlers` and `limits` (how many at once) by kind of job; a kind without a handler waits. `owner` names this
+    process: a result counts only for the attempt that it owns."""
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        owner: str,
+        clock: Callable[[], datetime],
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        self._store, self._handlers, self._owner, self._clock = store, handlers, owner, clock
+        self._limits = limits or {}
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._kinds: dict[tuple[str, int], str] = {}
+        self.finished = asyncio.Event()
+        """Set whenever a handler has ended."""
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._tasks)
+
+    def pump(self, now: datetime) -> bool:
+        """Apply what has returned, stop what is not wanted, start what is due; whether anything was written."""
+        wrote = self._apply_returned(now) | self._end_lost(now)
+        self._stop_unwanted()
+        return self._enqueue(now) | self._start(now) | wrote
+
+    def beat(self, now: datetime) -> None:
+        if self._tasks:
+            self._store.heartbeat(self._owner, now)
+
+    async def stop(self, now: datetime) -> None:
+        """End all handlers; their jobs become new attempts, and nobody's fault."""
+        tasks = dict(self._tasks)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        for id, attempt in tasks:
+            self._end(id, attempt, "the engine was stopped", now, is_fault=False)
+
+    def _apply_returned(self, now: datetime) -> bool:
+        returned = self._store.jobs("returned")
+        for job in returned:
+            with self._store.transaction("apply_result"):
+                report = reading.report(self._store.connection, job.report_id)
+                self._store.write(_outcome(report, job, now), now)
+        return bool(returned)
+
+    def _end_lost(self, now: datetime) -> bool:
+        """Jobs of this process that nothing works on: their end could not be written when it came."""
+        lost = [
+            job
+            for job in self._store.jobs("running")
+            if job.owner == self._owner and (job.id, job.attempt) not in self._tasks
+        ]
+        for job in lost:
+            self._end(job.id, job.attempt, "its result could not be stored", now)
+        return bool(lost)
+
+    def _enqueue(self, now: datetime) -> bool:
+        due = [job for job in self._store.jobs("intended") if job.kind in self._handlers and job.not_before <= now]
+        if due:
+            with self._store.transaction("enqueue"):
+                for job in due:
+                    self._store.write(attempts.queued(job, now), now)
+        return bool(due)
+
+    def _start(self, now: datetime) -> bool:
+        running = Counter(self._kinds.values())
+        started = False
+        for job in self._store.jobs("queued"):
+            # Queued by an engine that is gone, or by this one: the same.
+            if job.kind not in self._handlers or running[job.kind] >= self._limits.get(job.kind, _AT_ONCE):
+                continue
+            running[job.kind] += 1
+            started = True
+            with self._store.transaction("start_job"):
+                report = reading.report(self._store.connection, job.report_id)
+                signals = self._store.revisions(job.report_id)
+                self._store.write(attempts.begun(report, job, self._owner, signals, now), now)
+            begun = reading.job(self._store.connection, job.id, job.attempt)
+            assert begun is not None
+            self._launch(begun)
+        return started
+
+    def _launch(self, job: Job) -> None:
+        place = (job.id, job.attempt)
+        task = asyncio.create_task(self._run(job))
+        self._tasks[place], self._kinds[place] = task, job.kind
+
+        def forget(ended: asyncio.Task[None]) -> None:
+            if not ended.cancelled():
+                ended.exception()  # what it could not write is found by `_end_lost`
+            del self._tasks[place], self._kinds[place]
+            self.finished.set()
+
+        task.add_done_callback(forget)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            crash_point("before_handler")
+            result = await self._handlers[job.kind](job)
+            crash_point("after_handler")
+            text = spelled(dict(result))
+            if len(text) > MOST_RESULT:
+                raise LoopdeskError(f"Its result has {len(text):,} bytes; at most {MOST_RESULT:,} are taken")
+        except Exception as error:
+            said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
+            self._end(job.id, job.attempt, plain(said, attempts.MOST_ERROR), self._clock())
+            return
+        with self._store.transaction("return_result"):
+            if (running := self._own(job.id, job.attempt)) is not None:
+                now = self._clock()
+                self._store.write(attempts.returned(running, result, now), now)
+
+    def _end(self, id: str, attempt: int, error: str, now: datetime, *, is_fault: bool = True) -> None:
+        with self._store.transaction("fail_job"):
+            if (running := self._own(id, attempt)) is not None:
+                report = reading.report(self._store.connection, running.report_id)
+                self._store.write(attempts.failed(report, running, error, now, is_fault=is_fault), now)
+
+    def _own(self, id: str, attempt: int) -> Job | None:
+        """The attempt if it is still this process's to end; a result for any other is dropped."""
+        found = reading.job(self._store.connection, id, attempt)
+        return found if found is not None and found.state == "running" and found.owner == self._owner else None
+
+    def _stop_unwanted(self) -> None:
+        for (id, attempt), task in list(self._tasks.items()):
+            if self._own(id, attempt) is None:
+                task.cancel()
+
+
+def _outcome(report: Report | None, job: Job, now: datetime) -> tuple:
+    if report is None or report.status != "in_progress":
+        return attempts.cancelled(job, "not wanted any more", now)
+    apply = APPLY.get(job.kind)
+    try:
+        if apply is None:
+            raise LoopdeskError(f"Nothing is known that a {job.kind} result could do")
+        return (*apply(report, job, now), *attempts.applied(job, now))
+    except LoopdeskError as error:
+        return attempts.failed(report, job, str(error), now)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A result comes from outside; one that nobody thought of must not stop the others.
+        return attempts.failed(report, job, f"Its result could not be applied ({type(error).__name__})", now)

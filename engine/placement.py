@@ -1,0 +1,30 @@
+"""A signal comes into a report: the one that grouping chose, or a fresh one. Pure; grouping decides, this applies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.effects import Effect, PlaceSignal, SaveReport
+from engine.model import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Grouping's answer. `report_id` empty is a new report; `reason` is shown with the signal."""
+
+    report_id: str
+    reason: str
+
+
+def placed(
+    signal_id: str, title: str, chosen: Report | None, reason: str, *, new_id: str, now: datetime
+) -> tuple[Effect, ...]:
+    """`chosen` None, or one that is resolved, opens a fresh report (`new_id`), in the second case linked to the old
+    one: what comes again was not solved. A declined report absorbs what belongs to it, and stays declined."""
+    if chosen is not None and chosen.status not in ("resolved", "deleted"):
+        return (PlaceSignal(signal_id, chosen.id, reason),)
+    fresh = Report(new_id, created_at=now, changed_at=now, title=title)
+    if chosen is not None:
+        fresh = Report(new_id, created_at=now, changed_at=now, title=chosen.title or title, recurrence_of=chosen.id)
+    return (SaveReport(fresh), PlaceSignal(signal_id, new_id, reason))

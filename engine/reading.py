@@ -1,0 +1,77 @@
+"""Records out of `inbox.db`: what the store and the door both ask. Stdlib `sqlite3`, nothing written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from engine.model import Command, Job, Note, Proposal, Report, Signal, Transition
+from engine.rows import SIGNAL_COLUMNS, T, columns, record, signal_of
+
+
+def select(connection: sqlite3.Connection, kind: type[T], table: str, rest: str, values: Sequence[Any] = ()) -> list[T]:
+    """Records of `kind` from `table`; `rest` is our own SQL behind the table's name."""
+    found = connection.execute(f"SELECT {columns(kind)} FROM {table} {rest}", values)
+    return [record(kind, row) for row in found]
+
+
+def report(connection: sqlite3.Connection, id: str) -> Report | None:
+    return next(iter(select(connection, Report, "reports", "WHERE id = ?", (id,))), None)
+
+
+def latest_proposal(connection: sqlite3.Connection, report_id: str) -> Proposal | None:
+    rest = "WHERE report_id = ? ORDER BY created_at DESC, id DESC LIMIT 1"
+    return next(iter(select(connection, Proposal, "proposals", rest, (report_id,))), None)
+
+
+def latest_proposals(connection: sqlite3.Connection) -> dict[str, Proposal]:
+    """By report."""
+    return {one.report_id: one for one in select(connection, Proposal, "proposals", "ORDER BY created_at, id")}
+
+
+def jobs_of(connection: sqlite3.Connection, report_id: str, *, live: bool = False) -> list[Job]:
+    states = "AND state IN ('intended', 'queued', 'running', 'returned')" if live else ""
+    return select(connection, Job, "jobs", f"WHERE report_id = ? {states} ORDER BY created_at, attempt", (report_id,))
+
+
+def job(connection: sqlite3.Connection, id: str, attempt: int) -> Job | None:
+    return next(iter(select(connection, Job, "jobs", "WHERE id = ? AND attempt = ?", (id, attempt))), None)
+
+
+def command(connection: sqlite3.Connection, id: str) -> Command | None:
+    return next(iter(select(connection, Command, "commands", "WHERE id = ?", (id,))), None)
+
+
+def commands(connection: sqlite3.Connection, rest: str, values: Sequence[Any] = ()) -> list[Command]:
+    return select(connection, Command, "commands", rest, values)
+
+
+def log_of(connection: sqlite3.Connection, report_id: str) -> list[Transition]:
+    """What became of the report, its jobs and its proposals, in order."""
+    rest = (
+        "WHERE subject = ?1 OR subject IN (SELECT id || '/' || attempt FROM jobs WHERE report_id = ?1) "
+        "OR subject IN (SELECT id FROM proposals WHERE report_id = ?1) ORDER BY seq"
+    )
+    return select(connection, Transition, "transitions", rest, (report_id,))
+
+
+def notes(connection: sqlite3.Connection) -> list[Note]:
+    return select(connection, Note, "memory", "ORDER BY written_at DESC, key")
+
+
+def signals_of(connection: sqlite3.Connection, report_id: str) -> dict[str, Signal]:
+    """The report's signals of now, by id, oldest first; commands about it are not among them."""
+    found = connection.execute(
+        f"SELECT signals.id, {SIGNAL_COLUMNS} FROM report_signals JOIN signals ON signals.id = signal_id "
+        "WHERE report_id = ? AND left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
+        "ORDER BY occurred_at, signals.id",
+        (report_id,),
+    )
+    return {row[0]: signal_of(row[1:]) for row in found}
+
+
+def ran_us(connection: sqlite3.Connection) -> int:
+    """How long engines have run in this workspace, in microseconds."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'ran_us'").fetchone()
+    return row[0] if row else 0

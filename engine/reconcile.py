@@ -1,0 +1,135 @@
+"""What follows from what is stored, at this moment: commands that are due, rows to write, jobs to run. Pure.
+
+Applied again and again it reaches a point where nothing follows any more, and stays there until something arrives or
+an instant is reached (`Plan.next_due`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine import attempts
+from engine.commands import woken
+from engine.effects import Effect, Log, SaveJob, SaveReport
+from engine.model import ENGINE, Job, Report
+from engine.promotion import PASSES_AT, promotion
+from engine.states import LIVE_JOB
+
+RESEARCH = "research"
+_WANTED = ("candidate", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`reports` are those that can move by themselves, by id. `jobs` are all that are not over, and failed attempts
+    that nothing has followed yet. `due` are commands whose grace has passed. `owner` names this engine."""
+
+    now: datetime
+    owner: str
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    jobs: Sequence[Job] = ()
+    due: Sequence[str] = ()
+    next_command: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Commands come first and alone: what follows is decided from what they leave."""
+
+    commands: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    next_due: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return not self.commands and not self.effects
+
+
+def reconcile(state: State) -> Plan:
+    if state.due:
+        return Plan(commands=tuple(state.due))
+    effects: list[Effect] = []
+    moved: set[str] = set()
+    # One step a report and round: what comes next is decided from what is stored then.
+    for report_id, step in (*_jobs(state), *_reports(state)):
+        if report_id not in moved:
+            moved.add(report_id)
+            effects += step
+    return Plan(effects=tuple(effects), next_due=None if effects else _next_due(state))
+
+
+def _jobs(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
+    now = state.now
+    for job in state.jobs:
+        report = state.reports.get(job.report_id)
+        is_wanted = report is not None and report.status in _WANTED
+        if job.state in LIVE_JOB and not is_wanted:
+            yield job.report_id, attempts.cancelled(job, "not wanted any more", now)
+        elif job.state == "running" and job.owner != state.owner:
+            yield job.report_id, attempts.failed(report, job, "the engine that ran it is gone", now)
+        elif job.state == "failed" and report is not None and _is_current(job, report):
+            yield job.report_id, _after_failure(report, job, now)
+
+
+def _is_current(job: Job, report: Report) -> bool:
+    return report.status == "candidate" and job.brief.get("run") == report.runs
+
+
+def _after_failure(report: Report, job: Job, now: datetime) -> Sequence[Effect]:
+    if job.failures < attempts.MOST_FAILURES:
+        return (SaveJob(attempts.next_attempt(job, now)),)
+    after, line = report.moved(
+        "failed",
+        by=ENGINE,
+        reason=f"{job.failures} attempts failed",
+        now=now,
+        question=f"Its research failed {job.failures} times, the last time so: {job.error}",
+        is_by_hand=False,
+        status_before="",
+        runs=report.runs + 1,  # this number is used up: a pass by hand is another job
+    )
+    return (Log(line), SaveReport(after))
+
+
+def _reports(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
+    now = state.now
+    busy = {job.report_id for job in state.jobs if job.is_live}
+    failed = {(job.report_id, job.brief.get("run")) for job in state.jobs if job.state == "failed"}
+    for report in state.reports.values():
+        if report.is_snoozed:
+            if report.status == "potential" and (reason := _wakes(report, now)):
+                yield report.id, woken(report, by=ENGINE, reason=reason, now=now)
+        elif report.status == "candidate":
+            if report.id not in busy and (report.id, report.runs) not in failed:
+                yield report.id, attempts.intended(report, RESEARCH, now)
+        elif report.status == "in_progress" and report.id not in busy:
+            # Nothing works on it: it waits for a pass again.
+            after, line = report.moved("candidate", by=ENGINE, reason="nothing works on it", now=now)
+            yield report.id, (Log(line), SaveReport(after))
+        elif promotion(report).is_due:
+            yield report.id, _promoted(report, now)
+
+
+def _promoted(report: Report, now: datetime) -> Sequence[Effect]:
+    reason = f"{report.signals} of {PASSES_AT[report.passes]} signals, weight {report.weight:.1f}"
+    before = "ready" if report.status == "ready" else ""
+    after, line = report.moved("candidate", by=ENGINE, reason=reason, now=now, is_by_hand=False, status_before=before)
+    return (Log(line), SaveReport(after))
+
+
+def _wakes(report: Report, now: datetime) -> str:
+    if report.snoozed_until is not None and report.snoozed_until <= now:
+        return "its time is over"
+    if report.wakes_at_signals is not None and report.signals >= report.wakes_at_signals:
+        return "more signals came"
+    return ""
+
+
+def _next_due(state: State) -> datetime | None:
+    instants = [report.snoozed_until for report in state.reports.values() if report.snoozed_until is not None]
+    instants += [job.not_before for job in state.jobs if job.state == "intended"]
+    if state.next_command is not None:
+        instants.append(state.next_command)
+    return min((at for at in instants if at > state.now), default=None)

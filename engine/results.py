@@ -1,0 +1,97 @@
+"""What a returned result does to its report. Pure; a result is checked here, whoever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from engine.effects import AddArtefact, Effect, Log, ReadSignals, SaveReport
+from engine.model import ENGINE, Artefact, Job, Report
+from workspace.errors import LoopdeskError
+
+PRIORITIES = ("P0", "P1", "P2", "P3", "P4")
+# What research found about whether something can be done -> where the report goes.
+LEADS_TO: Mapping[str, str] = {
+    "immediately_actionable": "ready",
+    "requires_human_input": "pending_input",
+    "not_actionable": "potential",
+}
+MOST_TITLE, MOST_SUMMARY = 70, 4_000
+
+
+class BadResult(LoopdeskError):
+    """A result that cannot be applied; its attempt has failed."""
+
+
+def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
+    """A completed pass, whatever its answer: what it has read weighs nothing any more.
+
+    `job.result` is `{"title", "summary", "actionability", "priority"?, "question"?, "reason"?, "findings"?: [{...}]}`.
+    Raises `BadResult`.
+    """
+    result = job.result or {}
+    actionability = result.get("actionability")
+    if actionability not in LEADS_TO:
+        raise BadResult(f"Research gave no actionability of {', '.join(LEADS_TO)}")
+    priority = result.get("priority", "")
+    if priority not in ("", *PRIORITIES):
+        raise BadResult(f"Research gave a priority that is none of {', '.join(PRIORITIES)}")
+    title, summary = _text(result, "title"), _text(result, "summary")
+    question = _text(result, "question")
+    if actionability == "requires_human_input" and not question:
+        raise BadResult("Research asks for input and has no question")
+    if actionability != "not_actionable" and not (title and summary):
+        raise BadResult("Research gave no title or no summary")
+    status = LEADS_TO[str(actionability)]
+    reason = _text(result, "reason")
+    after, line = report.moved(
+        status,
+        by=ENGINE,
+        reason=f"research: {str(actionability).replace('_', ' ')}",
+        now=now,
+        title=(title or report.title)[:MOST_TITLE],
+        summary=(summary or report.summary)[:MOST_SUMMARY],
+        question=question[:MOST_SUMMARY],
+        note=_note(report, str(actionability), reason),
+        priority=priority,
+        actionability=str(actionability),
+        passes=report.passes if report.is_by_hand else report.passes + 1,
+        is_by_hand=False,
+        status_before="",
+        start_approved_by="",
+    )
+    signals = job.brief.get("signals", {})
+    assert isinstance(signals, Mapping)  # the brief is our own
+    run = int(str(job.brief.get("run", 0)))
+    findings = [dict(found) for found in _list(result, "findings") if isinstance(found, Mapping)]
+    artefacts = [AddArtefact(Artefact(report.id, "finding", found, ENGINE, now)) for found in findings]
+    judged = {"actionability": actionability, "priority": priority, "reason": reason, "run": run}
+    artefacts.append(AddArtefact(Artefact(report.id, "judgement", judged, ENGINE, now)))
+    return (Log(line), SaveReport(after), ReadSignals(report.id, run, signals), *artefacts)
+
+
+APPLY: Mapping[str, Callable[[Report, Job, datetime], tuple[Effect, ...]]] = {"research": research}
+
+
+def _note(report: Report, actionability: str, reason: str) -> str:
+    if report.start_approved_by:
+        return "Its start was approved for what research had found before; approve it again."
+    return (
+        f"Research found nothing to do: {reason or 'no reason given'}"[:300]
+        if actionability == "not_actionable"
+        else ""
+    )
+
+
+def _text(result: Mapping[str, object], name: str) -> str:
+    value = result.get(name, "")
+    if not isinstance(value, str):
+        raise BadResult(f"Research gave a {name} that is not text")
+    return value.strip()
+
+
+def _list(document: Mapping[str, object], name: str) -> list[object]:
+    value = document.get(name, [])
+    if not isinstance(value, list | tuple):
+        raise BadResult(f"{name} is not a list")
+    return list(value)

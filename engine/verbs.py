@@ -1,0 +1,144 @@
+"""What a human can decide about a report: the verbs, their arguments, and which verb takes which back.
+
+Checked at the door, where a person can still mend it, and once more by the engine, because a row is only data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from engine.model import Command
+from workspace.errors import LoopdeskError
+
+GRACE = timedelta(seconds=10)
+"""How long a command can be undone before the engine takes it."""
+MOST_NOTE = 4_000
+MOST_SIGNALS = 1_000
+# Why a report is declined (the public reference's list), and the words for it.
+REASONS: Mapping[str, str] = {
+    "already_fixed": "it is fixed already",
+    "report_unclear": "the report is unclear",
+    "analysis_wrong": "the analysis is wrong",
+    "wontfix_intentional": "it is meant to be so",
+    "wontfix_irrelevant": "it does not matter",
+    "other": "for another reason",
+    "wrong_repo": "it looked in the wrong repository",
+}
+EXPECTS = ("start", "push", "merge")
+# They say something about a report whatever became of it meanwhile, or are meaningful in one state only.
+NEVER_STALE = ("context", "withdraw", "wake", "reopen", "release")
+
+
+class BadCommand(LoopdeskError):
+    """A verb or argument that there is not."""
+
+
+def instant(text: object) -> datetime:
+    """An ISO 8601 time with its zone. Raises `BadCommand`."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise BadCommand(f"{str(text)[:40]!r} is not a time", do="Write it as 2026-11-26T08:00:00+00:00")
+    return found
+
+
+def check(verb: str, report_id: str, arguments: Mapping[str, object]) -> None:
+    """Raises `BadCommand` with a sentence for whoever typed it."""
+    checked = _CHECKS.get(verb)
+    if checked is None:
+        raise BadCommand(f"There is no command {verb[:40]!r}", do=f"Known are {', '.join(_CHECKS)}")
+    if not report_id and verb != "release":
+        raise BadCommand(f"{verb} needs a report")
+    checked(arguments)
+
+
+def _approve(arguments: Mapping[str, object]) -> None:
+    if arguments.get("expect") not in EXPECTS:
+        raise BadCommand("What is approved has to be said", do=f"Expect one of {', '.join(EXPECTS)}")
+
+
+def _decline(arguments: Mapping[str, object]) -> None:
+    if arguments.get("reason") not in REASONS:
+        raise BadCommand("Declining needs a reason", do=f"Use one of {', '.join(REASONS)}")
+    _note(arguments)
+
+
+def _context(arguments: Mapping[str, object]) -> None:
+    _note(arguments)
+    if not str(arguments.get("note", "")).strip():
+        raise BadCommand("There is no text to add", do="Write what the engine should know")
+
+
+def _snooze(arguments: Mapping[str, object]) -> None:
+    until, signals = arguments.get("until"), arguments.get("signals")
+    if (until is None) == (signals is None):
+        raise BadCommand("Snoozing needs an end", do="Give a time, or a number of further signals")
+    if until is not None:
+        instant(until)
+    elif type(signals) is not int or not 1 <= signals <= MOST_SIGNALS:
+        raise BadCommand(f"The number of further signals must be from 1 to {MOST_SIGNALS:,}")
+
+
+def _join(arguments: Mapping[str, object]) -> None:
+    if not isinstance(arguments.get("into"), str) or not arguments["into"]:
+        raise BadCommand("Joining needs the report to join it into")
+
+
+def _split(arguments: Mapping[str, object]) -> None:
+    signals, joined = arguments.get("signals"), arguments.get("report")
+    if isinstance(joined, str) and joined and signals is None:
+        return
+    if not isinstance(signals, list | tuple) or not signals or not all(isinstance(id, str) for id in signals):
+        raise BadCommand("Splitting needs the signals that go", do="Name at least one")
+
+
+def _release(arguments: Mapping[str, object]) -> None:
+    if not isinstance(arguments.get("signal"), str) or not arguments["signal"]:
+        raise BadCommand("Releasing needs the signal")
+
+
+def _withdraw(arguments: Mapping[str, object]) -> None:
+    if not isinstance(arguments.get("undoes"), str) or not arguments["undoes"]:
+        raise BadCommand("Withdrawing needs the command that is taken back")
+
+
+def _note(arguments: Mapping[str, object]) -> None:
+    note = arguments.get("note", "")
+    if not isinstance(note, str) or len(note) > MOST_NOTE:
+        raise BadCommand(f"A note is text of at most {MOST_NOTE:,} characters")
+
+
+_CHECKS: Mapping[str, Callable[[Mapping[str, object]], None]] = {
+    "approve": _approve,
+    "decline": _decline,
+    "context": _context,
+    "snooze": _snooze,
+    "wake": _note,
+    "resolve": _note,
+    "reopen": _note,
+    "join": _join,
+    "split": _split,
+    "release": _release,
+    "research": _note,
+    "withdraw": _withdraw,
+}
+VERBS = tuple(_CHECKS)
+
+
+def inverse(command: Command) -> tuple[str, str, dict[str, object]] | None:
+    """Verb, report and arguments of what takes an applied command back; None where nothing does."""
+    undoes: dict[str, object] = {"undoes": command.id}
+    if command.verb in ("decline", "resolve"):
+        return "reopen", command.report_id, undoes
+    if command.verb == "snooze":
+        return "wake", command.report_id, undoes
+    if command.verb in ("context", "approve"):
+        return "withdraw", command.report_id, undoes
+    if command.verb == "join":
+        return "split", str(command.arguments["into"]), {"report": command.report_id, **undoes}
+    if command.verb == "split" and "signals" in command.arguments:
+        return "join", command.id, {"into": command.report_id, **undoes}
+    return None

@@ -1,0 +1,78 @@
+"""A door and an engine in a process that may be killed: `python -m tests.crashing WORKSPACE STEP:SECONDS...`.
+
+`SECONDS` is the clock, counted from the tests' own now; it goes on by a millisecond whenever it is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from engine import main, process
+from engine.inbox import Inbox
+from engine.model import Job
+from tests.conftest import NOW
+from tests.engines import READY, place_by_project, signal
+from workspace.paths import Workspace
+
+PROJECTS = ("quick", "slow", "broken")
+
+
+def clock(seconds: float):
+    asked = [NOW + timedelta(seconds=seconds)]
+
+    def now() -> datetime:
+        asked[0] += timedelta(milliseconds=1)
+        return asked[0]
+
+    return now
+
+
+async def research(job: Job) -> Mapping[str, object]:
+    """The slow one is still at work when the quick one has ended; the broken one fails the first time."""
+    project = str(job.report_id)[:4]
+    number = int(project[1:])
+    for _ in range(500 if number == 1 else 5):
+        await asyncio.sleep(0)
+    if number == 2 and job.attempt == 1:
+        raise ValueError("not today")
+    return READY
+
+
+def door(inbox: Inbox, now: datetime) -> None:
+    """Prints what was told as taken, at once."""
+    for project in PROJECTS:
+        inbox.add_signal(signal(project, project=project), now)
+        print("signal", project, flush=True)
+
+
+def decide(inbox: Inbox, now: datetime) -> None:
+    """On every report: one command that stays, and one that is undone."""
+    for listed in inbox.reports():
+        for verb, arguments in (("context", {"note": "look at the cache"}), ("resolve", {})):
+            command = inbox.submit(inbox.command(verb, listed.report.id, arguments, now=now))
+            print("command", command.id, flush=True)
+        inbox.undo(command.id, now)
+        print("undone", command.id, flush=True)
+
+
+def run(step: str, workspace: Workspace, seconds: float) -> None:
+    now = clock(seconds)
+    if step == "engine":
+        main.run_once(workspace, stages=[place_by_project], handlers={"research": research}, clock=now)
+    elif step == "start":
+        process.start_detached(workspace)
+    elif step == "serve":
+        main.run(workspace, is_detached=True, stages=[place_by_project], clock=now)
+    else:
+        inbox = Inbox(workspace)
+        {"door": door, "decide": decide}[step](inbox, now())
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[2:]:
+        print("step", argument, flush=True)
+        run(argument.partition(":")[0], Workspace(Path(sys.argv[1])), float(argument.partition(":")[2]))

@@ -1,0 +1,85 @@
+"""Killed at every named moment, the next engine goes on: nothing lost, nothing twice, no state that is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine import process
+from engine.crash_points import POINTS
+from engine.inbox import Inbox
+from tests import inbox_invariants
+from tests.test_commands import ROOT
+from workspace.paths import Workspace
+
+# Every step with the second at which it happens; the last ones bring everything to its end.
+STEPS = ("door:0", "engine:1", "decide:2", "engine:20", "engine:300", "engine:600")
+OTHERS = {"start_engine": "start:0", "say_engine": "serve:0"}
+
+
+def run(folder: Path, steps: Sequence[str], crash_at: str = "") -> tuple[int, list[str]]:
+    """The exit code, and what it printed before it died."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crashing", str(folder), *steps],
+        cwd=ROOT,
+        env={**os.environ, "LOOPDESK_CRASH_AT": crash_at},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def told(lines: Sequence[str], kind: str) -> set[str]:
+    return {line.partition(" ")[2] for line in lines if line.startswith(f"{kind} ")}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_path: Path):
+    workspace = Workspace(tmp_path / "w").create()
+    database = workspace.inbox_db
+    other = OTHERS.get(point.partition("_")[2])
+    code, lines = run(workspace.root, [*([other] if other else []), *STEPS], point)
+    assert code == -signal.SIGKILL, "the point was never reached"
+    if point == "after_start_engine":
+        while process.find(workspace) is None:  # it has been started, and is on its way
+            pass
+        process.stop(workspace)
+    if database.exists():
+        inbox_invariants.check(database, signals=told(lines, "signal"), commands=told(lines, "command"))
+    # A human who was at the door does not do again what was cut short; an engine is started again.
+    died_at = len(told_in_order(lines)) - 1 - bool(other)
+    left = STEPS[max(died_at, 0) :]
+    _, more = run(workspace.root, left)
+    lines += more
+    inbox_invariants.check(database, signals=told(lines, "signal"), commands=told(lines, "command"))
+    inbox = Inbox(workspace)
+    counts = inbox.counts()
+    assert counts["signals_in"] == counts["commands"] == counts["jobs"] == 0
+    undone = {command.id for command in inbox.commands() if command.undone_at}
+    assert told(lines, "undone") <= undone
+    # What was decided and never taken back was done; everything else has come to its end.
+    for listed in inbox.reports():
+        detail = inbox.report(listed.report.id)
+        assert detail is not None
+        is_resolved = any(one.verb == "resolve" and one.applied_at for one in detail.commands)
+        assert listed.report.status == ("resolved" if is_resolved else "ready")
+    inbox.close()
+
+
+def told_in_order(lines: Sequence[str]) -> list[str]:
+    return [line.partition(" ")[2] for line in lines if line.startswith("step ")]
+
+
+def test_every_point_is_named_in_the_code():
+    text = "\n".join(path.read_text() for path in (ROOT / "engine").glob("*.py"))
+    for point in POINTS:
+        name = point.partition("_")[2]
+        assert f'transaction("{name}")' in text or f'_writing("{name}")' in text or f'crash_point("{point}")' in text
