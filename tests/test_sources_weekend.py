@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.sources.registry import gather
 from queries.importers.intake import Request, take_in
 from queries.importers.wanted import Wanted
 from queries.local.backend import LocalBackend
 from queries.local.store import Store
 from queries.simulator import simulate, stories
-
-gather = pytest.importorskip("engine.sources.registry").gather
 
 MORNING = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
 DEMO_SEED = 1

@@ -1,0 +1,57 @@
+"""What the model router itself finds unusual. It does not say on which grounds, so its word weighs little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.sources.facts import Loop
+from engine.sources.source import Evidence, Finding, Source, at, extra, named
+from queries.views.words import counted
+from workspace.text import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    nights: int = 3
+    """How far back it is told if it was said before."""
+    times: int = 2
+    """What was said less often than this is told while it is last night's: what did not come back was nothing."""
+
+
+def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
+    for row in evidence.rows("router_anomalies"):
+        moment = datetime.fromisoformat(row["last_at"])
+        if not evidence.is_recent(evidence.night(moment), limits.nights if row["times"] >= limits.times else 1):
+            continue
+        loop, kind = Loop(row["project"], row["client"] or ""), row["type"] or ""
+        yield Finding(
+            entity=(loop.project, loop.client, kind, row["user_id"] or "", row["task_type"] or ""),
+            title=f"{named(loop)}: the model router reports {named(kind)}",
+            said=(
+                f"Said {counted(row['times'], 'time')}, last {at(moment, evidence.zone)}, of {named(row['user_id'])} "
+                f"and tasks of type {named(row['task_type'])}.",
+                f"It recommends: {plain(row['recommendation'] or 'nothing', 400)}",
+            ),
+            occurred_at=moment,
+            extra=extra(
+                loop,
+                "router_anomaly",
+                anomaly=kind,
+                task_type=row["task_type"],
+                run_ids=[row["last_run_id"]] if row["last_run_id"] else [],
+                numbers={"times": row["times"]},
+            ),
+        )
+
+
+SOURCE = Source(
+    name="router_anomalies",
+    title="Router anomalies",
+    asks=("router_anomalies",),
+    weight=0.25,
+    thresholds=Thresholds(),
+    find=_find,
+    source_product="model_router",
+)
