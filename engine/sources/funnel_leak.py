@@ -21,7 +21,8 @@ class Thresholds:
     ratio: float = 2.0
     points: float = 0.1
     """By how much the lost share must rise, 0..1."""
-    most_chance: float = 0.001
+    most_chance: float = 0.0001
+    """Less than elsewhere: every loop has several stages, and each is looked at every night."""
 
 
 def passing(rounds: Sequence[Round], stage: str, following: str) -> tuple[list[Round], list[Round]]:
