@@ -18,7 +18,7 @@ QUESTIONS = (
 
 def evidence(*, now: datetime = NOW, blamed: Iterable[tuple[str, str]] = (), **answers: Iterable[dict]) -> Evidence:
     found = {name: tuple(answers.get(name, ())) for name in QUESTIONS}
-    return Evidence(now=now, zone="UTC", starts_hour=18, answers=found, blamed=frozenset(blamed))
+    return Evidence(now, "UTC", 18, found, blame=lambda rounds: frozenset(blamed))
 
 
 def night(

@@ -65,6 +65,14 @@ def test_a_loop_that_did_not_run_weighs_more_from_the_second_night_and_is_retire
     assert [signal.weight for signal in found] == weights
 
 
+def test_a_project_of_which_no_client_ran_is_one_signal():
+    rows = [row for client in ("one", "two") for row in nights(5, before_last=1, client=client)]
+    (signal,) = heard("missed_runs", evidence(round_history=rows))
+    assert (signal.title, "client" in signal.extra) == ("loop did not run", False)
+    (signal,) = heard("missed_runs", evidence(round_history=rows + night(client="two")))
+    assert signal.title == "loop/one did not run"
+
+
 def test_a_loop_that_rests_on_this_day_of_the_week_was_not_missed():
     rows = [row for ago in range(1, 14) if ago != 7 for row in night(ago=ago)]
     assert heard("missed_runs", evidence(round_history=rows)) == []

@@ -20,6 +20,8 @@ class Thresholds:
     rounds: int = 12
     """Fewest rounds on each side."""
     nights_before: int = 3
+    days_blamed: int = 7
+    """How long what happens under a bad deploy is the deploy's."""
     hours_after: float = 24.0
     """Later rounds say more about what came after the deploy."""
     most_chance: float = 0.001
@@ -83,12 +85,13 @@ def worsened(deploy: Deploy, limits: Thresholds) -> tuple[Worse, ...]:
     return tuple(one for one in found if one)
 
 
-def blamed(rounds: Sequence[Round], limits: Thresholds, evidence: Evidence) -> frozenset[tuple[str, str]]:
-    """(project, sha) of the recent deploys that made things worse."""
+def blamed(rounds: Sequence[Round], limits: Thresholds, now: datetime) -> frozenset[tuple[str, str]]:
+    """(project, sha) of the deploys of these days that made things worse."""
+    since = now - timedelta(days=limits.days_blamed)
     return frozenset(
         (deploy.project, deploy.sha)
         for deploy in deploys(rounds, limits)
-        if evidence.is_recent(evidence.night(deploy.first_seen)) and worsened(deploy, limits)
+        if deploy.first_seen >= since and worsened(deploy, limits)
     )
 
 

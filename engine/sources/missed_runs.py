@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from engine.sources.facts import Round, by_loop, by_night
+from engine.sources.facts import Loop, Round, by_loop, by_night
 from engine.sources.source import Evidence, Finding, Source, at, extra, named, on
-from queries.views.words import counted
+from queries.views.words import counted, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +39,79 @@ def missed(ran: Sequence[date], last_night: date, limits: Thresholds) -> tuple[d
     return tuple(sorted(expected))
 
 
-def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """One client's loop: the nights it missed, when it usually starts, and its last run."""
+
+    loop: Loop
+    nights: tuple[date, ...]
+    nights_run: int
+    should_have_started: datetime
+    last: tuple[Round, ...]
+
+
+def _missed(evidence: Evidence, limits: Thresholds) -> Iterator[tuple[Loop, Missed | None]]:
+    """Every loop of the history, with what it missed."""
     for loop, rounds in by_loop(evidence.rounds).items():
-        if any(round.is_estimated for round in rounds[-1:]):
+        if rounds[-1].is_estimated:
             continue  # times of an imported log are no habit
         nights = by_night(rounds)
         found = missed(tuple(nights), evidence.last_night, limits)
-        if not found:
-            continue
         overdue = _usual_start(evidence.last_night, nights) + timedelta(hours=limits.grace_hours)
-        if found[-1] == evidence.last_night and evidence.now < overdue:
+        if found and found[-1] == evidence.last_night and evidence.now < overdue:
             found = found[:-1]
         if not found:
+            yield loop, None
             continue
-        last = nights[rounds[-1].night][-1]
-        yield Finding(
-            entity=(loop.project, loop.client),
-            title=f"{named(loop)} did not run",
-            said=(
-                f"Missed: {', '.join(on(night) for night in found)}. Its last round ended "
-                f"{at(last.ended, evidence.zone)}.",
-                f"It ran in {counted(len(nights), 'night')} of these two weeks, starting at "
-                f"{at(nights[last.night][0].started, evidence.zone)[-5:]} the last time.",
-            ),
-            occurred_at=min(_usual_start(found[-1], nights), evidence.now),
-            share=limits.first_share if len(found) == 1 else 1.0,
-            extra=extra(
-                loop,
-                "runs",
-                nights[last.night][-3:],
-                git_sha=last.git_sha,
-                run_ids=[last.run_id] if last.run_id else [],
-                nights=[night.isoformat() for night in found],
-                numbers={"missed_nights": len(found), "nights_run": len(nights)},
-            ),
-        )
+        start = min(_usual_start(found[-1], nights), evidence.now)
+        yield loop, Missed(loop, found, len(nights), start, nights[rounds[-1].night])
+
+
+def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
+    """One signal a project where none of its clients ran, else one a client."""
+    projects: dict[str, list[Missed | None]] = defaultdict(list)
+    for loop, found in _missed(evidence, limits):
+        projects[loop.project].append(found)
+    is_everything = len(projects) > 1 and all(all(clients) for clients in projects.values())
+    for project, clients in projects.items():
+        gone = [one for one in clients if one]
+        if len(gone) > 1 and len(gone) == len(clients):
+            yield _finding(project, gone, evidence, limits, is_everything)
+        else:
+            for one in gone:
+                yield _finding(one.loop, [one], evidence, limits, is_everything)
+
+
+def _finding(
+    whose: Loop | str, gone: Sequence[Missed], evidence: Evidence, limits: Thresholds, is_everything: bool
+) -> Finding:
+    most = max(gone, key=lambda one: len(one.nights))
+    last = max((one.last[-1] for one in gone), key=lambda round: round.ended)
+    nights = most.nights
+    said = [
+        f"Missed: {', '.join(on(night) for night in nights)}. The last round ended {at(last.ended, evidence.zone)}.",
+        f"It ran in {counted(most.nights_run, 'night')} of these two weeks.",
+    ]
+    if len(gone) > 1:
+        said.append(f"None of its clients ran: {listed([named(one.loop.client) for one in gone])}.")
+    if is_everything:
+        said.append("No other loop ran either: look at the machine and the network first.")
+    return Finding(
+        entity=(whose,) if isinstance(whose, str) else (whose.project, whose.client),
+        title=f"{named(whose)} did not run",
+        said=tuple(said),
+        occurred_at=most.should_have_started,
+        share=limits.first_share if len(nights) == 1 else 1.0,
+        extra=extra(
+            whose,
+            "runs",
+            [round for one in gone for round in one.last[-3:]],
+            git_sha=last.git_sha,
+            run_ids=sorted({one.last[-1].run_id for one in gone} - {""}),
+            nights=[night.isoformat() for night in nights],
+            numbers={"missed_nights": len(nights), "nights_run": most.nights_run, "loops": len(gone)},
+        ),
+    )
 
 
 def _usual_start(night: date, nights: dict[date, tuple[Round, ...]]) -> datetime:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 from engine.model import Signal
+from engine.sources.facts import Round
 from engine.sources.settings import Setting, known, setting
 from engine.sources.source import Evidence, Failure, Gathered, Source
 from queries.backend import Backend
@@ -75,8 +75,7 @@ def gather(
     chosen = {name: one for name, one in settings(config).items() if one.is_enabled}
     sources = {name: load(name) for name in chosen}
     answers, asked = _answers(backend, now, sources)
-    evidence = Evidence(now=now, zone=zone, starts_hour=night_starts_hour, answers=answers)
-    evidence = replace(evidence, blamed=_blamed(evidence, chosen))
+    evidence = Evidence(now, zone, night_starts_hour, answers, blame=lambda rounds: _blamed(rounds, chosen, now))
     signals: list[Signal] = []
     failures: list[Failure] = []
     for name, source in sources.items():
@@ -111,12 +110,10 @@ def _answers(
     return answers, asked
 
 
-def _blamed(evidence: Evidence, chosen: Mapping[str, Setting]) -> frozenset[tuple[str, str]]:
+def _blamed(rounds: Sequence[Round], chosen: Mapping[str, Setting], now: datetime) -> frozenset[tuple[str, str]]:
+    """None where nobody looks at deploys: then their consequences are told one by one."""
     if "deploys" not in chosen:
         return frozenset()
     from engine.sources.deploys import blamed
 
-    try:
-        return blamed(evidence.rounds, chosen["deploys"].thresholds, evidence)
-    except Exception:
-        return frozenset()  # the source itself fails for the same reason, and says it
+    return blamed(rounds, chosen["deploys"].thresholds, now)

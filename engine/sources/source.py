@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -24,15 +24,15 @@ _NAME_CHARACTERS = 80
 class Evidence:
     """The answers that all sources share. `answers` holds the records of each question, or why there are none.
 
-    `blamed` are deploys that made their project worse, as (project, git_sha): what went wrong under one of them is the
-    deploy's, and no plateau or regression of its own.
+    `blame` finds the deploys that made their project worse, as (project, git_sha): what went wrong under one of them is
+    the deploy's, and no plateau or regression of its own.
     """
 
     now: datetime
     zone: str
     starts_hour: int
     answers: Mapping[str, tuple[Mapping[str, Any], ...] | LoopdeskError]
-    blamed: frozenset[tuple[str, str]] = frozenset()
+    blame: Callable[[Sequence[Round]], frozenset[tuple[str, str]]] = lambda rounds: frozenset()
 
     def rows(self, question: str) -> tuple[Mapping[str, Any], ...]:
         """Raises the `LoopdeskError` that the question failed with."""
@@ -49,7 +49,8 @@ class Evidence:
     @cached_property
     def undisturbed(self) -> tuple[Round, ...]:
         """The rounds that did not run under a deploy that is to blame."""
-        return tuple(round for round in self.rounds if (round.loop.project, round.git_sha) not in self.blamed)
+        blamed = self.blame(self.rounds)
+        return tuple(round for round in self.rounds if (round.loop.project, round.git_sha) not in blamed)
 
     @property
     def last_night(self) -> date:
