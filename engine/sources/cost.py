@@ -13,7 +13,7 @@ from statistics import median
 
 from engine.sources.facts import Loop, Round, by_loop, by_night
 from engine.sources.source import Evidence, Finding, Source, extra, named, on
-from engine.sources.stats import rising, robust_z, slope
+from engine.sources.stats import fisher_less, rank_sum_less, rising, robust_z, slope
 from queries.views.words import counted, money, share
 
 
@@ -26,9 +26,13 @@ class Spike:
     ratio: float = 1.8
     """Of a round's cost to the median of the nights before."""
     z: float = 3.5
-    """Modified z-score; its MAD is at least 5 % of the median."""
+    """Modified z-score among nights; its MAD is at least 5 % of the median."""
+    most_chance: float = 0.001
+    """That the night's rounds are dearer only by chance: a few dear ones do not make a dear night."""
     kept_ratio: float = 1.3
-    """A kept round must be this much dearer too: dear rounds of which more are kept are money well spent."""
+    """A kept round must be this much dearer too: dear rounds of which more are kept are money well spent ..."""
+    luck: float = 0.05
+    """... unless that more were kept is as likely as this by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,15 @@ def nights(rounds: Sequence[Round], fewest: int) -> tuple[NightCost, ...]:
     return tuple(found)
 
 
+def _costs(nights: Sequence[NightCost]) -> list[float]:
+    return [round.cost_usd for night in nights for round in night.rounds if round.cost_usd is not None]
+
+
+def _kept(nights: Sequence[NightCost]) -> tuple[int, int]:
+    rounds = [round for night in nights for round in night.rounds]
+    return sum(round.is_kept for round in rounds), len(rounds)
+
+
 def is_spike(found: Sequence[NightCost], limits: Spike) -> bool:
     """Whether the last night is one."""
     if len(found) <= limits.nights:
@@ -75,9 +88,15 @@ def is_spike(found: Sequence[NightCost], limits: Spike) -> bool:
     if robust_z(last.per_round_usd, [one.per_round_usd for one in before], 0.05 * usual) < limits.z:
         return False
     kept_before = [one.per_kept_usd for one in before if one.per_kept_usd is not None]
+    costs, costs_before = _costs([last]), _costs(before)
+    if rank_sum_less(costs_before, costs) >= limits.most_chance:
+        return False
     if last.per_kept_usd is None or not kept_before:
         return True
-    return last.per_kept_usd >= limits.kept_ratio * median(kept_before)
+    if last.per_kept_usd >= limits.kept_ratio * median(kept_before):
+        return True
+    (kept, rounds), (earlier, rounds_before) = _kept([last]), _kept(before)
+    return fisher_less(earlier, rounds_before, kept, rounds) >= limits.luck
 
 
 def _loops(evidence: Evidence, fewest: int) -> Iterator[tuple[Loop, tuple[NightCost, ...]]]:

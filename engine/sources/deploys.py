@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from engine.sources.facts import Loop, Round, by_project
+from engine.sources.facts import Loop, Round, by_night, by_project
 from engine.sources.source import Evidence, Finding, Source, at, extra, named
 from engine.sources.stats import fisher_less, mad, rank_sum_less
 from queries.views.words import counted, listed, money, share, signed
@@ -28,7 +28,10 @@ class Thresholds:
     score_mads: float = 3.0
     """How far the median score must fall, in median absolute deviations of the time before."""
     kept_ratio: float = 0.5
-    cost_ratio: float = 1.5
+    cost_ratio: float = 1.8
+    """Of the median round's cost."""
+    dearest_ratio: float = 1.25
+    """Of the dearest night before: nights differ by themselves, and rounds of one night are alike."""
     error_ratio: float = 2.0
     error_points: float = 0.1
 
@@ -132,9 +135,19 @@ def _cost(deploy: Deploy, limits: Thresholds) -> Worse | None:
     if min(len(after), len(before)) < limits.rounds:
         return None
     now, then = median(after), median(before)
-    if now < limits.cost_ratio * then or rank_sum_less(before, after) >= limits.most_chance:
+    if len({one.night for one in deploy.before}) < 2 and not _is_within_a_night(deploy):
+        return None  # what one night costs says little about another
+    nightly = [costs for mine in by_night(deploy.before).values() if len(costs := _known(mine, "cost_usd")) >= 4]
+    dearest = max((median(costs) for costs in nightly), default=then)
+    if now < limits.cost_ratio * then or now < limits.dearest_ratio * dearest:
+        return None
+    if rank_sum_less(before, after) >= limits.most_chance:
         return None
     return Worse("cost", f"A round costs {money(now)} (median), {money(then)} before.", now, then)
+
+
+def _is_within_a_night(deploy: Deploy) -> bool:
+    return any(one.night == deploy.after[0].night for one in deploy.before)
 
 
 def _errors(deploy: Deploy, limits: Thresholds) -> Worse | None:

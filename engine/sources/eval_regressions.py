@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.sources.facts import by_loop, by_night
 from engine.sources.source import Evidence, Finding, Source, extra, named, on
-from engine.sources.stats import binomial_tail
+from engine.sources.stats import fisher_less
 from queries.views.words import counted, listed, share, signed
 
 
@@ -40,12 +40,11 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
         scored, earlier = nights[night], [round for one in before for round in nights[one]]
         hit = [round for round in scored if round.round_id in told]
         hits_before = sum(round.round_id in told for round in earlier)
-        # Laplace's rule keeps a spotless history from making one regression impossible.
-        usual = (hits_before + 1) / (len(earlier) + 2)
-        rate = len(hit) / len(scored)
-        if len(scored) < limits.scored or len(hit) < limits.hits or rate < limits.ratio * usual:
+        rate = len(hit) / max(len(scored), 1)
+        if len(scored) < limits.scored or len(hit) < limits.hits or rate < limits.ratio * hits_before / len(earlier):
             continue
-        chance = binomial_tail(len(hit), len(scored), usual)
+        spared, spared_before = len(scored) - len(hit), len(earlier) - hits_before
+        chance = fisher_less(spared, len(scored), spared_before, len(earlier))
         if chance >= limits.most_chance:
             continue
         rows = [row for round in hit for row in told[round.round_id]]
@@ -60,7 +59,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
                 f"{len(hit)} of {counted(len(scored), 'scored round')} in {on(night)}{fell}; "
                 f"{hits_before} of {len(earlier)} in the {len(before)} nights before.",
                 f"Regressed: {listed([f'{named(dim)} ({n})' for dim, n in dims.most_common()])}.",
-                f"At the usual rate so many have a chance of {chance:.2g}.",
+                f"If both had the same rate, so many would have a chance of {chance:.2g}.",
             ),
             occurred_at=max(round.ended for round in hit),
             extra=extra(

@@ -81,6 +81,10 @@ def _of_quality(
     }
     if len(rated) <= limits.nights or not evidence.is_recent(max(rated), 2):
         return
+    *earlier, latest = rated.values()
+    pooled = [value for values in earlier for value in values]
+    if min(rank_sum_less(latest, pooled), rank_sum_less(pooled, latest)) >= limits.most_chance / 2:
+        return
     medians = [median(values) for values in rated.values()]
     last, usual = medians[-1], median(medians[:-1])
     if abs(last - usual) < limits.quality_points or abs(robust_z(last, medians[:-1], 0.005)) < limits.z:
