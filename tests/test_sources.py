@@ -85,6 +85,14 @@ def test_a_kept_round_counts_as_better_only_in_the_direction_of_the_goal(goal: s
     assert bool(heard("plateau", evidence(round_history=rows))) is is_plateau
 
 
+def test_a_goal_holds_for_the_rounds_that_do_not_say_it():
+    """A loss that rises is no row of new bests, whoever forgot to say that it is a loss."""
+    rows = nights(2, before_last=1, goal="min") + night(60, goal="max")
+    for row in rows[-60:]:
+        row["goal"] = None
+    assert heard("plateau", evidence(round_history=rows))
+
+
 def test_a_crashed_round_has_no_score_whatever_its_property_says():
     """Logs write 0 for a crash; to a loss that would be the best score ever."""
     crashed = night(40, goal="min", kept=lambda number: False, n_scored=0, highest=0.0, lowest=0.0)

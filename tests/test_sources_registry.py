@@ -107,6 +107,8 @@ def test_weights_and_thresholds_come_from_the_table():
         ({"plateau": {"weight": float("nan")}}, "must be a number from 0 on"),
         ({"bad_stops": {"words": "crash"}}, "must be a list of words"),
         ({"plateau": 3}, "must be a table"),
+        ({"github_issues": {"repos": []}}, "does not know: repos"),
+        ({"github_issues": {"repositories": ["acme"]}}, "'acme' is not a repository"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_a_sentence(table: dict, said: str):

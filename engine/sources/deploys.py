@@ -53,6 +53,7 @@ class Worse:
     """One thing that got worse, as a sentence and as numbers."""
 
     what: str
+    metric: str
     said: str
     now: float
     before: float
@@ -111,7 +112,7 @@ def _score(deploy: Deploy, limits: Thresholds) -> Worse | None:
         f"Scores lie {signed(now)} from the best so far (median of {counted(len(after), 'round')}, plus is better), "
         f"{signed(then)} before ({counted(len(before), 'round')})."
     )
-    return Worse("scores", said, now, then)
+    return Worse("scores", "score", said, now, then)
 
 
 def _kept(deploy: Deploy, limits: Thresholds) -> Worse | None:
@@ -127,7 +128,7 @@ def _kept(deploy: Deploy, limits: Thresholds) -> Worse | None:
     said = (
         f"{share(now)} of rounds kept ({kept} of {decided}), {share(then)} before ({kept_before} of {decided_before})."
     )
-    return Worse("kept share", said, now, then)
+    return Worse("kept share", "kept_share", said, now, then)
 
 
 def _cost(deploy: Deploy, limits: Thresholds) -> Worse | None:
@@ -143,7 +144,7 @@ def _cost(deploy: Deploy, limits: Thresholds) -> Worse | None:
         return None
     if rank_sum_less(before, after) >= limits.most_chance:
         return None
-    return Worse("cost", f"A round costs {money(now)} (median), {money(then)} before.", now, then)
+    return Worse("cost", "cost_usd", f"A round costs {money(now)} (median), {money(then)} before.", now, then)
 
 
 def _is_within_a_night(deploy: Deploy) -> bool:
@@ -161,7 +162,7 @@ def _errors(deploy: Deploy, limits: Thresholds) -> Worse | None:
     if fisher_less(decided - lost, decided, decided_before - lost_before, decided_before) >= limits.most_chance:
         return None
     said = f"{share(now)} of rounds ended without a score ({lost} of {decided}), {share(then)} before."
-    return Worse("errors", said, now, then)
+    return Worse("errors", "unscored_share", said, now, then)
 
 
 def _known(rounds: Sequence[Round], field: str) -> list[float]:
@@ -206,7 +207,7 @@ def _finding(deploy: Deploy, worse: tuple[Worse, ...], evidence: Evidence) -> Fi
         occurred_at=max(round.ended for round in deploy.after),
         extra=extra(
             whole,
-            "kept_share" if any(one.what == "kept share" for one in worse) else worse[0].what,
+            worse[0].metric,
             deploy.after,
             git_sha=deploy.sha,
             git_sha_before=deploy.sha_before,
@@ -215,7 +216,7 @@ def _finding(deploy: Deploy, worse: tuple[Worse, ...], evidence: Evidence) -> Fi
             numbers={
                 "rounds": len(deploy.after),
                 "rounds_before": len(deploy.before),
-                **{one.what.replace(" ", "_"): {"now": one.now, "before": one.before} for one in worse},
+                **{one.metric: {"now": one.now, "before": one.before} for one in worse},
             },
         ),
     )

@@ -62,15 +62,20 @@ def night_of(moment: datetime, zone: str, starts_hour: int) -> date:
 
 def history(rows: Iterable[Mapping], zone: str, starts_hour: int) -> tuple[Round, ...]:
     """From `round_history`'s records, oldest first."""
+    ordered = sorted(rows, key=lambda row: (row["started"], row["round_id"]))
     best: dict[tuple[Loop, str], float] = {}
-    return tuple(
-        _round(row, best, zone, starts_hour) for row in sorted(rows, key=lambda row: (row["started"], row["round_id"]))
-    )
+    # A goal holds for the loop, also in the rounds that do not say it: a crashed one says none.
+    goals = {_loop(row): goal_of(row["goal"]) for row in ordered if row["goal"]}
+    return tuple(_round(row, goals.get(_loop(row), goal_of(None)), best, zone, starts_hour) for row in ordered)
 
 
-def _round(row: Mapping, best: dict[tuple[Loop, str], float], zone: str, starts_hour: int) -> Round:
+def _loop(row: Mapping) -> Loop:
+    return Loop(row["project"], row["client"] or "")
+
+
+def _round(row: Mapping, usual: str, best: dict[tuple[Loop, str], float], zone: str, starts_hour: int) -> Round:
     started, ended = datetime.fromisoformat(row["started"]), datetime.fromisoformat(row["ended"])
-    goal, loop, run_id = goal_of(row["goal"]), Loop(row["project"], row["client"] or ""), row["run_id"] or ""
+    goal, loop, run_id = goal_of(row["goal"]) if row["goal"] else usual, _loop(row), row["run_id"] or ""
     kept_at, reverted_at = instant(row["kept_at"]), instant(row["reverted_at"])
     is_kept = kept_at is not None and (reverted_at is None or kept_at >= reverted_at)
     # A crashed round has no score, whatever is left in the property.

@@ -74,8 +74,7 @@ class GitHubIssues:
 
     def fetch(self, cursor: str | None, now: datetime) -> Fetched[Issue]:
         """The newest issues the first time, then those that were touched since. Raises `LoopdeskError`."""
-        if not _REPOSITORY.fullmatch(self.repository):
-            raise LoopdeskError(f"{plain(self.repository, 80)!r} is not a repository", do="Write it as owner/name")
+        _repository(self.repository)
         from engine.sources.github_errors import explained
 
         since, etag = _position(cursor)
@@ -162,7 +161,7 @@ class GitHubIssues:
         return found, first
 
 
-def configured(table: Mapping[str, object], token: str) -> tuple[GitHubIssues, ...]:
+def configured(table: object, token: str) -> tuple[GitHubIssues, ...]:
     """A source for each repository of `[sources.github_issues]`; none where it is switched off. Raises
     `LoopdeskError`."""
     chosen = setting(NAME, WEIGHT, Thresholds(), table)
@@ -170,8 +169,15 @@ def configured(table: Mapping[str, object], token: str) -> tuple[GitHubIssues, .
         return ()
     named = [entry.partition("=") for entry in chosen.thresholds.repositories]
     return tuple(
-        GitHubIssues(repository.strip(), project.strip(), token, chosen.weight) for repository, _, project in named
+        GitHubIssues(_repository(name.strip()), project.strip(), token, chosen.weight) for name, _, project in named
     )
+
+
+def _repository(name: str) -> str:
+    """It becomes part of an address. Raises `LoopdeskError` for what is no `owner/name`."""
+    if not _REPOSITORY.fullmatch(name):
+        raise LoopdeskError(f"{plain(name, 80)!r} is not a repository", do="Write it as owner/name")
+    return name
 
 
 def _listed(documents: object, repository: str) -> Iterator[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from engine.model import Signal
+from engine.sources import github_issues
 from engine.sources.facts import Round
 from engine.sources.settings import Setting, known, setting
 from engine.sources.source import Evidence, Failure, Gathered, Source
@@ -49,8 +50,8 @@ def load(name: str) -> Source:
 
 def settings(config: Mapping[str, object]) -> dict[str, Setting]:
     """Every source's setting; `config` is the table `[sources]`. Raises `LoopdeskError` for what it does not know."""
-    # Record sources read their own table.
-    known(config, (*NAMES, "github_issues"))
+    known(config, (*NAMES, github_issues.NAME))
+    github_issues.configured(config.get(github_issues.NAME, {}), token="")
     found = {}
     for name in NAMES:
         source = load(name)

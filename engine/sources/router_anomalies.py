@@ -20,6 +20,10 @@ class Thresholds:
     """What was said less often than this is told while it is last night's: what did not come back was nothing."""
 
 
+# Words in the router's types -> what our own sources call it, so that both stand in one report.
+_METRICS = {"cost": "cost_usd", "slow": "model_latency", "latency": "model_latency", "error": "model_errors"}
+
+
 def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
     for row in evidence.rows("router_anomalies"):
         moment = datetime.fromisoformat(row["last_at"])
@@ -37,7 +41,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
             occurred_at=moment,
             extra=extra(
                 loop,
-                "router_anomaly",
+                next((metric for word, metric in _METRICS.items() if word in kind.lower()), "router_anomaly"),
                 anomaly=kind,
                 task_type=row["task_type"],
                 run_ids=[row["last_run_id"]] if row["last_run_id"] else [],

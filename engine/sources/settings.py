@@ -36,7 +36,7 @@ def known(table: Mapping[str, object], names: tuple[str, ...]) -> None:
             )
 
 
-def setting(name: str, weight: float, thresholds: Any, table: Mapping[str, object] | object) -> Setting:
+def setting(name: str, weight: float, thresholds: Any, table: object) -> Setting:
     """One source's table over its defaults. Raises `LoopdeskError` for an unknown key or an odd value."""
     if not isinstance(table, Mapping):
         raise LoopdeskError(f"sources.{name} is {table!r}, but must be a table", do=f"Write [sources.{name}]")
