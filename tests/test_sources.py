@@ -325,7 +325,7 @@ def weak(*weak_days: int, days: int = 6) -> list[dict]:
 
 def test_a_dimension_far_below_its_neighbours_on_every_day_is_chronic():
     (signal,) = heard("weak_dimension", evidence(dimension_heatmap=weak(0, 1, 2, 3, 4, 5)))
-    assert (signal.source_id, signal.extra["dimension"]) == ("weak_dimension:loop/one/dim_naming", "dim_naming")
+    assert (signal.source_id, signal.extra["dimension"]) == ("weak_dimension:loop/one/naming", "naming")
 
 
 @pytest.mark.parametrize("days", [(0,), (3, 4), (1, 2, 3, 4, 5)], ids=["new", "some days", "recovered"])

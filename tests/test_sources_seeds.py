@@ -48,7 +48,7 @@ def _signals(folder: Path, seed: int, *, quiet: bool = False) -> tuple[Signal, .
 
 def _is_about(signal: Signal, story: Story) -> bool:
     extra: Mapping = signal.extra
-    is_dimension = story.name != "weak_dimension" or extra["dimension"] == f"dim_{story.subject}"
+    is_dimension = story.name != "weak_dimension" or extra["dimension"] == story.subject
     return extra["project"] == story.project and extra.get("client", "") == story.client and is_dimension
 
 

@@ -48,7 +48,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
         if chance >= limits.most_chance:
             continue
         rows = [row for round in hit for row in told[round.round_id]]
-        dims = Counter(row["dim"] or "" for row in rows)
+        dims = Counter((row["dim"] or "").removeprefix("dim_") for row in rows)
         deltas = [row["delta"] for row in rows if row["delta"] is not None]
         fell = f", by {signed(median(deltas))} (median)" if deltas else ""
         most, times = dims.most_common(1)[0]

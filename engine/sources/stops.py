@@ -73,9 +73,7 @@ def _stopped(
     if error:
         said.append(f"The last exception of that run: {named(error['type'])}: {named(error['value'])}")
     if len(rows) > 1:
-        said.append(
-            f"It is the {len(rows)}th such stop in these nights." if len(rows) > 3 else f"{len(rows)} such stops."
-        )
+        said.append(f"It stopped so {len(rows)} times in the last nights.")
     return Finding(
         entity=(loop.project, loop.client, reason),
         title=f"{named(loop)} stopped on {named(reason)}",

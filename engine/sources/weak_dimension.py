@@ -61,7 +61,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
             short = dim.removeprefix("dim_")
             rounds = [round for round in evidence.rounds if round.loop == loop and round.score is not None]
             yield Finding(
-                entity=(loop.project, loop.client, dim),
+                entity=(loop.project, loop.client, short),
                 title=f"{named(loop)}: {named(short)} stays weak at {score(own)}",
                 said=(
                     f"Weak on {len(weak)} of {len(scored)} days, {names[-1]} the last of them: {score(own)} (median of "
@@ -73,7 +73,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
                     loop,
                     dim,
                     rounds,
-                    dimension=dim,
+                    dimension=short,
                     git_sha=rounds[-1].git_sha if rounds else "",
                     numbers={"average": own, "others": others, "days_weak": len(weak), "days": len(scored)},
                 ),
