@@ -55,7 +55,9 @@ def test_longer_answers_are_no_slower_ones():
 
 @pytest.mark.parametrize(("ago", "times", "is_told"), [(0, 1, True), (1, 1, False), (1, 2, True), (5, 2, False)])
 def test_the_router_is_heard_while_it_is_fresh_or_says_it_again(ago: int, times: int, is_told: bool):
-    found = heard("router_anomalies", evidence(router_anomalies=[anomaly(ago=ago, times=times)]))
+    found = heard(
+        "router_anomalies", evidence(router_anomalies=[anomaly(ago=ago, times=times)], round_history=nights(2))
+    )
     assert [signal.weight for signal in found] == ([0.25] if is_told else [])
 
 

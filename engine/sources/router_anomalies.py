@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.sources.facts import Loop
+from engine.sources.facts import Loop, by_loop
 from engine.sources.source import Evidence, Finding, Source, at, extra, named
 from queries.views.words import counted
 from workspace.text import plain
@@ -17,7 +17,7 @@ class Thresholds:
     nights: int = 3
     """How far back it is told if it was said before."""
     times: int = 2
-    """What was said less often than this is told while it is last night's: what did not come back was nothing."""
+    """What was said less often than this is told until the loop's next night: what did not come back was nothing."""
 
 
 # Words in the router's types -> what our own sources call it, so that both stand in one report.
@@ -25,11 +25,13 @@ _METRICS = {"cost": "cost_usd", "slow": "model_latency", "latency": "model_laten
 
 
 def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
+    latest = {loop: rounds[-1].night for loop, rounds in by_loop(evidence.rounds).items()}
     for row in evidence.rows("router_anomalies"):
         moment = datetime.fromisoformat(row["last_at"])
-        if not evidence.is_recent(evidence.night(moment), limits.nights if row["times"] >= limits.times else 1):
+        loop, kind, night = Loop(row["project"], row["client"] or ""), row["type"] or "", evidence.night(moment)
+        is_over = row["times"] < limits.times and night < latest.get(loop, night)
+        if is_over or not evidence.is_recent(night, limits.nights):
             continue
-        loop, kind = Loop(row["project"], row["client"] or ""), row["type"] or ""
         yield Finding(
             entity=(loop.project, loop.client, kind, row["user_id"] or "", row["task_type"] or ""),
             title=f"{named(loop)}: the model router reports {named(kind)}",
@@ -53,7 +55,7 @@ def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
 SOURCE = Source(
     name="router_anomalies",
     title="Router anomalies",
-    asks=("router_anomalies",),
+    asks=("router_anomalies", "round_history"),
     weight=0.25,
     thresholds=Thresholds(),
     find=_find,
