@@ -25,6 +25,13 @@ def test_a_binomial_tail_is_what_counting_gives(hits: int, trials: int, chance: 
     assert binomial_tail(hits, trials, chance) == pytest.approx(counted, abs=1e-12)
 
 
+def test_tails_of_a_hundred_thousand_are_numbers_too():
+    """A busy day has more model calls than a float has room for in its binomial coefficients."""
+    assert binomial_tail(5_200, 100_000, 0.05) == pytest.approx(0.00196, rel=0.02)
+    assert binomial_tail(50_000, 100_000, 0.05) == 0.0
+    assert fisher_less(4_000, 100_000, 5_000, 100_000) < 1e-20 < 0.4 < fisher_less(5_000, 100_000, 5_000, 100_000)
+
+
 def test_fishers_lady_tasting_tea():
     """All four right: 1 in 70. Three or four right: 17 in 70 (Fisher, 1935)."""
     assert fisher_less(0, 4, 4, 4) == pytest.approx(1 / 70)

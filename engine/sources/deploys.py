@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from engine.sources.facts import Loop, Round, by_night, by_project
-from engine.sources.source import Evidence, Finding, Source, at, extra, named
+from engine.sources.source import RECENT_NIGHTS, Evidence, Finding, Source, at, extra, named
 from engine.sources.stats import fisher_less, mad, rank_sum_less
 from queries.views.words import counted, listed, money, share, signed
 
@@ -59,15 +59,16 @@ class Worse:
     before: float
 
 
-def deploys(rounds: Sequence[Round], limits: Thresholds) -> Iterator[Deploy]:
-    """Each project's shas after its first one, in order of appearance. A return to an older sha is no new one."""
+def deploys(rounds: Sequence[Round], limits: Thresholds, since: datetime) -> Iterator[Deploy]:
+    """Each project's shas after its first one that appeared since then, in order. A return to an older sha is no new
+    one."""
     for project, mine in by_project(rounds).items():
         seen: dict[str, datetime] = {}
         for round in mine:
             if not round.git_sha or round.git_sha in seen:
                 continue
             seen[round.git_sha] = start = round.started
-            if len(seen) == 1:
+            if len(seen) == 1 or start < since:
                 continue
             earliest, latest = start - timedelta(days=limits.nights_before), start + timedelta(hours=limits.hours_after)
             before = [one for one in mine if earliest <= one.started < start and one.git_sha]
@@ -93,9 +94,7 @@ def blamed(rounds: Sequence[Round], limits: Thresholds, now: datetime) -> frozen
     """(project, sha) of the deploys of these days that made things worse."""
     since = now - timedelta(days=limits.days_blamed)
     return frozenset(
-        (deploy.project, deploy.sha)
-        for deploy in deploys(rounds, limits)
-        if deploy.first_seen >= since and worsened(deploy, limits)
+        (deploy.project, deploy.sha) for deploy in deploys(rounds, limits, since) if worsened(deploy, limits)
     )
 
 
@@ -179,7 +178,7 @@ def _unscored(rounds: Sequence[Round]) -> tuple[int, int]:
 
 
 def _find(evidence: Evidence, limits: Thresholds) -> Iterator[Finding]:
-    for deploy in deploys(evidence.rounds, limits):
+    for deploy in deploys(evidence.rounds, limits, evidence.now - timedelta(days=RECENT_NIGHTS + 1)):
         if not evidence.is_recent(evidence.night(deploy.first_seen)):
             continue
         worse = worsened(deploy, limits)

@@ -15,6 +15,7 @@ from queries.views.words import day
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
+RECENT_NIGHTS = 3
 MOST_ROUND_IDS = 20
 MOST_CHARACTERS = 4000  # of a signal's content: what is embedded and read by a model has a bound
 _NAME_CHARACTERS = 80
@@ -59,7 +60,7 @@ class Evidence:
     def night(self, moment: datetime) -> date:
         return night_of(moment, self.zone, self.starts_hour)
 
-    def is_recent(self, night: date, nights: int = 3) -> bool:
+    def is_recent(self, night: date, nights: int = RECENT_NIGHTS) -> bool:
         """Whether this night is one of the last few: what lies further back has been told."""
         return (self.last_night - night).days < nights
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from math import comb, erfc, sqrt
+from math import erfc, exp, lgamma, log, log1p, sqrt
 from statistics import median
 
 
@@ -25,23 +25,32 @@ def robust_z(value: float, history: Sequence[float], floor: float) -> float:
 
 
 def binomial_tail(hits: int, trials: int, chance: float) -> float:
-    """P(X >= hits) of `trials` with this chance each, summed exactly from the side with fewer terms."""
+    """P(X >= hits) of `trials` with this chance each, every term summed. Terms are added as logarithms' powers, since
+    the coefficients of a thousand trials are larger than a float."""
     if hits <= 0:
         return 1.0
     if hits > trials or chance <= 0:
         return 0.0
     if chance >= 1:
         return 1.0
-    terms = range(hits, trials + 1)
-    return min(1.0, sum(comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in terms))
+    yes, no = log(chance), log1p(-chance)
+    terms = (_log_choose(trials, k) + k * yes + (trials - k) * no for k in range(hits, trials + 1))
+    return min(1.0, sum(map(exp, terms)))
 
 
 def fisher_less(hits: int, trials: int, hits_before: int, trials_before: int) -> float:
     """P(as few hits or fewer) if both samples had one rate: Fisher's exact test, one-sided (hypergeometric tail)."""
     total, all_hits = trials + trials_before, hits + hits_before
-    whole = comb(total, trials)
+    whole = _log_choose(total, trials)
     least = max(0, trials - (total - all_hits))
-    return min(1.0, sum(comb(all_hits, k) * comb(total - all_hits, trials - k) for k in range(least, hits + 1)) / whole)
+    terms = (
+        _log_choose(all_hits, k) + _log_choose(total - all_hits, trials - k) - whole for k in range(least, hits + 1)
+    )
+    return min(1.0, sum(map(exp, terms)))
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
 def rank_sum_less(sample: Sequence[float], reference: Sequence[float]) -> float:
