@@ -50,7 +50,10 @@ def test_a_question_names_the_events_it_reads(name: str):
     if question.events == {"*"}:  # a trace has events of any name
         assert not re.search(r"WHERE [^;]*\bevent\b", question.text)
         return
-    assert set(re.findall(r"'((?:round|proposal|model|stop|step)[._]\w+|\$\w+)'", question.text)) == question.events
+    assert (
+        set(re.findall(r"'((?:round|proposal|model|stop|step|eval|token_machine)[._]\w+|\$\w+)'", question.text))
+        == question.events
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -77,8 +77,8 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
 
 
-def day(instant: datetime) -> str:
-    """`Thu 19 Nov`, in the time's own zone."""
+def day(instant: date) -> str:
+    """`Thu 19 Nov` of a date, or of a time in its own zone."""
     return f"{instant:%a} {instant.day} {instant:%b}"
 
 
