@@ -141,6 +141,11 @@ class Inbox:
                 commands=tuple(reading.commands(connection, "WHERE report_id = ? ORDER BY seq", (report.id,))),
             )
 
+    def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
+        """What the engine knows, the newest first."""
+        with self._reading() as connection:
+            return tuple(_signals(connection, "", ()))[::-1][:most] if connection else ()
+
     def blocked(self) -> tuple[StoredSignal, ...]:
         """Signals that the safety filter holds back, the newest first."""
         with self._reading() as connection:

@@ -113,14 +113,17 @@ class Engine:
         while True:
             now = self.clock()
             self._count_run_time(now)
-            while taken := self.store.ingest(now).total:
-                self.done.signals += taken
+            while (taken := self.store.ingest(now)).total:
+                self.done.signals += taken.new + taken.revised  # what was known already is no news
             wanted: list[datetime] = []
+            by_stages = 0
             for stage in self.stages:
                 worked = await self._worked(stage, now)
-                self.done.by_stage += worked.done
+                by_stages += worked.done
                 wanted += [worked.next_due] if worked.next_due else []
             plan, wrote = self.settle(now)
+            self.done.by_stage += by_stages
+            wrote |= by_stages > 0
             # A handler that ends at once is part of this turn, and what a command released is the stages' again.
             wrote |= self.executor.pump(now)
             await asyncio.sleep(0)

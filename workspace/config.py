@@ -69,6 +69,8 @@ class Config:
     """Web pages that may send events to `loopdesk serve`, as `https://app.example`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Key overrides of the desk: verb name -> keys, comma separated."""
+    signal_sources: Mapping[str, object] = field(default_factory=dict)
+    """`[sources.NAME]` in the file: the engine's sources, switched, weighed and set; `engine.sources` checks them."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -140,6 +142,8 @@ def _from_file(path: Path) -> dict[str, object]:
         if not isinstance(inner, dict):
             raise LoopdeskError(f"{path} has a setting {table!r} that must be a table", do=f"Write [{table}]")
         found |= {f"{table}_{name}": value for name, value in inner.items()}
+    if "sources" in found:
+        found["signal_sources"] = found.pop("sources")
     if isinstance(found.get("browser_origins"), list):
         found["browser_origins"] = tuple(found["browser_origins"])
     unknown = sorted(found.keys() - _SETTABLE.keys())
@@ -174,6 +178,8 @@ def _checked(config: Config) -> Config:
         raise LoopdeskError(f"night_starts_hour is {hour!r}, but must be a whole hour from 0 to 23")
     if not isinstance(config.port, int) or not 0 <= config.port <= 65535:
         raise LoopdeskError(f"port is {config.port!r}, but must be a number from 0 to 65535")
+    if not isinstance(config.signal_sources, Mapping):
+        raise LoopdeskError("sources must be a table of sources", do='Write [sources.plateau] and "enabled = false"')
     words = ("workspace_dir", "timezone", "theme", "prices_file", "backend")
     for name in (*words, "posthog_host", "posthog_project_key", "posthog_personal_key"):
         if not isinstance(getattr(config, name), str):

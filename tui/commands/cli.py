@@ -27,6 +27,7 @@ COMMANDS = {
     "brief": ("brief", "The morning in text, for a pipe, a mail or cron."),
     "web": ("web", "The desk in a browser of this machine."),
     "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),
+    "signal": ("signal", "Tell the engine something, or read what it knows."),
     "engine": ("engine", "The engine: signals become reports, and what you decide is applied."),
     "service": ("service", "Have `serve` and the engine run day and night."),
     "storage": ("storage", "What is stored, how large it is, and making it smaller."),

@@ -1,0 +1,69 @@
+"""The stage that listens: every source over the embedded store, and what they say handed in like any other signal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from engine.inbox import Inbox
+from engine.main import Worked, warn
+from engine.sources import registry
+from engine.sources.source import Gathered
+from engine.store import Store
+from queries.morning import open_local
+from workspace.config import Config
+
+EVERY = timedelta(minutes=2)
+"""How soon after the last time, where events have arrived."""
+AT_LEAST_EVERY = timedelta(minutes=15)
+"""Also without any: a loop that did not run sends nothing."""
+
+
+class Listening:
+    """A source that fails is told once and asked again next time. A condition that was handed in before renews its
+    signal, so that asking often adds nothing."""
+
+    def __init__(self, config: Config, *, tell: Callable[[str], None] = warn) -> None:
+        registry.settings(config.signal_sources)  # what is wrong in the configuration is said at the start
+        self._config, self._tell = config, tell
+        self._inbox = Inbox(config.workspace)
+        self._version = -1
+        self._listened_at: datetime | None = None
+        self._told: set[str] = set()
+
+    async def __call__(self, store: Store, now: datetime) -> Worked:
+        """Raises `LoopdeskError` where the store cannot be read."""
+        last = self._listened_at
+        if last is not None and now - last < EVERY:
+            return Worked(next_due=last + EVERY)
+        gathered = await asyncio.to_thread(self._gather, now)
+        if gathered is None:
+            return Worked(next_due=now + EVERY)
+        for failure in gathered.failures:
+            said = f"{failure.source}: {failure.error}"
+            if said not in self._told:
+                self._told.add(said)
+                self._tell(said)
+        if gathered.signals:
+            self._inbox.add_signals(list(gathered.signals), now)
+        return Worked(len(gathered.signals), now + EVERY)
+
+    def _gather(self, now: datetime) -> Gathered | None:
+        """None where there is no store, or nothing new in it."""
+        config = self._config
+        backend = open_local(config, lambda: now)
+        if backend is None:
+            return None
+        try:
+            version = backend.data_version()
+            is_due = self._listened_at is None or now - self._listened_at >= AT_LEAST_EVERY
+            if not version or (version == self._version and not is_due):
+                return None
+            found = registry.gather(
+                backend, now, config.zone, config.signal_sources, night_starts_hour=config.night_starts_hour
+            )
+            self._version, self._listened_at = version, now
+            return found
+        finally:
+            backend.close()
