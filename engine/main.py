@@ -111,6 +111,8 @@ class Engine:
     async def turn(self) -> datetime | None:
         """Everything that can be done without waiting; returns the next instant at which there is more."""
         while True:
+            # Only here: a handler that ends from now on is seen, in this turn or right after it.
+            self.executor.finished.clear()
             now = self.clock()
             self._count_run_time(now)
             while (taken := self.store.ingest(now)).total:
@@ -127,7 +129,7 @@ class Engine:
             # A handler that ends at once is part of this turn, and what a command released is the stages' again.
             wrote |= self.executor.pump(now)
             await asyncio.sleep(0)
-            if not wrote and not self.store.jobs("returned"):
+            if not wrote and not self.executor.finished.is_set():
                 return min([*wanted, *([plan.next_due] if plan.next_due else [])], default=None)
 
     async def _worked(self, stage: Stage, now: datetime) -> Worked:
@@ -152,7 +154,6 @@ class Engine:
         """To the fixed point, jobs included."""
         await self.turn()
         while self.executor.is_busy:
-            self.executor.finished.clear()
             await self._wait(self.executor.finished, HEARTBEAT.total_seconds())
             self.executor.beat(self.clock())
             await self.turn()
@@ -172,7 +173,6 @@ class Engine:
         self, stop: asyncio.Event, version: int, next_due: datetime | None, is_idle: Callable[[], bool]
     ) -> bool:
         beat_at = self.clock() + HEARTBEAT
-        self.executor.finished.clear()
         while not stop.is_set() and not self.executor.finished.is_set():
             now = self._looked_at = self.clock()
             if self.store.data_version() != version or (next_due is not None and next_due <= now):

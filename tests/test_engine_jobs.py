@@ -343,3 +343,19 @@ class TestNothingStopsTheOthers:
                 save_source_state(store.connection, state)
         assert source_state(store.connection, "plateaus") == state
         store.close()
+
+    def test_a_job_that_fails_at_whatever_step_is_followed_in_the_same_run(self, tmp_path: Path):
+        """However many steps of the loop the handler takes, its end is noticed."""
+        for steps in range(6):
+            desk = Desk(tmp_path / str(steps))
+            desk.comes(signal("plateau"))
+
+            async def research(job: Job, steps: int = steps) -> Mapping[str, object]:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                raise OSError("away")
+
+            desk.handlers = {"research": research}
+            desk.turn()
+            assert sorted(job.state for job in desk.inbox.jobs()) == ["failed", "intended"]
+            desk.close()

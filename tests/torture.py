@@ -107,7 +107,8 @@ def _start(folder: Path, steps: list[str], at: int | None = None) -> subprocess.
 def _finish(folder: Path, rounds: int) -> None:
     """One engine that is left in peace brings everything to its end."""
     later = [f"engine:{rounds * 60 + 10_000 * step}" for step in range(1, 6)]
-    subprocess.run([sys.executable, "-m", "tests.crashing", str(folder), *later], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "tests.crashing", str(folder), *later]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     inbox = Inbox(Workspace(folder))
     counts = inbox.counts()
     inbox.close()
