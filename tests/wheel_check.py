@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("observability", "workspace", "queries", "tui", "themes")
+PACKAGES = ("observability", "workspace", "queries", "engine", "tui", "themes")
 # Data without which something of the desk is missing, as patterns of names in the wheel; each must match something.
 NEEDED = (
     r"queries/catalog/round_funnel\.sql",
