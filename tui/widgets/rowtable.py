@@ -33,6 +33,8 @@ class Column(Generic[Row]):
     descending: bool = False
     grows: bool = False
     """Takes what is left of the width."""
+    most: int = 0
+    """Takes of what is left up to this width, before those that take all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,13 @@ def fitting(columns: tuple[Column, ...], width: int) -> tuple[tuple[Column, int]
         last = max(range(len(chosen)), key=lambda place: (chosen[place].rank, place))
         del chosen[last]
     spare = max(0, width - _total(chosen))
+    sizes = [column.width for column in chosen]
+    for place, column in enumerate(chosen):
+        more = min(spare, max(0, column.most - column.width))
+        sizes[place] += more
+        spare -= more
     growing = sum(column.grows for column in chosen)
-    sizes = [column.width + (spare // growing if column.grows else 0) for column in chosen]
+    sizes = [size + (spare // growing if column.grows else 0) for size, column in zip(sizes, chosen, strict=True)]
     if len(chosen) == 1:
         sizes[0] = min(sizes[0], width)
     return tuple(zip(chosen, sizes, strict=True))
