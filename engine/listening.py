@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 
 from engine.inbox import Inbox
@@ -27,7 +28,6 @@ class Listening:
     def __init__(self, config: Config, *, tell: Callable[[str], None] = warn) -> None:
         registry.settings(config.signal_sources)  # what is wrong in the configuration is said at the start
         self._config, self._tell = config, tell
-        self._inbox = Inbox(config.workspace)
         self._version = -1
         self._listened_at: datetime | None = None
         self._told: set[str] = set()
@@ -46,7 +46,8 @@ class Listening:
                 self._told.add(said)
                 self._tell(said)
         if gathered.signals:
-            self._inbox.add_signals(list(gathered.signals), now)
+            with closing(Inbox(self._config.workspace)) as inbox:
+                inbox.add_signals(list(gathered.signals), now)
         return Worked(len(gathered.signals), now + EVERY)
 
     def _gather(self, now: datetime) -> Gathered | None:

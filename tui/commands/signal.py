@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
@@ -43,11 +44,8 @@ def add(context: Context, text: str, source_id: str, weight: float, project: str
     now = datetime.now(UTC)
     extra = {name: value for name, value in (("project", project), ("client", client)) if value}
     signal = Signal("user", "note", source_id or content, content, weight, now, extra)
-    inbox = Inbox(context.workspace)
-    try:
+    with closing(Inbox(context.workspace)) as inbox:
         id = inbox.add_signal(signal, now)
-    finally:
-        inbox.close()
     if as_json:
         click.echo(json.dumps({"id": id}))
     else:
@@ -60,12 +58,9 @@ def add(context: Context, text: str, source_id: str, weight: float, project: str
 def list_(context: Context, as_json: bool) -> None:
     """Every signal, the newest first, with what its weight is worth today."""
     now = datetime.now(UTC)
-    inbox = Inbox(context.workspace, read_only=True)
-    try:
+    with closing(Inbox(context.workspace, read_only=True)) as inbox:
         found = inbox.signals()
         waiting = inbox.counts()["signals_in"]
-    finally:
-        inbox.close()
     if as_json:
         click.echo(json.dumps([_document(one.id, one.signal, now) for one in found]))
         return
