@@ -229,10 +229,6 @@ class Command:
     said: str = ""
     """What came of it, in a sentence: what was done, or why it was refused."""
 
-    @property
-    def is_waiting(self) -> bool:
-        return self.undone_at is None and self.claimed_at is None
-
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.effects import Effect, PlaceSignal, SaveReport
 from engine.model import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Grouping's answer. `report_id` empty is a new report; `reason` is shown with the signal."""
-
-    report_id: str
-    reason: str
 
 
 def placed(

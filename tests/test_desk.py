@@ -398,6 +398,19 @@ async def test_the_palette_finds_a_command_by_its_name():
         assert isinstance(app.screen, RoundsScreen)
 
 
+async def test_a_problem_is_said_whole_where_a_list_would_be():
+    asker = FakeAsker()
+    asker.errors["rounds"] = LoopdeskError(
+        "http://127.0.0.1:9 refuses connections\x1b[31m", "Nothing listens there", "Ask again with R, or look elsewhere"
+    )
+    app = desk(asker)
+    async with opened(app, (80, 24)) as pilot:
+        await press(pilot, "2")
+        text = " ".join(screen_text(app).split())
+    assert "refuses connections. Nothing listens there. Ask again with R, or look elsewhere" in text
+    assert "\x1b" not in text
+
+
 async def test_help_shows_the_keys_of_the_screen():
     app = desk()
     async with opened(app) as pilot:

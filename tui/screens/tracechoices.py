@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from queries.traces import Trace
@@ -11,7 +11,6 @@ from queries.views.trace.shown import Wanted
 from queries.views.words import counted
 from tui.files import file_name, write_new
 from tui.screens.chooser import Choice
-from workspace.text import plain
 
 ALL_KINDS = "all"
 ROW, PROPERTIES, PROMPT, LINK = "row", "properties", "prompt", "link"
@@ -59,10 +58,6 @@ def export_to(folder: Path, trace: Trace, kind: str) -> Path:
         "json": lambda: iter([export.to_json(trace.tree, trace.account)]),
     }[kind]
     return write_new(folder, f"loopdesk-{_file_name(trace)}", FORMATS[kind][1], "\n".join(lines()) + "\n")
-
-
-def tab_separated(cells: Sequence[str]) -> str:
-    return "\t".join(plain(cell) for cell in cells)
 
 
 def _file_name(trace: Trace) -> str:

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from tui.palette import Palette
 from tui.widgets.inked import Inked
+from tui.widgets.strips import said, wrap
 
 if TYPE_CHECKING:
     from tui.desk import Desk
@@ -202,8 +203,9 @@ class RowList(Inked, can_focus=True, inherit_bindings=False):
 
     def _row(self, place: int, width: int) -> Strip:
         if place >= len(self.rows):
-            said = f"  {self.empty}" if not self.rows and place == 0 else ""
-            return Strip([Segment(said, self.palette.dim)]).adjust_cell_length(width + MARGIN)
+            text = self._empty_line(place, width) if not self.rows else ""
+            line = f"{' ' * MARGIN}{text}" if text else ""
+            return Strip([Segment(line, self.palette.dim)]).adjust_cell_length(width + MARGIN)
         if place not in self._strips:
             if len(self._strips) > _CACHED_STRIPS:
                 self._strips.clear()
@@ -215,6 +217,11 @@ class RowList(Inked, can_focus=True, inherit_bindings=False):
         lead = self.painter.lead(width)
         begun = Strip([Segment(row.crop(0, lead).text, self.palette.selected)], lead)
         return Strip.join([Strip([marker, Segment(" ")], MARGIN), begun, row.crop(lead)])
+
+    def _empty_line(self, place: int, width: int) -> str:
+        """What happened and what to do may need more than one line; a sentence cut in half helps nobody."""
+        lines = wrap(said(self.empty, self.palette), width, max(1, self._visible), self.palette)
+        return lines[place] if place < len(lines) else ""
 
     def on_resize(self) -> None:
         self._strips.clear()
