@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.table import show
 from engine import commands
 from engine.inbox import Inbox
-from engine.main import Engine
+from engine.main import Engine, Parts
 from engine.model import Signal
 from engine.placement import placed
 from engine.reconcile import reconcile
@@ -90,7 +90,7 @@ def _deciding(workspace: Workspace, reports: int, decided: int) -> None:
             store.judged(id, "passed")
         for number, (id, signal, _) in enumerate(store.unplaced(reports)):
             store.write(placed(id, signal.title, None, "bench", new_id=f"R{number:025}", now=_AT), _AT)
-    engine = Engine(store, clock=lambda: _AT)
+    engine = Engine(store, Parts(), clock=lambda: _AT)
     state = _best(lambda: store.state(_AT, "bench"))
     held = store.state(_AT, "bench")
     rest = _best(lambda: reconcile(held))

@@ -71,6 +71,8 @@ class StoredSignal:
     safety: str = ""
     threat: str = ""
     quote: str = ""
+    why: str = ""
+    """What the safety filter said, or why it could not say anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,10 +339,11 @@ def _listed(report: Report, proposal: Proposal | None, waiting: Mapping[str, lis
 
 def _signals(connection: sqlite3.Connection, where: str, values: tuple) -> Iterator[StoredSignal]:
     found = connection.execute(
-        "SELECT signals.id, coalesce(reason, ''), safety, threat, quote, source_product, source_type, source_id, "
-        "content, weight, occurred_at, extra FROM signals LEFT JOIN report_signals ON signals.id = signal_id "
+        "SELECT signals.id, coalesce(reason, ''), safety, threat, quote, safety_why, source_product, source_type, "
+        "source_id, content, weight, occurred_at, extra FROM signals "
+        "LEFT JOIN report_signals ON signals.id = signal_id "
         f"AND left_at IS NULL {where} ORDER BY occurred_at, signals.id",
         values,
     )
-    for id, reason, safety, threat, quote, *rest in found:
-        yield StoredSignal(id, reading.signal_of(rest), reason, safety, threat, quote)
+    for id, reason, safety, threat, quote, why, *rest in found:
+        yield StoredSignal(id, reading.signal_of(rest), reason, safety, threat, quote, why)

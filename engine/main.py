@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from os import getpid
 
@@ -48,6 +48,18 @@ Stage = Callable[[Store, datetime], Awaitable[Worked]]
 of its own and answers quickly where there is nothing to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is made of: `stages` run in order in every turn, `handlers` do jobs by kind."""
+
+    stages: Sequence[Stage] = ()
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+
+
+Build = Callable[[Store], Parts]
+"""Parts may keep books of their own in the store, so they are built over it."""
+
+
 @dataclass
 class Done:
     """What an engine did since it started."""
@@ -74,18 +86,10 @@ def own_name() -> str:
 
 
 class Engine:
-    """`stages` run in order in every turn, `handlers` do jobs by kind. The clock is asked, never waited for."""
+    """The clock is asked, never waited for."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        stages: Sequence[Stage] = (),
-        handlers: Mapping[str, Handler] | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        owner: str = "",
-    ) -> None:
-        self.store, self.stages, self.handlers = store, stages, handlers or {}
+    def __init__(self, store: Store, parts: Parts, *, clock: Callable[[], datetime] = utc_now, owner: str = "") -> None:
+        self.store, self.stages, self.handlers = store, parts.stages, parts.handlers
         self.clock, self.owner = clock, owner or own_name()
         self.executor = Executor(store, self.handlers, self.owner, clock)
         self.done = Done()
@@ -203,9 +207,8 @@ class Engine:
 
 def run_once(
     workspace: Workspace,
+    build: Build,
     *,
-    stages: Sequence[Stage] = (),
-    handlers: Mapping[str, Handler] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> tuple[Done, Mapping[str, int]]:
     """One turn to the fixed point; what was done, and jobs that nothing can do, by kind. Raises `LoopdeskError` beside
@@ -213,7 +216,7 @@ def run_once(
     with process.only_engine(workspace.create()):
         store = Store.open(workspace.inbox_db)
         try:
-            engine = Engine(store, stages=stages, handlers=handlers, clock=clock)
+            engine = Engine(store, build(store), clock=clock)
             asyncio.run(engine.once())
             return engine.done, engine.waiting_kinds()
         except sqlite3.Error as error:
@@ -224,9 +227,8 @@ def run_once(
 
 def run(
     workspace: Workspace,
+    build: Build,
     *,
-    stages: Sequence[Stage] = (),
-    handlers: Mapping[str, Handler] | None = None,
     clock: Callable[[], datetime] = utc_now,
     is_detached: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -238,7 +240,7 @@ def run(
             process.say_running(workspace, clock(), is_detached=is_detached)
             store = Store.open(workspace.inbox_db)
             try:
-                engine = Engine(store, stages=stages, handlers=handlers, clock=clock)
+                engine = Engine(store, build(store), clock=clock)
                 was_stopped = asyncio.run(_serve(engine, workspace, is_detached, tell))
             finally:
                 store.close()

@@ -22,6 +22,9 @@ CREATE TABLE signals (
   safety TEXT NOT NULL DEFAULT 'waiting' CHECK (safety IN ('waiting', 'passed', 'blocked', 'held', 'released')),
   threat TEXT NOT NULL DEFAULT '',
   quote TEXT NOT NULL DEFAULT '',
+  safety_why TEXT NOT NULL DEFAULT '',
+  judged_by TEXT NOT NULL DEFAULT '',
+  judge_again_at INTEGER,
   released_by TEXT NOT NULL DEFAULT '',
   recurs_from TEXT NOT NULL DEFAULT '',
   is_placed INTEGER NOT NULL DEFAULT 0,
@@ -29,6 +32,7 @@ CREATE TABLE signals (
 );
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
+CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
   seq INTEGER PRIMARY KEY,

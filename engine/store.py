@@ -243,12 +243,37 @@ class Store:
                 "UPDATE jobs SET heartbeat = ? WHERE owner = ? AND state = 'running'", (stored(now), owner)
             )
 
-    def judged(self, signal_id: str, safety: str, *, threat: str = "", quote: str = "") -> None:
+    def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:
+        """Signals that the safety filter has to read, in (occurred at, id) order; a held one once its time has come."""
+        found = self.connection.execute(
+            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE safety = 'waiting' "
+            "OR (safety = 'held' AND judge_again_at <= ?) ORDER BY occurred_at, id LIMIT ?",
+            (stored(now), most),
+        )
+        return [(id, signal_of(rest)) for id, *rest in found]
+
+    def next_judgement(self) -> datetime | None:
+        """When the first held signal is to be judged again."""
+        found = self.connection.execute("SELECT min(judge_again_at) FROM signals WHERE safety = 'held'").fetchone()[0]
+        return None if found is None else read(found)
+
+    def judged(
+        self,
+        signal_id: str,
+        safety: str,
+        *,
+        threat: str = "",
+        quote: str = "",
+        why: str = "",
+        by: str = "",
+        again_at: datetime | None = None,
+    ) -> None:
         """What the safety filter found: `passed`, `blocked` or `held`. A signal that was released by hand stays so."""
         with self.transaction("place"):
             self.connection.execute(
-                "UPDATE signals SET safety = ?, threat = ?, quote = ? WHERE id = ? AND safety IN ('waiting', 'held')",
-                (safety, threat, quote, signal_id),
+                "UPDATE signals SET safety = ?, threat = ?, quote = ?, safety_why = ?, judged_by = ?, "
+                "judge_again_at = ? WHERE id = ? AND safety IN ('waiting', 'held')",
+                (safety, threat, quote, why, by, stored(again_at) if again_at else None, signal_id),
             )
 
     def write(self, effects: Iterable[Effect], now: datetime) -> None:

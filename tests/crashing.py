@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine import main, process
 from engine.inbox import Inbox
+from engine.main import Parts
 from engine.model import Job
 from tests.conftest import NOW
 from tests.engines import READY, place_by_project, signal
@@ -62,11 +63,11 @@ def decide(inbox: Inbox, now: datetime) -> None:
 def run(step: str, workspace: Workspace, seconds: float) -> None:
     now = clock(seconds)
     if step == "engine":
-        main.run_once(workspace, stages=[place_by_project], handlers={"research": research}, clock=now)
+        main.run_once(workspace, lambda _: Parts((place_by_project,), {"research": research}), clock=now)
     elif step == "start":
         process.start_detached(workspace)
     elif step == "serve":
-        main.run(workspace, is_detached=True, stages=[place_by_project], clock=now)
+        main.run(workspace, lambda _: Parts((place_by_project,)), is_detached=True, clock=now)
     else:
         inbox = Inbox(workspace)
         {"door": door, "decide": decide}[step](inbox, now())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.executor import Handler
 from engine.inbox import Inbox
-from engine.main import Done, Engine, Worked
+from engine.main import Done, Engine, Parts, Worked
 from engine.model import Command, Report, Signal
 from engine.placement import placed
 from engine.reading import report as stored_report
@@ -70,7 +70,7 @@ class Desk:
         """All that an engine does until it rests, by one that has just been started."""
         store = Store.open(self.workspace.inbox_db)
         try:
-            engine = Engine(store, stages=[place_by_project], handlers=self.handlers, clock=lambda: self.now)
+            engine = Engine(store, Parts((place_by_project,), self.handlers), clock=lambda: self.now)
             asyncio.run(engine.once())
             return engine.done
         finally:

@@ -16,6 +16,7 @@ from engine.crash_points import POINTS
 from engine.inbox import Inbox
 from tests import inbox_invariants
 from tests.test_commands import ROOT
+from tests.test_engine_process import until
 from workspace.paths import Workspace
 
 # Every step with the second at which it happens; the last ones bring everything to its end.
@@ -49,9 +50,9 @@ def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_
     code, lines = run(workspace.root, [*([other] if other else []), *STEPS], point)
     assert code == -signal.SIGKILL, "the point was never reached"
     if point == "after_start_engine":
-        while process.find(workspace) is None:  # it has been started, and is on its way
-            pass
-        process.stop(workspace)
+        # It has been started, and is on its way: before it has said who it is there is nothing to stop.
+        until(lambda: (running := process.find(workspace)) is not None and running.pid)
+        assert process.stop(workspace) is not None
     if database.exists():
         inbox_invariants.check(database, signals=told(lines, "signal"), commands=told(lines, "command"))
     # A human who was at the door does not do again what was cut short; an engine is started again.

@@ -14,7 +14,7 @@ import pytest
 from engine import attempts
 from engine.commands import Decision
 from engine.effects import AddDecision, Log, SaveJob, SaveReport
-from engine.main import Engine, Worked
+from engine.main import Engine, Parts, Worked
 from engine.model import Job
 from engine.source_state import SourceState, save_source_state, source_state
 from engine.store import Store
@@ -33,8 +33,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def engine(desk: Desk, store: Store, **options: object) -> Engine:
     return Engine(
         store,
-        stages=[place_by_project],
-        handlers=desk.handlers,
+        Parts((place_by_project,), desk.handlers),
         clock=lambda: desk.now,
         **options,  # type: ignore[arg-type]
     )
@@ -329,7 +328,7 @@ class TestNothingStopsTheOthers:
         desk.decides("resolve", desk.report())
         desk.later(seconds=11)
         store = Store.open(desk.workspace.inbox_db)
-        asyncio.run(Engine(store, stages=[broken], clock=lambda: desk.now).once())
+        asyncio.run(Engine(store, Parts((broken,)), clock=lambda: desk.now).once())
         store.close()
         assert desk.report().status == "resolved"
         assert capsys.readouterr().err == "loopdesk: broken could not do its work: RuntimeError: the source is away\n"

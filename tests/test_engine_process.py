@@ -261,7 +261,7 @@ class TestHangUp:
             return True
 
         monkeypatch.setattr(main, "_serve", serve)
-        main.run(workspace, is_detached=True)
+        main.run(workspace, lambda _: main.Parts(), is_detached=True)
         assert len(turns) == 2 and real is not serve
         inbox.close()
 

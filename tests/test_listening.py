@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Config:
 
 def once(settings: Config, now: datetime, listening: Listening | None = None) -> main.Done:
     stages = [listening or Listening(settings)]
-    return main.run_once(settings.workspace, stages=stages, clock=lambda: now)[0]
+    return main.run_once(settings.workspace, lambda _: main.Parts(tuple(stages)), clock=lambda: now)[0]
 
 
 def titles(settings: Config) -> list[str]:

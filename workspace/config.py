@@ -27,6 +27,9 @@ _ENVIRONMENT = {
     "POSTHOG_PROJECT_ID": "posthog_project_id",
     "POSTHOG_API_KEY": "posthog_project_key",
     "POSTHOG_PERSONAL_API_KEY": "posthog_personal_key",
+    "ANTHROPIC_API_KEY": "anthropic_key",
+    "ANTHROPIC_BASE_URL": "anthropic_url",
+    "GITHUB_TOKEN": "github_token",
 }
 # What a `.env` may set: the loops' own names. A checkout's file never says where loopdesk keeps its data.
 _DOTENV = tuple(name for name in _ENVIRONMENT if name.startswith("POSTHOG_"))
@@ -71,6 +74,18 @@ class Config:
     """Key overrides of the desk: verb name -> keys, comma separated."""
     signal_sources: Mapping[str, object] = field(default_factory=dict)
     """`[sources.NAME]` in the file: the engine's sources, switched, weighed and set; `engine.sources` checks them."""
+    anthropic_key: str = field(default="", repr=False)
+    """What the engine's judgement is asked of a model with; a secret. Empty: rules judge."""
+    anthropic_url: str = ""
+    """Where the model answers; empty is Anthropic's own."""
+    github_token: str = field(default="", repr=False)
+    """What GitHub's issues are read with; a secret."""
+    models: Mapping[str, object] = field(default_factory=dict)
+    """`[models]`: role -> model; `engine.llm` checks it."""
+    budgets: Mapping[str, object] = field(default_factory=dict)
+    """`[budgets]`: the most that the engine spends; `engine.budget` checks it."""
+    notify: Mapping[str, object] = field(default_factory=dict)
+    """`[notify]`: how you are told what deserves it; `engine.notify` checks it."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -98,7 +113,7 @@ class Config:
 _SETTABLE = {f.name: f.type for f in fields(Config) if f.name != "sources"}
 # `[posthog] host = ...` in the file is `posthog_host` here.
 _TABLES = ("posthog",)
-SECRETS = ("posthog_personal_key",)
+SECRETS = ("posthog_personal_key", "anthropic_key", "github_token")
 
 
 def load(overrides: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Config:
@@ -180,8 +195,11 @@ def _checked(config: Config) -> Config:
         raise LoopdeskError(f"port is {config.port!r}, but must be a number from 0 to 65535")
     if not isinstance(config.signal_sources, Mapping):
         raise LoopdeskError("sources must be a table of sources", do='Write [sources.plateau] and "enabled = false"')
+    for name in ("models", "budgets", "notify"):
+        if not isinstance(getattr(config, name), Mapping):
+            raise LoopdeskError(f"{name} must be a table", do=f"Write [{name}]")
     words = ("workspace_dir", "timezone", "theme", "prices_file", "backend")
-    for name in (*words, "posthog_host", "posthog_project_key", "posthog_personal_key"):
+    for name in (*words, "posthog_host", "posthog_project_key", "anthropic_url", *SECRETS):
         if not isinstance(getattr(config, name), str):
             shown = "not text" if name in SECRETS else repr(getattr(config, name))
             raise LoopdeskError(f"{name} is {shown}, but must be text")

@@ -10,7 +10,7 @@ import click
 
 from engine import main, process
 from engine.inbox import Inbox
-from engine.listening import Listening
+from engine.runtime import parts
 from queries.views.words import counted
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
@@ -30,7 +30,7 @@ def command(ctx: click.Context) -> None:
 @click.pass_obj
 def run(context: Context, detached: bool) -> None:
     """Take signals in, apply commands, run jobs, until it is stopped (Ctrl-C, or `loopdesk engine stop`)."""
-    main.run(context.workspace, stages=[Listening(context.config)], is_detached=detached, tell=_tell)
+    main.run(context.workspace, parts(context.config), is_detached=detached, tell=_tell)
 
 
 @command.command("once", short_help="Work until nothing is left, and end.")
@@ -38,7 +38,7 @@ def run(context: Context, detached: bool) -> None:
 @click.pass_obj
 def once(context: Context, as_json: bool) -> None:
     """Do all that can be done now, and end. Refuses beside a running engine."""
-    done, waiting = main.run_once(context.workspace, stages=[Listening(context.config)])
+    done, waiting = main.run_once(context.workspace, parts(context.config))
     inbox = Inbox(context.workspace)
     try:
         left = inbox.counts()["commands"]
