@@ -17,6 +17,11 @@ ENGINE = "engine"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def signal_id(source_product: str, source_type: str, source_id: str) -> str:
+    key = "\x1f".join((source_product, source_type, source_id))
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One normalised observation that something may be wrong or worth doing.
@@ -39,8 +44,7 @@ class Signal:
     @property
     def id(self) -> str:
         """32 hex digits, the same for every revision of the condition."""
-        key = "\x1f".join((self.source_product, self.source_type, self.source_id))
-        return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return signal_id(self.source_product, self.source_type, self.source_id)
 
     @property
     def title(self) -> str:

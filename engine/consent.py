@@ -1,0 +1,131 @@
+"""No model is called until the owner said yes once, to an estimate. Kept in `inbox.db`, with what was shown.
+
+Reading is stdlib `sqlite3` alone: the desk asks before it offers the question.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine import budget, roles
+from engine.instants import read, stored
+from workspace.config import Config
+from workspace.errors import LoopdeskError
+
+if TYPE_CHECKING:
+    from engine.store import Store
+
+_KEY = "model_consent"
+_NIGHTS = 14
+_FIRST_GUESS = 20
+"""Signals of a night, where none has been seen yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A typical request: tokens in and out, and how many of it a signal causes."""
+
+    role: str
+    input_tokens: int
+    output_tokens: int
+    times: float
+
+
+# Our prompts as they are, a signal of about 300 tokens, reports of three signals with a pass for every second signal.
+_CALLS = (
+    _Call("safety", 1_500, 120, 1.0),
+    _Call("grouping", 900, 120, 1.0),
+    _Call("grouping", 4_000, 120, 1.0),
+    _Call("safety", 2_500, 120, 0.5),
+    _Call("assess", 4_500, 700, 0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of a night, before any budget. `most_usd` is what the budget allows."""
+
+    usd: float
+    signals: int
+    is_measured: bool
+    most_usd: float
+
+    @property
+    def said(self) -> str:
+        since = f"as in the last {_NIGHTS} nights" if self.is_measured else "a guess, as none has been seen yet"
+        return (
+            f"About ${self.usd:.2f} a night for {self.signals} signals ({since}); this is an estimate, and the budget "
+            f"holds it at ${self.most_usd:.2f} a night."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the owner answered, and to what."""
+
+    is_given: bool
+    estimate: str
+    models: Mapping[str, str]
+    at: datetime
+
+
+def consent(connection: sqlite3.Connection) -> Consent | None:
+    """None while nobody was asked. What cannot be read is no consent."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
+    try:
+        said = json.loads(row[0]) if row else None
+        if said is None:
+            return None
+        models = {str(role): str(model) for role, model in said["models"].items()}
+        return Consent(said["answer"] == "yes", str(said["estimate"]), models, read(int(said["at"])))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return None
+
+
+def give(store: Store, answer: bool, *, estimate: str, models: Mapping[str, str], now: datetime) -> None:
+    """The owner's answer to what was shown; a later one takes its place."""
+    said = {"answer": "yes" if answer else "no", "estimate": estimate, "models": dict(models), "at": stored(now)}
+    with store.transaction("consent"):
+        store.connection.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (_KEY, json.dumps(said)),
+        )
+
+
+def estimate(config: Config, connection: sqlite3.Connection | None, now: datetime) -> Estimate:
+    """From the signals of the last nights, typical requests and the models' prices; `connection` None is a workspace
+    without an inbox. Raises `LoopdeskError` for models that have no price."""
+    seen = _signals_a_night(connection, now) if connection is not None else None
+    signals = _FIRST_GUESS if seen is None else seen
+    models = roles.models(config)
+    prices = {role: roles.price_of(config, model) for role, model in models.items()}
+    a_signal = sum(
+        call.times
+        * (call.input_tokens * prices[call.role].prompt_token + call.output_tokens * prices[call.role].completion_token)
+        for call in _CALLS
+    )
+    return Estimate(a_signal * signals, signals, seen is not None, budget.limits(config).night_usd)
+
+
+def _signals_a_night(connection: sqlite3.Connection, now: datetime) -> int | None:
+    """Signals and their revisions: every one of them is judged. None where there was none."""
+    found, first = connection.execute(
+        "SELECT coalesce(sum(1 + revisions), 0), min(arrived_at) FROM signals WHERE arrived_at >= ? AND weight > 0",
+        (stored(now - timedelta(days=_NIGHTS)),),
+    ).fetchone()
+    if not found:
+        return None
+    nights = max(1.0, (now - read(first)) / timedelta(days=1))
+    return max(1, round(found / nights))
+
+
+def refuse_without(connection: sqlite3.Connection) -> None:
+    """Raises `LoopdeskError` unless the owner said yes."""
+    said = consent(connection)
+    if said is None or not said.is_given:
+        raise LoopdeskError("No model may be called", "Nobody has said yes to it in this workspace")
