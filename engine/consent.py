@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from engine import budget, roles
 from engine.instants import read, stored
 from workspace.config import Config
-from workspace.errors import LoopdeskError
 
 if TYPE_CHECKING:
     from engine.store import Store
@@ -122,10 +121,3 @@ def _signals_a_night(connection: sqlite3.Connection, now: datetime) -> int | Non
         return None
     nights = max(1.0, (now - read(first)) / timedelta(days=1))
     return max(1, round(found / nights))
-
-
-def refuse_without(connection: sqlite3.Connection) -> None:
-    """Raises `LoopdeskError` unless the owner said yes."""
-    said = consent(connection)
-    if said is None or not said.is_given:
-        raise LoopdeskError("No model may be called", "Nobody has said yes to it in this workspace")

@@ -127,4 +127,10 @@ def _model_judge(config: Config, store: Store, rules: Judge, clock: Callable[[],
     from engine.model_judge import ModelJudge
     from engine.own_events import own_events
 
-    return ModelJudge(Model(config, Books(config, store, clock), own_events(config, warn), clock), rules)
+    def report_of(signal_id: str) -> str:
+        row = store.connection.execute(
+            "SELECT report_id FROM report_signals WHERE signal_id = ? AND left_at IS NULL", (signal_id,)
+        ).fetchone()
+        return row[0] if row else ""
+
+    return ModelJudge(Model(config, Books(config, store, clock), own_events(config, warn), clock), rules, report_of)

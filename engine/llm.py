@@ -51,7 +51,17 @@ class Question(Generic[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
+class About:
+    """What is judged: a signal, or a report, whose budget it then counts to. Its id is the trace's."""
+
+    signal_id: str = ""
+    report_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    text: str
+    stop_reason: str | None
     usd: float
     input_tokens: int
     output_tokens: int
@@ -97,22 +107,20 @@ class Model:
         self,
         question: Question[Answer],
         blocks: Sequence[Data],
-        *,
-        subject: str,
-        report_id: str = "",
+        about: About,
         wrong: Callable[[Answer], str] = lambda _: "",
     ) -> Answer:
-        """`subject` is the report or signal, and becomes the trace's id. `wrong` says in a sentence of ours what an
-        answer of the right form gets wrong, empty where nothing. Raises `Unavailable`."""
+        """`wrong` says in a sentence of ours what an answer of the right form gets wrong, empty where nothing. Raises
+        `Unavailable`."""
         nonce = secrets.token_hex(8)
         turns = [user_message(blocks, nonce)]
         try:
-            said = await self._said(question, turns, subject, report_id)
+            said = await self._said(question, turns, about)
             found, complaint = _read(question, said, wrong)
             if found is None:
                 # The answer may quote what it read, so it comes back as data too.
                 turns.append(f"{complaint} Answer again.\n{user_message([Data('former_answer', said)], nonce)}")
-                said = await self._said(question, turns, subject, report_id)
+                said = await self._said(question, turns, about)
                 found, complaint = _read(question, said, wrong)
         finally:
             await self._events.flush()
@@ -124,7 +132,7 @@ class Model:
             )
         return found
 
-    async def _said(self, question: Question[Any], turns: Sequence[str], subject: str, report_id: str) -> str:
+    async def _said(self, question: Question[Any], turns: Sequence[str], about: About) -> str:
         model = self.models[question.role]
         request: dict[str, Any] = {
             "model": model,
@@ -133,29 +141,28 @@ class Model:
             "messages": [{"role": "user", "content": turn} for turn in turns],
             "output_config": {"format": {"type": "json_schema", "schema": anthropic.transform_schema(question.answer)}},
         }
-        message = await self._sent(question.role, request, subject, report_id)
-        text = "".join(block.text for block in message.content if block.type == "text").strip()
-        failed = llm_errors.unusable(model, message.stop_reason, text)
+        reply = await self._sent(question.role, model, request, about)
+        failed = llm_errors.unusable(model, reply.stop_reason, reply.text)
         if failed is not None:
             raise Unavailable(*failed, retry_at=self._clock() + _BAD_ANSWER_AGAIN)
-        return text
+        return reply.text
 
-    async def _sent(self, role: str, request: Mapping[str, Any], subject: str, report_id: str) -> Message:
+    async def _sent(self, role: str, model: str, request: Mapping[str, Any], about: About) -> _Reply:
         """The answer of the first try that has one, of at most `TRIES`."""
-        model = str(request["model"])
         create: Any = self._client.messages.create  # PostHog's, which takes more than the SDK's own type says
         for tries in range(1, TRIES + 1):
             self._refuse_while_paused(model)
-            reserved = self._books.reserve(self._worst_usd(request), role=role, model=model, report_id=report_id)
+            worst_usd = self._worst_usd(model, request)
+            reserved = self._books.reserve(worst_usd, role=role, model=model, report_id=about.report_id)
             try:
                 message = await create(
                     posthog_distinct_id=distinct_id(role),
-                    posthog_trace_id=subject,
+                    posthog_trace_id=about.report_id or about.signal_id,
                     posthog_properties={"agent": role},
                     posthog_privacy_mode=not self._records_prompts,
                     **request,
                 )
-                cost = self._cost(model, message)
+                reply = self._reply(model, message)
             # Telemetry and a server that is none of Anthropic's may raise anything.
             except Exception as error:
                 trouble = self._explain(error, model)
@@ -166,8 +173,10 @@ class Model:
                     raise self._given_up(trouble, model) from None
                 await self._sleep(wait_s)
             else:
-                self._books.book(reserved, cost.usd, input_tokens=cost.input_tokens, output_tokens=cost.output_tokens)
-                return message
+                self._books.book(
+                    reserved, reply.usd, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens
+                )
+                return reply
         raise AssertionError("the last try returns or raises")
 
     def _given_up(self, trouble: llm_errors.Trouble, model: str) -> Unavailable:
@@ -184,16 +193,17 @@ class Model:
             if failed is not None and failed.retry_at is not None and self._clock() < failed.retry_at:
                 raise Unavailable(failed.what, failed.means, failed.do, retry_at=failed.retry_at)
 
-    def _worst_usd(self, request: Mapping[str, Any]) -> float:
+    def _worst_usd(self, model: str, request: Mapping[str, Any]) -> float:
         """No tokenizer makes more tokens than there are bytes, and all of them may go into the cache."""
-        price = self._prices[str(request["model"])]
+        price = self._prices[model]
         written = price.prompt_token * 1.25 if price.cache_write_token is None else price.cache_write_token
         tokens = len(json.dumps(request, ensure_ascii=False).encode()) + _OVERHEAD_TOKENS
         out = request["max_tokens"] * price.completion_token
         return tokens * max(price.prompt_token, written) + out + (price.request or 0.0)
 
-    def _cost(self, model: str, message: Message) -> _Cost:
-        """Raises `AttributeError` or `TypeError` for what is no message."""
+    def _reply(self, model: str, message: Message) -> _Reply:
+        """Raises `AttributeError` or `TypeError` for what is no message: the SDK builds one from any JSON."""
+        text = "".join(block.text for block in message.content if block.type == "text").strip()
         usage = message.usage
         read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
         counted = {
@@ -205,7 +215,7 @@ class Model:
             "$ai_cache_creation_input_tokens": written,
         }
         usd = float(str(prices.cost_properties(counted, self._table)["$ai_total_cost_usd"]))
-        return _Cost(usd, usage.input_tokens + read + written, usage.output_tokens)
+        return _Reply(text, message.stop_reason, usd, usage.input_tokens + read + written, usage.output_tokens)
 
 
 def _read(question: Question[Answer], said: str, wrong: Callable[[Answer], str]) -> tuple[Answer | None, str]:

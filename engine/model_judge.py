@@ -3,7 +3,7 @@ ever reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Literal, get_args
 
@@ -24,7 +24,7 @@ from engine.judge import (
     SignalText,
     texts_of,
 )
-from engine.llm import Model, Question
+from engine.llm import About, Model, Question
 from engine.model import Signal, signal_id
 
 MOST_TITLE, MOST_SUMMARY_WORDS = 70, 200
@@ -92,10 +92,10 @@ _ASSESS = Question("assess", prompts.ASSESS, AssessAnswer, 1_500)
 
 
 class ModelJudge:
-    """`rules` reads every text before a model does."""
+    """`rules` reads every text before a model does. `report_of` knows in which report a signal is, empty for none."""
 
-    def __init__(self, model: Model, rules: Judge) -> None:
-        self._model, self._rules = model, rules
+    def __init__(self, model: Model, rules: Judge, report_of: Callable[[str], str]) -> None:
+        self._model, self._rules, self._report_of = model, rules, report_of
 
     @property
     def name(self) -> str:
@@ -105,18 +105,19 @@ class ModelJudge:
         found = await self._rules.safety(text)
         if not found.is_safe:
             return found
-        return await self._safety(_SAFETY, [shown(text)], _id_of(text), "")
+        return await self._safety(_SAFETY, [shown(text)], About(_id_of(text)))
 
-    async def safety_together(self, texts: Sequence[SignalText], report_id: str = "") -> Safety:
+    async def safety_together(self, texts: Sequence[SignalText]) -> Safety:
+        report_id = self._report_of(_id_of(texts[0])) if texts else ""
         found = await self._rules.safety_together(texts)
         for part in _parts([shown(text) for text in texts]):
             if not found.is_safe:
                 break
-            found = await self._safety(_TOGETHER, part, report_id or _id_of(texts[0]), report_id)
+            found = await self._safety(_TOGETHER, part, About(_id_of(texts[0]), report_id))
         return found
 
     async def _safety(
-        self, question: Question[SafetyAnswer], signals: Sequence[Mapping[str, str]], subject: str, report_id: str
+        self, question: Question[SafetyAnswer], signals: Sequence[Mapping[str, str]], about: About
     ) -> Safety:
         def quoted(answer: SafetyAnswer) -> str:
             """The fragment as it stands in one of the fields; empty where it stands in none."""
@@ -132,7 +133,7 @@ class ModelJudge:
             return "" if quoted(answer) else "The quote does not occur in the data."
 
         blocks = [Data("signal", signal) for signal in signals]
-        answer = await self._model.ask(question, blocks, subject=subject, report_id=report_id, wrong=wrong)
+        answer = await self._model.ask(question, blocks, about, wrong)
         return Safety(answer.is_safe, answer.threat, quoted(answer) if not answer.is_safe else "", answer.why)
 
     async def queries(self, signal: Signal) -> Sequence[str]:
@@ -140,7 +141,7 @@ class ModelJudge:
             return f"There are more than {MOST_QUERIES} queries." if len(answer.queries) > MOST_QUERIES else ""
 
         blocks = [Data("signal", shown(texts_of(signal)))]
-        answer = await self._model.ask(_QUERIES, blocks, subject=signal.id, wrong=wrong)
+        answer = await self._model.ask(_QUERIES, blocks, About(signal.id), wrong)
         return tuple(dict.fromkeys(" ".join(query.split()) for query in answer.queries))
 
     async def match(self, signal: Signal, candidates: Sequence[Candidate]) -> Match:
@@ -153,7 +154,7 @@ class ModelJudge:
 
         offers = [Data("report", _offer(place, one)) for place, one in enumerate(candidates, 1)]
         blocks = [Data("signal", shown(texts_of(signal))), *offers]
-        answer = await self._model.ask(_MATCH, blocks, subject=signal.id, wrong=wrong)
+        answer = await self._model.ask(_MATCH, blocks, About(signal.id), wrong)
         chosen = candidates[answer.report - 1].report_id if answer.report else ""
         return Match(" ".join(answer.reason.split()), chosen)
 
@@ -175,7 +176,7 @@ class ModelJudge:
             *(Data("added_by_a_person", clipped(text)) for text in case.context[-_ITEMS:]),
             *(Data("note", clipped(text)) for text in case.memory[-_ITEMS:]),
         ]
-        answer = await self._model.ask(_ASSESS, blocks, subject=case.report_id, report_id=case.report_id, wrong=wrong)
+        answer = await self._model.ask(_ASSESS, blocks, About(report_id=case.report_id), wrong)
         return Assessment(
             actionability=answer.actionability,
             reason=answer.reason,
