@@ -78,9 +78,9 @@ def _said(has_key: bool, answered: Consent | None, expected: Estimate) -> tuple[
 
 
 def judge_of(config: Config, store: Store, rules: Judge, clock: Callable[[], datetime]) -> Judge:
-    """Raises `LoopdeskError` for `[models]` and `[budgets]` that make no sense, key or not."""
+    """Raises `LoopdeskError` for models, prices, budgets or an address that make no sense, key or not."""
     budget.limits(config)
-    roles.models(config)
+    roles.check(config)
     return _Consented(config, store, rules, clock) if config.anthropic_key else rules
 
 

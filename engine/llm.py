@@ -25,8 +25,7 @@ from engine.data_blocks import Data, user_message
 from engine.judge import Unavailable
 from engine.own_events import OwnEvents, distinct_id
 from queries.local import prices
-from workspace.config import Config, is_http
-from workspace.errors import LoopdeskError
+from workspace.config import Config
 
 TIMEOUT_S = 60.0
 CONNECT_S = 5.0
@@ -81,8 +80,7 @@ class Model:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Raises `LoopdeskError` for models, prices or an address that make no sense."""
-        if config.anthropic_url and not is_http(config.anthropic_url):
-            raise LoopdeskError(f"anthropic_url is {config.anthropic_url!r}, but must be an http or https address")
+        roles.check(config)
         self.models = roles.models(config)
         self._prices = {name: roles.price_of(config, name) for name in self.models.values()}
         self._table = prices.load(config.prices_file)

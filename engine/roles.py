@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from workspace.config import Config
+from workspace.config import Config, is_http
 from workspace.errors import LoopdeskError
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def models(config: Config) -> Mapping[str, str]:
         elif not isinstance(value, str) or not value.strip():
             raise LoopdeskError(f"models.{name} is {value!r}, but must be the name of a model")
     return {role: str(config.models.get(role, default)).strip() for role, default in DEFAULTS.items()}
+
+
+def check(config: Config) -> None:
+    """Whether a model can be asked with what is set. Raises `LoopdeskError`."""
+    for model in models(config).values():
+        price_of(config, model)
+    if config.anthropic_url and not is_http(config.anthropic_url):
+        raise LoopdeskError(f"anthropic_url is {config.anthropic_url!r}, but must be an http or https address")
 
 
 def records_prompts(config: Config) -> bool:

@@ -318,11 +318,11 @@ async def test_the_safety_of_a_report_counts_to_its_budget(asked: Asked):
 
 async def test_each_role_asks_its_own_model(tmp_path: Path):
     with messages_api() as api:
-        named = {"safety": "claude-opus-4-5", "grouping": "claude-haiku-4-5", "assess": "claude-opus-4-6"}
+        named = {"safety": "claude-sonnet-4-6", "grouping": "claude-haiku-4-5", "assess": "claude-opus-4-6"}
         asked = Asked(Desk(tmp_path / "w", api, models=named), api)
         api.plays(lambda request: says(answer_to(request)))
         await everything(asked.judge)
         models = [request.body["model"] for request in api.requests]
         assert models == [named[role] for role in ("safety", "safety", "grouping", "grouping", "assess")]
-        assert asked.judge.name == "claude-opus-4-5, claude-haiku-4-5, claude-opus-4-6"
+        assert asked.judge.name == "claude-sonnet-4-6, claude-haiku-4-5, claude-opus-4-6"
         asked.desk.store.close()
