@@ -137,6 +137,7 @@ class Books:
         return row[0]
 
     def _check(self, usd: float, report_id: str, now: datetime) -> None:
+        # Always with a time to try again: what no night lifts, the owner may have lifted by then.
         night = night_of(now, self._config)
         tonight = _usd(self._store.connection, "at >= ?", stored(night.since))
         most = self.limits.night_usd
@@ -145,6 +146,7 @@ class Books:
                 f"One request may cost ${usd:.2f}, and a night's budget is ${most:.2f}",
                 "So no model is asked",
                 "Raise night_usd under [budgets] in config.toml",
+                retry_at=night.until,
             )
         if tonight + usd > most + _ROUNDING_USD:
             raise Unavailable(
@@ -159,6 +161,7 @@ class Books:
                 f"The report's budget of ${self.limits.report_usd:.2f} is reached (${on_report:.2f} are spent)",
                 "No model is asked about it any more",
                 "Raise report_usd under [budgets] in config.toml to go on",
+                retry_at=night.until,
             )
 
     def book(self, seq: int, usd: float, *, input_tokens: int = 0, output_tokens: int = 0) -> None:

@@ -37,7 +37,7 @@ _ITEMS = 20
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Threat = Literal[
-    "", "instruction_override", "hidden_instructions", "encoded_payload", "secret_exfiltration", "remote_code"
+    "none", "instruction_override", "hidden_instructions", "encoded_payload", "secret_exfiltration", "remote_code"
 ]
 assert get_args(Threat)[1:] == THREATS
 
@@ -51,7 +51,7 @@ class _Form(BaseModel):
 class SafetyAnswer(_Form):
     why: Annotated[Text, Field(max_length=400, description="What the text does, in one sentence.")]
     is_safe: bool
-    threat: Annotated[Threat, Field(description="Empty where it is safe.")]
+    threat: Annotated[Threat, Field(description="none where it is safe.")]
     quote: Annotated[str, Field(max_length=500, description="Copied from the data; empty where it is safe.")]
 
 
@@ -126,15 +126,18 @@ class ModelJudge:
             return next((one for one in fragments if any(one in part for part in fields)), "")
 
         def wrong(answer: SafetyAnswer) -> str:
+            has_threat = answer.threat != "none"
             if answer.is_safe:
-                return "It is called safe, and has a threat or a quote." if answer.threat or answer.quote else ""
-            if not answer.threat:
+                return "It is called safe, and has a threat or a quote." if has_threat or answer.quote else ""
+            if not has_threat:
                 return "It is called unsafe, and no threat is named."
             return "" if quoted(answer) else "The quote does not occur in the data."
 
         blocks = [Data("signal", signal) for signal in signals]
         answer = await self._model.ask(question, blocks, about, wrong)
-        return Safety(answer.is_safe, answer.threat, quoted(answer) if not answer.is_safe else "", answer.why)
+        if answer.is_safe:
+            return Safety(True, why=answer.why)
+        return Safety(False, answer.threat, quoted(answer), answer.why)
 
     async def queries(self, signal: Signal) -> Sequence[str]:
         def wrong(answer: QueriesAnswer) -> str:

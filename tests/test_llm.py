@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -243,6 +244,29 @@ async def test_json_that_is_no_message_is_no_answer(desk: Desk, api: MessagesApi
     api.plays(PAGE.__class__(body))
     failed = await unavailable(desk)
     assert "cannot be read" in str(failed) and len(api.requests) == llm.TRIES
+
+
+async def test_a_request_that_is_called_off_stays_reserved(desk: Desk, api: MessagesApi):
+    api.plays(HANGS)
+    asking = asyncio.create_task(asked(desk))
+    while not api.requests:
+        await asyncio.sleep(0.005)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    ((_, _, usd, _, _, is_booked),) = desk.spend()
+    assert usd > COST and not is_booked
+
+
+async def test_no_other_credential_of_this_machine_is_used(
+    desk: Desk, api: MessagesApi, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "somebody-elses")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    api.plays(says(RED))
+    await asked(desk)
+    assert api.requests[0].key == KEY and "somebody" not in str(api.requests[0].headers)
 
 
 async def test_offline_says_so_and_costs_nothing(tmp_path: Path, api: MessagesApi):
