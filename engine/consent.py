@@ -1,6 +1,7 @@
-"""No model is called until the owner said yes once, to an estimate. Kept in `inbox.db`, with what was shown.
+"""No model is called until the owner said yes once, to an estimate. The command `consent` keeps the answer in
+`inbox.db`, with what was shown.
 
-Reading is stdlib `sqlite3` alone: the desk asks before it offers the question.
+Reading is stdlib `sqlite3` alone: the desk looks before it asks.
 """
 
 from __future__ import annotations
@@ -8,18 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from engine import budget, roles
+from engine.general import CONSENT
 from engine.instants import read, stored
 from workspace.config import Config
 
-if TYPE_CHECKING:
-    from engine.store import Store
-
-_KEY = "model_consent"
 _NIGHTS = 14
 _FIRST_GUESS = 20
 """Signals of a night, where none has been seen yet."""
@@ -65,35 +62,31 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the owner answered, and to what."""
+    """What the owner answered, and to what; `estimate_usd` is of a night."""
 
     is_given: bool
-    estimate: str
-    models: Mapping[str, str]
     at: datetime
+    estimate_usd: float = 0.0
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 def consent(connection: sqlite3.Connection) -> Consent | None:
-    """None while nobody was asked. What cannot be read is no consent."""
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
+    """None while nobody has answered. What cannot be read is no answer."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (CONSENT,)).fetchone()
     try:
         said = json.loads(row[0]) if row else None
-        if said is None:
+        if said is None or said["answer"] not in ("yes", "no"):
             return None
-        models = {str(role): str(model) for role, model in said["models"].items()}
-        return Consent(said["answer"] == "yes", str(said["estimate"]), models, read(int(said["at"])))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        models = {str(role): str(model) for role, model in said.get("models", {}).items()}
+        at = datetime.fromisoformat(said["at"])
+        return Consent(said["answer"] == "yes", at, float(said.get("estimate_usd", 0.0)), models)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def give(store: Store, answer: bool, *, estimate: str, models: Mapping[str, str], now: datetime) -> None:
-    """The owner's answer to what was shown; a later one takes its place."""
-    said = {"answer": "yes" if answer else "no", "estimate": estimate, "models": dict(models), "at": stored(now)}
-    with store.transaction("consent"):
-        store.connection.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (_KEY, json.dumps(said)),
-        )
+def answer(is_yes: bool, shown: Estimate, models: Mapping[str, str]) -> Mapping[str, object]:
+    """The arguments of the command `consent`: the answer, and what it was an answer to."""
+    return {"answer": "yes" if is_yes else "no", "estimate_usd": round(shown.usd, 4), "models": dict(models)}
 
 
 def estimate(config: Config, connection: sqlite3.Connection | None, now: datetime) -> Estimate:

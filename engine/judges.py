@@ -18,20 +18,30 @@ from workspace.config import Config
 if TYPE_CHECKING:
     from engine.store import Store
 
-RULES, MODEL = "rules", "model"
+RULES = "rules"
+_WITH_KEY = (
+    "A model would also see manipulation in words that the rules do not know, group what is worded differently, and "
+    "judge by itself whether something can be done, where the rules ask you."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Who judges now. `said` are sentences: why it is so, and what a key or a yes would change."""
+    """Who judges: `judge` is `rules` or the models' names, `why` a sentence. `with_model` says what a model would
+    change, empty where one judges."""
 
     judge: str
+    why: str
+    with_model: str
     has_key: bool
     consent: Consent | None
     models: Mapping[str, str]
     estimate: Estimate
     limits: budget.Limits
-    said: tuple[str, ...]
+
+    @property
+    def has_consent(self) -> bool:
+        return self.consent is not None and self.consent.is_given
 
     @property
     def asks_for_consent(self) -> bool:
@@ -43,38 +53,32 @@ def mode(config: Config, connection: sqlite3.Connection | None, now: datetime) -
     """`connection` None is a workspace without an inbox. Raises `LoopdeskError` for a configuration that makes no
     sense."""
     answered = consent(connection) if connection is not None else None
-    has_key, is_given = bool(config.anthropic_key), answered is not None and answered.is_given
-    expected = estimate(config, connection, now)
+    expected, models = estimate(config, connection, now), roles.models(config)
+    is_model = bool(config.anthropic_key) and answered is not None and answered.is_given
     return Mode(
-        judge=MODEL if has_key and is_given else RULES,
-        has_key=has_key,
+        judge=_names(models) if is_model else RULES,
+        why=_why(bool(config.anthropic_key), answered),
+        with_model="" if is_model else f"{_WITH_KEY} {expected.said}",
+        has_key=bool(config.anthropic_key),
         consent=answered,
-        models=roles.models(config),
+        models=models,
         estimate=expected,
         limits=budget.limits(config),
-        said=_said(has_key, answered, expected),
     )
 
 
-_GAINS = (
-    "A model would also see manipulation in other words than the rules know, group what is worded differently, and "
-    "judge whether something can be done, instead of asking you."
-)
+def _names(models: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(models.values()))
 
 
-def _said(has_key: bool, answered: Consent | None, expected: Estimate) -> tuple[str, ...]:
+def _why(has_key: bool, answered: Consent | None) -> str:
     if not has_key:
-        return (
-            "Rules judge: there is no ANTHROPIC_API_KEY.",
-            _GAINS,
-            expected.said,
-            "It would be asked only after your yes.",
-        )
+        return "Rules judge: there is no ANTHROPIC_API_KEY. With one you would be asked before any model is."
     if answered is None:
-        return ("Rules judge until you say yes to a model.", _GAINS, expected.said)
+        return "Rules judge until you say yes to a model."
     if not answered.is_given:
-        return ("Rules judge: you said no to a model.", _GAINS, expected.said)
-    return ("A model judges. The rules read everything first: what they block reaches no model.", expected.said)
+        return "Rules judge: you said no to a model."
+    return "A model judges. The rules read every signal first: what they block reaches no model."
 
 
 def judge_of(config: Config, store: Store, rules: Judge, clock: Callable[[], datetime]) -> Judge:

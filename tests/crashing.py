@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine import consent, main, process
+from engine import main, process
 from engine.budget import Books
 from engine.inbox import Inbox
 from engine.main import Parts
@@ -66,10 +66,8 @@ def decide(inbox: Inbox, now: datetime) -> None:
 
 
 def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
-    """The owner says yes, and a request is sent that costs less than was reserved."""
+    """A request is sent, and costs less than was reserved."""
     store = Store.open(workspace.inbox_db)
-    consent.give(store, True, estimate="$1 a night", models={}, now=now())
-    print("consented", flush=True)
     books = Books(replace(Config(), timezone="UTC"), store, now)
     reserved = books.reserve(RESERVED_USD, role="safety", model="scripted")
     print("reserved", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import budget, consent, judges
+from engine import budget, consent, general, judges, roles, verbs
 from engine.budget import Books, Limits
 from engine.judge import Safety, Unavailable, texts_of
 from engine.judges import judge_of, mode
-from engine.model import Report
+from engine.model import Command, Report
 from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import signal
@@ -33,6 +34,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     found = Store.open(tmp_path / "inbox.db")
     yield found
     found.close()
+
+
+def answered(store: Store, is_yes: bool) -> None:
+    """As the owner's command does it."""
+    given = consent.answer(is_yes, consent.estimate(CONFIG, None, NOW), roles.models(CONFIG))
+    verbs.check("consent", "", given)
+    command = Command("C1", "consent", "", NOW, NOW, given)
+    with store.transaction("apply_command"):
+        store.write(general.decide("", command, NOW).effects, NOW)
+
+
+def _kept(**changed: object) -> str:
+    return json.dumps({"answer": "yes", "at": NOW.isoformat(), **changed})
 
 
 def books(store: Store, now: datetime = NOW, **limits: float) -> Books:
@@ -87,6 +101,12 @@ def test_a_reservation_outlives_its_process(store: Store):
     with pytest.raises(Unavailable):
         reserve(again, 0.6)
     again.close()
+
+
+def test_nothing_is_reserved_within_a_transaction_that_may_be_undone(store: Store):
+    with pytest.raises(AssertionError), store.transaction("place"):
+        reserve(store, 1.0)
+    assert budget.spent(store.connection).requests == 0
 
 
 def test_the_nights_budget_holds_until_the_next_night(store: Store):
@@ -152,7 +172,7 @@ def test_a_spring_night_that_begins_in_the_hour_that_is_left_out():
 
 async def test_a_judge_that_has_no_budget_is_unavailable_and_sends_nothing(tmp_path: Path, api: MessagesApi):
     desk = Desk(tmp_path / "w", api, budgets={"night_usd": 0.001})
-    consent.give(desk.store, True, estimate="", models={}, now=NOW)
+    answered(desk.store, True)
     api.plays(says(SAFE))
     judge = judge_of(desk.config, desk.store, Rules(), desk.clock)
     with pytest.raises(Unavailable, match="budget"):
@@ -173,12 +193,12 @@ async def test_no_model_is_asked_before_the_owner_said_yes(tmp_path: Path, api: 
     rules = Rules()
     judge, text = judge_of(desk.config, desk.store, rules, desk.clock), texts_of(signal("crash"))
     assert await judge.safety(text) == Safety(True) and judge.name == "rules"
-    consent.give(desk.store, False, estimate="$1", models={}, now=NOW)
+    answered(desk.store, False)
     assert await judge.safety(text) == Safety(True) and api.requests == []
     # The engine that runs takes the yes, and a no after it, without a restart.
-    consent.give(desk.store, True, estimate="$1", models={}, now=NOW)
+    answered(desk.store, True)
     assert (await judge.safety(text)).why == "a plain observation" and "claude" in judge.name
-    consent.give(desk.store, False, estimate="$1", models={}, now=NOW)
+    answered(desk.store, False)
     assert await judge.safety(text) == Safety(True)
     assert len(api.requests) == 1
     desk.store.close()
@@ -186,14 +206,14 @@ async def test_no_model_is_asked_before_the_owner_said_yes(tmp_path: Path, api: 
 
 async def test_without_a_key_the_rules_judge_whatever_was_said(tmp_path: Path, api: MessagesApi):
     desk, rules = Desk(tmp_path / "w", api, anthropic_key=""), Rules()
-    consent.give(desk.store, True, estimate="$1", models={}, now=NOW)
+    answered(desk.store, True)
     assert judge_of(desk.config, desk.store, rules, desk.clock) is rules
     desk.store.close()
 
 
 async def test_the_safety_of_a_placed_report_is_booked_on_it(tmp_path: Path, api: MessagesApi):
     desk = Desk(tmp_path / "w", api)
-    consent.give(desk.store, True, estimate="", models={}, now=NOW)
+    answered(desk.store, True)
     one = signal("crash")
     place(desk.store, one.id)
     api.plays(says(SAFE))
@@ -217,14 +237,17 @@ def place(store: Store, signal_id: str) -> None:
 
 def test_the_owners_answer_is_kept_with_what_was_shown(store: Store):
     assert consent.consent(store.connection) is None
-    consent.give(store, True, estimate="About $1", models={"safety": "m"}, now=NOW)
-    assert consent.consent(store.connection) == consent.Consent(True, "About $1", {"safety": "m"}, NOW)
-    consent.give(store, False, estimate="About $2", models={}, now=NOW)
-    answered = consent.consent(store.connection)
-    assert answered is not None and not answered.is_given
+    answered(store, True)
+    shown = consent.estimate(CONFIG, None, NOW)
+    kept = consent.consent(store.connection)
+    assert kept == consent.Consent(True, NOW, round(shown.usd, 4), roles.models(CONFIG))
+    answered(store, False)
+    assert consent.consent(store.connection) == replace(kept, is_given=False)
 
 
-@pytest.mark.parametrize("kept", ["", "yes", "{}", "[]", '{"answer": "yes"}', '{"answer": "yes", "models": 1}', 7])
+@pytest.mark.parametrize(
+    "kept", ["", "yes", "{}", "[]", '{"answer": "yes"}', _kept(models=1), _kept(at="soon"), _kept(answer=True), 7]
+)
 def test_a_consent_that_cannot_be_read_is_none(store: Store, kept: object):
     store.connection.execute("INSERT INTO meta VALUES ('model_consent', ?)", (kept,))
     assert consent.consent(store.connection) is None
@@ -248,20 +271,22 @@ def test_the_estimate_follows_signals_and_prices(store: Store):
     assert "estimate" in seen.said and f"${seen.usd:.2f}" in seen.said
 
 
-def test_the_mode_says_who_judges_and_what_a_key_would_change(store: Store):
+def test_the_mode_says_who_judges_and_what_a_model_would_change(store: Store):
     keyed = replace(CONFIG, anthropic_key="sk-something")
     bare = mode(CONFIG, None, NOW)
     assert (bare.judge, bare.has_key, bare.asks_for_consent) == (judges.RULES, False, False)
-    assert "ANTHROPIC_API_KEY" in bare.said[0] and set(bare.models) == {"safety", "grouping", "assess"}
+    assert "ANTHROPIC_API_KEY" in bare.why and bare.estimate.said in bare.with_model
+    assert set(bare.models) == {"safety", "grouping", "assess"} and bare.limits == Limits()
     asks = mode(keyed, store.connection, NOW)
-    assert (asks.judge, asks.asks_for_consent) == (judges.RULES, True)
-    consent.give(store, True, estimate=asks.estimate.said, models=asks.models, now=NOW)
+    assert (asks.judge, asks.asks_for_consent, asks.has_consent) == (judges.RULES, True, False)
+    answered(store, True)
     yes = mode(keyed, store.connection, NOW)
-    assert yes.judge == judges.MODEL and not yes.asks_for_consent and "sk-something" not in repr(yes)
+    assert yes.has_consent and not yes.asks_for_consent and yes.with_model == ""
+    assert yes.judge == "claude-haiku-4-5, claude-sonnet-4-6" and "sk-something" not in repr(yes)
     assert mode(CONFIG, store.connection, NOW).judge == judges.RULES
-    consent.give(store, False, estimate="", models={}, now=NOW)
+    answered(store, False)
     no = mode(keyed, store.connection, NOW)
-    assert no.judge == judges.RULES and not no.asks_for_consent
+    assert no.judge == judges.RULES and not no.asks_for_consent and no.with_model
 
 
 def test_what_screens_ask_loads_nothing_heavy():

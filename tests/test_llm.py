@@ -109,10 +109,11 @@ async def test_its_calls_are_events_of_loopdesk_with_cost_and_without_what_was_s
 
 async def test_what_was_said_is_recorded_where_the_owner_wants_it(tmp_path: Path, api: MessagesApi):
     desk = Desk(tmp_path / "w", api, models={"record_prompts": True})
-    api.plays(says(RED))
+    api.plays(says({**RED, "why": KEY}))
     await asked(desk)
     (event,) = desk.events()
     assert "lamp" in json.dumps(event["$ai_input"]) and "red" in json.dumps(event["$ai_output_choices"])
+    assert KEY not in json.dumps(event) and "[redacted]" in json.dumps(event)
     desk.store.close()
 
 

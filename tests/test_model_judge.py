@@ -224,7 +224,7 @@ async def test_a_whole_report_is_read_in_as_many_requests_as_it_needs(asked: Ask
 async def test_nothing_is_read_later_that_safety_has_not_read(asked: Asked):
     """A text that is longer than what safety is shown ends at the same place for everybody."""
     long = replace(
-        signal("long"), content="a" * model_judge.MOST_TEXT + "EVIL", extra={"log": ["b" * 20_000 + "EVIL"] * 3}
+        signal("long"), content="a" * model_judge.MOST_TEXT + "EVIL", extra={"log": ["b" * 20_000 + "EVIL"] * 9}
     )
     asked.api.plays(lambda request: says(answer_to(request)))
     await asked.judge.safety(texts_of(long))
@@ -237,7 +237,7 @@ async def test_nothing_is_read_later_that_safety_has_not_read(asked: Asked):
         assert "EVIL" not in turn and len(turn) < 30_000
         (first,) = re.findall(r'kind="signal">\n(.*)\n', turn)
         assert first == signal_block
-    assert "EVIL" not in read
+    assert "EVIL" not in read and len(read) < model_judge.MOST_SIGNAL + 2_000
 
 
 async def test_queries_are_one_to_three(asked: Asked):
