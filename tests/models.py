@@ -21,7 +21,7 @@ from workspace.config import Config
 KEY = "sk-test-Zq81/not+like+anthropics"
 
 
-class Desk:
+class ModelDesk:
     """A workspace with an open inbox, and a model over it."""
 
     def __init__(self, folder: Path, api: MessagesApi, **settings: Any) -> None:

@@ -21,7 +21,7 @@ from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import signal
 from tests.messages_api import MessagesApi, messages_api, says
-from tests.models import Desk
+from tests.models import ModelDesk
 from tests.test_model_judge import SAFE, Rules
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -171,7 +171,7 @@ def test_a_spring_night_that_begins_in_the_hour_that_is_left_out():
 
 
 async def test_a_judge_that_has_no_budget_is_unavailable_and_sends_nothing(tmp_path: Path, api: MessagesApi):
-    desk = Desk(tmp_path / "w", api, budgets={"night_usd": 0.001})
+    desk = ModelDesk(tmp_path / "w", api, budgets={"night_usd": 0.001})
     answered(desk.store, True)
     api.plays(says(SAFE))
     judge = judge_of(desk.config, desk.store, Rules(), desk.clock)
@@ -188,7 +188,7 @@ def api() -> Iterator[MessagesApi]:
 
 
 async def test_no_model_is_asked_before_the_owner_said_yes(tmp_path: Path, api: MessagesApi):
-    desk = Desk(tmp_path / "w", api)
+    desk = ModelDesk(tmp_path / "w", api)
     api.plays(says(SAFE))
     rules = Rules()
     judge, text = judge_of(desk.config, desk.store, rules, desk.clock), texts_of(signal("crash"))
@@ -205,14 +205,14 @@ async def test_no_model_is_asked_before_the_owner_said_yes(tmp_path: Path, api: 
 
 
 async def test_without_a_key_the_rules_judge_whatever_was_said(tmp_path: Path, api: MessagesApi):
-    desk, rules = Desk(tmp_path / "w", api, anthropic_key=""), Rules()
+    desk, rules = ModelDesk(tmp_path / "w", api, anthropic_key=""), Rules()
     answered(desk.store, True)
     assert judge_of(desk.config, desk.store, rules, desk.clock) is rules
     desk.store.close()
 
 
 async def test_the_safety_of_a_placed_report_is_booked_on_it(tmp_path: Path, api: MessagesApi):
-    desk = Desk(tmp_path / "w", api)
+    desk = ModelDesk(tmp_path / "w", api)
     answered(desk.store, True)
     one = signal("crash")
     place(desk.store, one.id)
