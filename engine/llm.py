@@ -92,7 +92,7 @@ class Model:
             posthog_client=events.sdk,
             api_key=config.anthropic_key,
             base_url=config.anthropic_url or None,
-            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
+            timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
             # Retries are ours: each is a request of its own that is reserved, booked and told.
             max_retries=0,
         )

@@ -236,7 +236,7 @@ async def test_an_answer_that_never_came_whole_counts_as_spent(desk: ModelDesk, 
 async def test_a_line_that_stays_bad_is_said(desk: ModelDesk, api: MessagesApi, step: object, word: str):
     api.plays(step)  # type: ignore[arg-type]
     assert word in str(await unavailable(desk, timeout_s=0.1 if step is HANGS else 10.0))
-    assert len(api.requests) == len(desk.spend()) == llm.TRIES
+    assert len(desk.spend()) == llm.TRIES
     assert not any(is_booked for *_, is_booked in desk.spend())
 
 
