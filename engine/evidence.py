@@ -20,7 +20,7 @@ from engine.sources.source import at, named
 from queries.backend import Backend
 from queries.catalog import catalog
 from queries.views import window
-from queries.views.answers import best_of, better, goal_of
+from queries.views.answers import best_of, goal_of
 from queries.views.words import counted, money, score, share
 from workspace.errors import LoopdeskError
 
@@ -156,27 +156,18 @@ def _kept(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
 
 
 def _best(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
-    now, before = _both(asking, "headline", whose)
+    now = asking.row("headline", asking.night, None, whose)
+    before = asking.row("headline", asking.night - timedelta(days=NIGHTS), asking.night, whose)
     goal = goal_of(now.get("goal"))
     best, best_before = (best_of(goal, row) if row else None for row in (now, before))
     if best is None or best_before is None:
         return None
     way = "lower" if goal == "min" else "higher"
-    said = f"{named(whose)}: best score {score(best)} {LAST}, {score(best_before)} {BEFORE} ({way} is better)."
-    return asking.evidence(
-        "headline",
-        asking.recent,
-        whose,
-        said,
-        best=best,
-        best_before=best_before,
-        is_new_best=_is_new(goal, now, before),
+    said = (
+        f"{named(whose)}: best score {score(best)} last night, {score(best_before)} in the {NIGHTS} nights before "
+        f"({way} is better)."
     )
-
-
-def _is_new(goal: str, now: Row, before: Row) -> bool:
-    best, best_before = best_of(goal, now), best_of(goal, before)
-    return best != best_before and better(goal, best, best_before) == best
+    return asking.evidence("headline", asking.night, whose, said, best=best, best_before=best_before, goal=goal)
 
 
 def _cost(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
@@ -230,7 +221,7 @@ def _stops(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
     since = [row for row in runs if row["at"] > same[-1]["at"]]
     said = (
         f"{len(same)} of {counted(len(runs), 'run')} of {named(whose)} in two weeks stopped on "
-        f"{named(same[-1]['reason'])}; {counted(len(since), 'run')} since then ended otherwise."
+        f"{named(same[-1]['reason'])}; {counted(len(since), 'later run')} ended otherwise."
     )
     return asking.evidence(
         "run_stops", asking.now - HISTORY, whose, said, stops=len(same), runs=len(runs), runs_since=len(since)
@@ -266,7 +257,7 @@ def _thrown(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
     times = sum(row["occurrences"] for row in mine)
     rounds = asking.row("headline", last + timedelta(seconds=2), None, whose).get("rounds", 0)
     said = (
-        f"{named(mine[0]['type'])} was thrown {counted(times, 'time')} in two weeks, last "
+        f"{named(mine[0]['type'])} was thrown {'once' if times == 1 else f'{times:,} times'} in two weeks, last "
         f"{at(last, asking.zone)}; {counted(rounds, 'round')} of {named(whose)} ran since."
     )
     return asking.evidence("exception_issues", asking.now - HISTORY, whose, said, thrown=times, rounds_since=rounds)
@@ -337,7 +328,7 @@ def _version(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
         f"{said}; {still}.",
         kept=sha["kept"],
         decided=sha["outcomes"],
-        is_running=newest == sha["git_sha"],
+        is_running=int(newest == sha["git_sha"]),
     )
 
 
