@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import isfinite
 from statistics import median
 from typing import Any
 
@@ -88,7 +89,12 @@ class Asking:
     def evidence(self, question: str, since: datetime, whose: Loop, said: str, **values: object) -> Evidence:
         asked = self.parameters(since, None, whose)
         spelled = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in asked.items()}
-        return Evidence(question, said, spelled, values)
+        return Evidence(question, said, spelled, {name: _stored(value) for name, value in values.items()})
+
+
+def _stored(value: object) -> object:
+    """JSON has no infinity, and an event may claim any cost."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 Fact = Callable[[Asking, Loop, Signal], Evidence | None]
@@ -102,7 +108,7 @@ def gathered(backend: Backend, signals: Iterable[Signal], now: datetime, zone: s
         known = _known(asking)
     except LoopdeskError:
         return []
-    found: dict[str, Evidence] = {}
+    found: dict[tuple[str, object], Evidence] = {}
     for signal in signals:
         whose = loop_of(signal, known)
         for fact in FACTS.get(signal.source_type, _OF_ANYTHING) if whose else ():
@@ -111,7 +117,7 @@ def gathered(backend: Backend, signals: Iterable[Signal], now: datetime, zone: s
             except LoopdeskError:
                 continue
             if evidence is not None and len(found) < MOST:
-                found.setdefault(evidence.said, evidence)
+                found.setdefault((evidence.said, evidence.values.get("signal")), evidence)
     return list(found.values())
 
 
@@ -224,7 +230,14 @@ def _stops(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
         f"{named(same[-1]['reason'])}; {counted(len(since), 'later run')} ended otherwise."
     )
     return asking.evidence(
-        "run_stops", asking.now - HISTORY, whose, said, stops=len(same), runs=len(runs), runs_since=len(since)
+        "run_stops",
+        asking.now - HISTORY,
+        whose,
+        said,
+        stops=len(same),
+        runs=len(runs),
+        runs_since=len(since),
+        signal=signal.id,
     )
 
 
@@ -241,7 +254,7 @@ def _since(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
         f"{counted(rounds, 'round')} of {named(whose)} ran after {at(signal.occurred_at, asking.zone)}; "
         f"its last event came {hours:.0f} h ago."
     )
-    return asking.evidence("projects", since, whose, said, rounds_since=rounds, hours_silent=hours)
+    return asking.evidence("projects", since, whose, said, rounds_since=rounds, hours_silent=hours, signal=signal.id)
 
 
 def _thrown(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
@@ -260,7 +273,9 @@ def _thrown(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
         f"{named(mine[0]['type'])} was thrown {'once' if times == 1 else f'{times:,} times'} in two weeks, last "
         f"{at(last, asking.zone)}; {counted(rounds, 'round')} of {named(whose)} ran since."
     )
-    return asking.evidence("exception_issues", asking.now - HISTORY, whose, said, thrown=times, rounds_since=rounds)
+    return asking.evidence(
+        "exception_issues", asking.now - HISTORY, whose, said, thrown=times, rounds_since=rounds, signal=signal.id
+    )
 
 
 def _dimension(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
@@ -276,7 +291,14 @@ def _dimension(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
     said += f", {score(before)} {BEFORE}" if before is not None else ""
     said += f"; its other dimensions {score(others)}." if others is not None else "."
     return asking.evidence(
-        "dimension_heatmap", asking.recent, whose, said, average=own, average_before=before, others=others
+        "dimension_heatmap",
+        asking.recent,
+        whose,
+        said,
+        average=own,
+        average_before=before,
+        others=others,
+        signal=signal.id,
     )
 
 
@@ -307,7 +329,7 @@ def _calls(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
     times = [row["latency_s"] for row in mine if row["latency_s"] is not None]
     took = f"; an answer took {median(times):.1f} s (median)" if times else ""
     said = f"{errors:,} of {counted(calls, 'call')} to {named(mine[0]['model'])} failed {LAST}{took}."
-    return asking.evidence("model_calls", asking.recent, whose, said, calls=calls, errors=errors)
+    return asking.evidence("model_calls", asking.recent, whose, said, calls=calls, errors=errors, signal=signal.id)
 
 
 def _version(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
@@ -329,6 +351,7 @@ def _version(asking: Asking, whose: Loop, signal: Signal) -> Evidence | None:
         kept=sha["kept"],
         decided=sha["outcomes"],
         is_running=int(newest == sha["git_sha"]),
+        signal=signal.id,
     )
 
 

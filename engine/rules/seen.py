@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 
 from engine.judge import Case, Evidence
 from engine.model import Signal
@@ -21,7 +22,11 @@ class Seen:
     @property
     def short(self) -> str:
         """The last part of the loop's name, for titles."""
-        return self.loop.rpartition("/")[2] if self.word("client") not in ("", "internal") else self.word("project")
+        return (
+            self.loop.rpartition("/")[2]
+            if self.word("client") not in ("", "internal")
+            else self.word("project") or self.loop
+        )
 
     @property
     def loop(self) -> str:
@@ -42,8 +47,9 @@ class Seen:
         return _number(found.get(name)) if isinstance(found, Mapping) else None
 
     def measured(self, name: str) -> float | None:
-        """Of the first answer that has it."""
-        return next((_number(one.values[name]) for one in self._evidence if name in one.values), None)
+        """Of the first answer that has it and is not about another signal."""
+        answers = [one.values for one in self._evidence if one.values.get("signal", self.signal.id) == self.signal.id]
+        return next((_number(values[name]) for values in answers if name in values), None)
 
 
 def titled(*choices: str) -> str:
@@ -64,4 +70,10 @@ def _is_about(evidence: Evidence, signal: Signal) -> bool:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None

@@ -14,13 +14,14 @@ from engine.rules.cues import ADDRESSED, CONCLUDED, IN_EVIDENCE, IN_WORDS, LOUD,
 from engine.rules.verdict import ASK, DROP, START, Verdict
 from workspace.text import plain
 
+_LONG = 70
 _SILENCE = "Nothing in it says what is to be done, and somebody took the trouble to write."
 
 
 def verdict(title: str, contents: Sequence[str], evidence: Sequence[str]) -> Verdict:
     """From a title, what was written, and what was found out about it."""
     words = (title, *contents)
-    is_concluded = title not in [content.partition("\n")[0] for content in contents]
+    is_concluded = plain(title, _LONG) not in [plain(content.partition("\n")[0], _LONG) for content in contents]
     cues = [
         *(_found(CONCLUDED, [title])[:1] if is_concluded else []),
         *_found(IN_WORDS, words),
@@ -34,7 +35,7 @@ def verdict(title: str, contents: Sequence[str], evidence: Sequence[str]) -> Ver
         reason,
         priority,
         why,
-        plain(title, 70),
+        plain(title, _LONG),
         "",
         _question(title, reason) if label == ASK else "",
         is_addressed=ADDRESSED.search(text) is not None,
@@ -51,10 +52,7 @@ def _weighed(cues: Sequence[Cue]) -> tuple[Actionability, str]:
     most = max(points.values())
     if not most:
         return ASK, _SILENCE
-    if points[START] == most:
-        label = START
-    else:
-        label = DROP if points[DROP] == most else ASK
+    label = next(label for label in (START, DROP, ASK) if points[label] == most)
     said = ", ".join(dict.fromkeys(cue.says for cue in cues if cue.speaks_for == label))
     return label, f"{said[:1].upper()}{said[1:]}."
 
