@@ -186,7 +186,7 @@ TestWhateverComes = Engines.TestCase
 def test_a_command_that_is_decided_twice_has_the_same_effects() -> None:
     """`decide` is pure: nothing of one call is in the other."""
     from engine.commands import Scene
-    from tests.conftest import NOW
+    from engine.model import Command, Report
 
     command = Command("C", "resolve", "R", NOW, NOW)
     scene = Scene(report=Report("R", NOW, NOW, status="ready"))

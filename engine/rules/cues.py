@@ -240,7 +240,7 @@ ADDRESSED = _phrases(
 LOUD: Sequence[Loud] = (
     Loud(
         0,
-        "A secret lies open.",
+        "It sounds as if a secret lay open.",
         _phrases(
             r"phx_\w* | sk-\w+ | prints the key | "
             r"(?:key|token|secret|password)s?\b[^.\n]*\b(?:logs?|prints?|in full|public|leak\w*)"
@@ -248,24 +248,24 @@ LOUD: Sequence[Loud] = (
     ),
     Loud(
         0,
-        "What is recorded is wrong and cannot be had back.",
+        "It sounds as if what is recorded were wrong, and could not be had back.",
         _phrases(r"records? (?:are |were )?overwritten | data (?:is |was )?lost | wrong records | without a rubric"),
     ),
     Loud(
         0,
-        "Whole loops stand still.",
+        "It sounds as if whole loops stood still.",
         _phrases(r"no events from any | host\S* is down | nothing (?:runs|ran) | all loops"),
     ),
     Loud(
         1,
-        "Whole nights or a client's trust are at stake.",
+        "It sounds as if whole nights or a client's trust were at stake.",
         _phrases(
             r"no \w[\w ]* for (?:two|three|four|five|\d+) nights | crash\w* | kill switch | consent\w* | lawyer | legal"
         ),
     ),
     Loud(
         1,
-        "Most of a night's work, or the scores themselves, are affected.",
+        "It sounds as if most of a night, or the scores themselves, were affected.",
         _phrases(
             r"(?:three|four|five|ten|\d\d?) times (?:as|in a row) | \d+ times in a row | gives? 0\.\d+ more | "
             r"leak(?:age|s)? of | val(?:idation|_\w+)\b[^.\n]*\b(?:jumped|fell|dropped)"
@@ -273,7 +273,7 @@ LOUD: Sequence[Loud] = (
     ),
     Loud(
         3,
-        "It looks wrong and works.",
+        "It sounds as if it looked wrong and worked.",
         _phrases(
             r"readme | docs? | typo | colou?rs? | theme | contrast | legend | rename | cosmetic | label | "
             r"wording | noise"

@@ -53,6 +53,7 @@ def _deploy(seen: Seen) -> Verdict:
     elif cost is not None and cost_before:
         what = f"costs {cost / cost_before:.1f} times as much"
         why = f"A round costs {money(cost)}, {money(cost_before)} before."
+        matters = f"{seen.loop} pays more for a round since {sha}."
     elif score_now is not None and score_before is not None:
         what = "scores lower"
         why = f"Its rounds lie {signed(score_now)} from the best so far, {signed(score_before)} before."
@@ -69,42 +70,32 @@ def _deploy(seen: Seen) -> Verdict:
 def _stop(seen: Seen) -> Verdict:
     reason, times, since = seen.word("reason") or "an error", seen.number("stops") or 1, seen.measured("runs_since")
     if any(word in reason.lower() for word in ("kill", "operator")):
-        if since:
-            return Verdict(
-                DROP,
-                f"It was stopped on purpose and has run again: {counted(int(since), 'later run')}.",
-                4,
-                "It is over.",
-                f"{seen.loop} was stopped by hand and runs again",
-                "Somebody stopped it, and somebody started it.",
-            )
+        if seen.measured("rounds_since"):
+            return _went_on(seen, "was stopped by hand")
         return Verdict(
             ASK,
             "Somebody stopped it, and only people know why.",
             1,
-            "It has not run since, so all of its work is lost until it is started.",
+            "No round has run since." if seen.measured("rounds_since") == 0 else "Nothing is known of later rounds.",
             f"Start {seen.loop} again, or leave it stopped",
-            f"{seen.loop} was stopped with “{reason}” and has not run since.",
+            f"Somebody stopped {seen.loop} ({reason}), and it does nothing until somebody starts it.",
             f"Who stopped {seen.loop} ({reason}), and may it start again?",
         )
     cut = seen.number("rounds_completed")
     after = f", after {counted(int(cut), 'round')}" if cut else ""
     error = _error_of(seen)
     title = titled(*(f"Stop {name} from ending on {error or reason}" for name in (seen.loop, seen.short)))
-    if since is None or since > 0 < times < 2:
-        priority = 2
-        later = f"{counted(int(since), 'later run')} ended otherwise." if since else "nothing is known of later runs."
-        why = f"It ended so {in_words(times)}{after}; {later}"
+    if since is None:
+        later = "nothing is known of later runs"
     else:
-        priority = 1
-        why = f"It ended so {in_words(times)}{after}" + ("; no run has ended otherwise since." if not since else ".")
+        later = f"{counted(int(since), 'later run')} ended otherwise" if since else "no run has ended otherwise since"
     return Verdict(
         START,
-        f"The error is known ({error})."
+        f"The error is known: {error}."
         if error
         else "The run says what it stopped on, and its last rounds can be read.",
-        priority,
-        why,
+        1 if times > 1 or since == 0 else 2,
+        f"It ended on {reason} {in_words(times)}{after}; {later}.",
         title,
         "A run that ends early leaves the rest of its night unused.",
     )
@@ -126,7 +117,8 @@ def _silent(seen: Seen) -> Verdict:
         ASK,
         "A run that says nothing leaves nothing to read: somebody has to look at its machine.",
         2,
-        f"{counted(int(seen.number('silent_runs') or 1), 'run')} went silent, and no round has come since.",
+        f"{counted(int(seen.number('silent_runs') or 1), 'run')} went silent"
+        + (", and no round has come since." if seen.measured("rounds_since") == 0 else "."),
         f"Find out why {seen.loop} went silent",
         f"{seen.loop} stopped in the middle of its night without a word.",
         f"Is the machine of {seen.loop} up, and did anything kill its process?",
@@ -141,7 +133,7 @@ def _missed(seen: Seen) -> Verdict:
         ASK,
         "Nothing of it arrives, so there is nothing to read: somebody has to look.",
         1 if missed > 1 else 2,
-        f"It missed {counted(missed, 'night')}: all of {'their' if missed > 1 else 'its'} work is lost.",
+        f"It missed {counted(missed, 'night')} and all of {'their' if missed > 1 else 'its'} rounds.",
         f"Start {seen.loop} again: it did not run",
         f"{seen.loop} should have run and sent nothing.",
         f"Did you stop {seen.loop}? If not, start it and look at its machine.",
@@ -335,7 +327,7 @@ def _slow(seen: Seen) -> Verdict:
         "How fast a model answers, token by token, is its provider's.",
         4,
         f"It answers {times}.",
-        f"{model} answers {times} for {seen.loop}",
+        titled(*(f"{model} answers {times} for {name}" for name in (seen.loop, seen.short))),
         f"Nights of {seen.loop} hold fewer rounds while {model} is slow.",
     )
 

@@ -30,9 +30,7 @@ class Seen:
 
     @property
     def loop(self) -> str:
-        parts = [
-            plain(self.signal.extra.get(name), 40) for name in ("project", "client") if self.signal.extra.get(name)
-        ]
+        parts = [part for part in (self.word("project"), self.word("client")) if part]
         return "/".join(parts) or "the loop"
 
     def word(self, name: str, most: int = 40) -> str:
