@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 from engine import evidence
 from engine.judge import Assessment, Case, Evidence
 from engine.model import Signal
+from engine.rules import measured
 from engine.rules.assessing import MOST_TITLE, MOST_WORDS, assess
-from engine.rules.measured import BY_SOURCE
 from engine.sources import registry
 from tests.corpora import split
 from tests.sources_store import MORNING, weekend
@@ -28,9 +30,9 @@ START, ASK, DROP = split.ACTIONABILITY
 def case(*signals: Signal, title: str = "", said: tuple[str, ...] = (), **values: object) -> Case:
     """`values` are what was measured of the first signal's loop."""
     asked = {name: signals[0].extra.get(name, "") for name in ("project", "client")}
-    measured = [Evidence("headline", "It was measured.", asked, values)] if values else []
-    written = [Evidence("", one) for one in said]
-    return Case("R1", title or signals[0].title, {one.id: one for one in signals}, [*measured, *written])
+    answers = [Evidence("headline", "It was measured.", asked, values)] if values else []
+    answers += [Evidence("", one) for one in said]
+    return Case("R1", title or signals[0].title, {one.id: one for one in signals}, answers)
 
 
 def signal(kind: str, numbers: Mapping[str, object], product: str = "loops", **extra: object) -> Signal:
@@ -148,8 +150,8 @@ def test_a_real_weekend_is_judged_as_a_tired_owner_would(tmp_path: Path):
     backend = weekend(tmp_path, 1)
     found = {}
     for one in registry.collect(backend, MORNING, "UTC", {}):
-        measured = evidence.gathered(backend, [one], MORNING, "UTC", 18)
-        found[one.source_type] = assess(Case("R1", one.title, {one.id: one}, measured))
+        answers = evidence.gathered(backend, [one], MORNING, "UTC", 18)
+        found[one.source_type] = assess(Case("R1", one.title, {one.id: one}, answers))
     backend.close()
     assert {kind: (one.actionability, one.priority) for kind, one in found.items()} == {
         "deploys": (START, "P1"),
@@ -184,51 +186,18 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["now", "before", "x"]), inner),
     max_leaves=5,
 )
-_NUMBERS = st.sampled_from(
-    [
-        "kept_share",
-        "cost_usd",
-        "score",
-        "stops",
-        "rounds_completed",
-        "silent_runs",
-        "missed_nights",
-        "rounds_without_best",
-        "best_score",
-        "per_round_usd",
-        "per_round_usd_before",
-        "spent_usd",
-        "rise",
-        "rounds_hit",
-        "scored",
-        "lost",
-        "reached",
-        "in_a_row",
-        "kept",
-        "average",
-        "others",
-        "median",
-        "median_before",
-        "occurrences",
-        "unhandled",
-        "errors",
-        "calls",
-        "seconds_per_token",
-        "seconds_per_token_before",
-        "times",
-    ]
-)
-_WORDS = st.sampled_from(
-    "project client git_sha git_sha_before reason fingerprint dimension stage failure_mode to_model model".split()  # noqa: SIM905
-)
-_MEASURED = st.sampled_from(["runs_since", "rounds_since", "spent_usd", "thrown", "is_running"])
+
+
+def _looked_at(by: str) -> st.SearchStrategy[str]:
+    """The names that the rules ask a signal for in this way."""
+    return st.sampled_from(sorted(set(re.findall(rf'{by}\("(\w+)"', inspect.getsource(measured)))))
 
 
 @given(
-    kind=st.sampled_from(sorted(BY_SOURCE)),
-    numbers=st.dictionaries(_NUMBERS, _JSON),
-    words=st.dictionaries(_WORDS, _JSON),
-    values=st.dictionaries(_MEASURED, _JSON),
+    kind=st.sampled_from(sorted(measured.BY_SOURCE)),
+    numbers=st.dictionaries(_looked_at("number") | st.sampled_from(["kept_share", "cost_usd", "score"]), _JSON),
+    words=st.dictionaries(_looked_at("word") | st.sampled_from(["project", "client", "fingerprint"]), _JSON),
+    values=st.dictionaries(_looked_at("measured"), _JSON),
 )
 def test_whatever_a_signal_holds_is_judged_and_readable(kind, numbers, words, values):
     product, type_ = kind
