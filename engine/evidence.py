@@ -112,11 +112,13 @@ def gathered(backend: Backend, signals: Iterable[Signal], now: datetime, zone: s
     for signal in signals:
         whose = loop_of(signal, known)
         for fact in FACTS.get(signal.source_type, _OF_ANYTHING) if whose else ():
+            if len(found) == MOST:
+                return list(found.values())
             try:
                 evidence = fact(asking, whose, signal)  # type: ignore[arg-type]
             except LoopdeskError:
                 continue
-            if evidence is not None and len(found) < MOST:
+            if evidence is not None:
                 found.setdefault((evidence.said, evidence.values.get("signal")), evidence)
     return list(found.values())
 

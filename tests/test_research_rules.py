@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,13 @@ class TestCorpus:
     def test_what_somebody_has_in_hand_is_said(self):
         assert written("Slow desk", said=("branch fix/index pushed by lena",)).already_addressed
         assert not written("Slow desk", said=("the index is missing",)).already_addressed
+
+
+@pytest.mark.parametrize("text", ["both ", "a.b-", "key ", "0f"])
+def test_no_text_keeps_the_rules_busy(text: str):
+    started = time.process_time()
+    written(*[text * (30_000 // len(text))] * 50, said=(text * 10_000,) * 50)
+    assert time.process_time() - started < 2
 
 
 class TestMeasured:

@@ -1,6 +1,7 @@
 """What words speak for: the lexicon that rules read issues and notes by. Data, and how a line of it is written.
 
-A cue's phrases are separated by ` | `; each is a regular expression that begins and ends at a word's edge.
+A cue's phrases are separated by ` | `; each is a regular expression that begins and ends at a word's edge. Repetitions
+are bounded: anybody may write the text.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _cue(speaks_for: Actionability, points: float, says: str, phrases: str) -> C
     return Cue(speaks_for, points, says, _phrases(phrases))
 
 
-_FILE = r"[\w/.-]+\.(?:py|toml|json|jsonl|md|ya?ml|sql|sh|txt|cfg|ini|js|ts|rs|go|tsv|csv)"
+_FILE = r"[\w/.-]{1,80}\.(?:py|toml|json|jsonl|md|ya?ml|sql|sh|txt|cfg|ini|js|ts|rs|go|tsv|csv)"
 # How a title begins that says what to change.
 _IMPERATIVE = (
     "accept add align allow apply assign average avoid backfill batch bind bound bring build bump cache call cap cast "
@@ -59,7 +60,7 @@ _IMPERATIVE = (
 # A report whose title is none of its signals' has been thought about, and the title's form says what came of it: the
 # first of these that fits.
 CONCLUDED: Sequence[Cue] = (
-    Cue(ASK, 2.5, "it ends in a question", re.compile(r"\?\s*(?:\([^)]*\))?\Z")),
+    Cue(ASK, 2.5, "it ends in a question", re.compile(r"\?\s{0,9}(?:\([^)]{0,80}\))?\Z")),
     Cue(START, 1.5, "it says what to change", re.compile(rf"\A(?:{_IMPERATIVE})\b", re.IGNORECASE)),
     Cue(DROP, 2.0, "it states something and asks for nothing", re.compile("")),
 )
@@ -75,14 +76,15 @@ IN_WORDS: Sequence[Cue] = (
         ASK,
         2.0,
         "a person has to go there",
-        r"(?:replace|buy|start|call|renew|plug)[^\n]*(?<!\w)(?:disk|machine|host|box|ntp|key|card|contract|account) | "
+        r"(?"
+        r":replace|buy|start|call|renew|plug)[^\n]{0,120}(?<!\w)(?:disk|machine|host|box|ntp|key|card|contract|account) | "
         r"owners? disagree",
     ),
     _cue(
         ASK,
         1.0,
         "it asks who or which",
-        r"may (?:we|the|i) | who | which\b[^.\n]*\? | should we | shall | is (?:this|it|that) (?:intended|meant)",
+        r"may (?:we|the|i) | who | which\b[^.\n]{0,120}\? | should we | shall | is (?:this|it|that) (?:intended|meant)",
     ),
     _cue(
         DROP,
@@ -109,7 +111,7 @@ IN_EVIDENCE: Sequence[Cue] = (
         START,
         1.5,
         "it names the change that did it",
-        r"(?=[0-9a-f]*\d)[0-9a-f]{3,40} (?:added|removed|dropped|changed|moved|set)",
+        r"(?=[0-9a-f]{0,39}\d)[0-9a-f]{3,40} (?:added|removed|dropped|changed|moved|set)",
     ),
     _cue(
         START,
@@ -128,7 +130,7 @@ IN_EVIDENCE: Sequence[Cue] = (
         "it says what the code does",
         r"uses? | splits? | formats | compares | asks for | treats | writes | sets | reads | cuts",
     ),
-    _cue(START, 0.5, "it names the setting", r"\w+ = \S+"),
+    _cue(START, 0.5, "it names the setting", r"\w{1,60} = \S+"),
     _cue(START, 1.0, "a small change undoes it", r"diff of \d+ lines | revert | one line | roll(?:ed)? back"),
     _cue(
         START,
@@ -148,7 +150,7 @@ IN_EVIDENCE: Sequence[Cue] = (
         1.5,
         "somebody else decides on it",
         r"protected | policy | contracts? | legal | licen[cs]es? | gdpr | personal data | approval | permissions? | "
-        r"needs? (?:a |the )?(?:decision|consent|answer|signature) | owner\b.*\b(?:says|decides)",
+        r"needs? (?:a |the )?(?:decision|consent|answer|signature) | owner\b.{0,120}\b(?:says|decides)",
     ),
     _cue(
         ASK,
@@ -161,7 +163,8 @@ IN_EVIDENCE: Sequence[Cue] = (
         ASK,
         1.5,
         "there are two ways",
-        r"both\b[^.]*\bvalid | for and (?:one )?against | disagrees? | trade-?off | either\b[^.]*\bor | depends on | "
+        r"both\b[^.]{0,120}\bvalid | for and (?:one )?against | disagrees? | trade-?off | "
+        r"either\b[^.]{0,120}\bor | depends on | "
         r"half of the (?:users|clients|team) | two (?:options|ways|prices|answers)",
     ),
     _cue(
@@ -209,7 +212,8 @@ IN_EVIDENCE: Sequence[Cue] = (
         DROP,
         2.0,
         "it went by itself",
-        r"(?:next|following|later) (?:night|run|day)s?\b[^.]*\b(?:\d+ rounds|normal|usual|fine|again) | recovered | "
+        r"(?:next|following|later) (?:night|run|day)s?\b[^.]{0,120}\b(?:\d+ rounds|normal|usual|fine|again) | "
+        r"recovered | "
         r"back to (?:normal|usual) | by itself | resolved itself",
     ),
     _cue(
@@ -234,8 +238,8 @@ ADDRESSED = _phrases(
     r"merged (?:this|at|on|yesterday|today) | pull request #?\d+ (?:\w+ )?(?:merged|open|restores|fixes|is) | "
     r"branch \S+ (?:was )?pushed | assigned to | branch exists | building since | fixed in | "
     r"already (?:fixed|merged) | "
-    r"(?:agent task|proposal)\b[^.\n]*\b(?:running|building|open) | "
-    r"(?:script|entry|code)s?\b[^.\n]*\bwere removed | \d+\.\d+ (?:moved|fixed|fixes|removed)"
+    r"(?:agent task|proposal)\b[^.\n]{0,120}\b(?:running|building|open) | "
+    r"(?:script|entry|code)s?\b[^.\n]{0,120}\bwere removed | \d+\.\d+ (?:moved|fixed|fixes|removed)"
 )
 LOUD: Sequence[Loud] = (
     Loud(
@@ -243,7 +247,7 @@ LOUD: Sequence[Loud] = (
         "It sounds as if a secret lay open.",
         _phrases(
             r"phx_\w* | sk-\w+ | prints the key | "
-            r"(?:key|token|secret|password)s?\b[^.\n]*\b(?:logs?|prints?|in full|public|leak\w*)"
+            r"(?:key|token|secret|password)s?\b[^.\n]{0,120}\b(?:logs?|prints?|in full|public|leak\w*)"
         ),
     ),
     Loud(
@@ -260,7 +264,8 @@ LOUD: Sequence[Loud] = (
         1,
         "It sounds as if whole nights or a client's trust were at stake.",
         _phrases(
-            r"no \w[\w ]* for (?:two|three|four|five|\d+) nights | crash\w* | kill switch | consent\w* | lawyer | legal"
+            r"no \w[\w ]{0,60} for (?:two|three|four|five|\d+) nights | crash\w* | kill switch | consent\w* | "
+            r"lawyer | legal"
         ),
     ),
     Loud(
@@ -268,7 +273,7 @@ LOUD: Sequence[Loud] = (
         "It sounds as if most of a night, or the scores themselves, were affected.",
         _phrases(
             r"(?:three|four|five|ten|\d\d?) times (?:as|in a row) | \d+ times in a row | gives? 0\.\d+ more | "
-            r"leak(?:age|s)? of | val(?:idation|_\w+)\b[^.\n]*\b(?:jumped|fell|dropped)"
+            r"leak(?:age|s)? of | val(?:idation|_\w+)\b[^.\n]{0,120}\b(?:jumped|fell|dropped)"
         ),
     ),
     Loud(

@@ -15,11 +15,15 @@ from engine.rules.verdict import ASK, DROP, START, Verdict
 from workspace.text import plain
 
 _LONG = 70
+# Of each text, and of all: a judgement must not keep the engine from its other work.
+MOST_READ = 2_000
+MOST_TEXTS = 20
 _SILENCE = "Nothing in it says what is to be done, and somebody took the trouble to write."
 
 
 def verdict(title: str, contents: Sequence[str], evidence: Sequence[str]) -> Verdict:
-    """From a title, what was written, and what was found out about it."""
+    """From a title, what was written, and what was found out about it; of both the beginnings of the latest."""
+    title, contents, evidence = title[:MOST_READ], _bounded(contents), _bounded(evidence)
     words = (title, *contents)
     is_concluded = plain(title, _LONG) not in [plain(content.partition("\n")[0], _LONG) for content in contents]
     cues = [
@@ -40,6 +44,10 @@ def verdict(title: str, contents: Sequence[str], evidence: Sequence[str]) -> Ver
         _question(title, reason) if label == ASK else "",
         is_addressed=ADDRESSED.search(text) is not None,
     )
+
+
+def _bounded(texts: Sequence[str]) -> list[str]:
+    return [text[:MOST_READ] for text in texts[-MOST_TEXTS:]]
 
 
 def _found(cues: Iterable[Cue], texts: Sequence[str]) -> list[Cue]:
