@@ -17,6 +17,7 @@ from typing import Any
 from engine.judge import Evidence
 from engine.model import Signal
 from engine.sources.facts import Loop
+from engine.sources.registry import OWN_PROJECT
 from engine.sources.source import at, named
 from queries.backend import Backend
 from queries.catalog import catalog
@@ -30,7 +31,6 @@ HISTORY = timedelta(days=14)
 MOST = 16
 """Sentences a report; the first signals' come first."""
 _AHEAD = timedelta(days=1)  # a loop's clock may be ahead of ours
-_OWN_PROJECT = "loopdesk"
 LAST, BEFORE = f"in the last {NIGHTS} nights", f"in the {NIGHTS} before"
 
 Row = Mapping[str, Any]
@@ -127,7 +127,7 @@ def _known(asking: Asking) -> Mapping[str, frozenset[str]]:
     """Projects and their clients, in the store's spelling."""
     found: dict[str, set[str]] = {}
     for row in asking.rows("projects", asking.now - HISTORY):
-        if row["project"] and row["project"] != _OWN_PROJECT:
+        if row["project"] and row["project"] != OWN_PROJECT:
             found.setdefault(row["project"], set()).add(row["client"] or "")
     return {project: frozenset(clients) for project, clients in found.items()}
 

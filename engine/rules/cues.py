@@ -76,8 +76,8 @@ IN_WORDS: Sequence[Cue] = (
         ASK,
         2.0,
         "a person has to go there",
-        r"(?"
-        r":replace|buy|start|call|renew|plug)[^\n]{0,120}(?<!\w)(?:disk|machine|host|box|ntp|key|card|contract|account) | "
+        r"(?:replace|buy|start|call|renew|plug)[^\n]{0,120}(?<!\w)"
+        r"(?:disk|machine|host|box|ntp|key|card|contract|account) | "
         r"owners? disagree",
     ),
     _cue(
