@@ -42,7 +42,7 @@ def assess(case: Case) -> Assessment:
     is_answered = bool(case.context) and found.actionability == ASK
     return Assessment(
         actionability="immediately_actionable" if is_answered else found.actionability,
-        reason=f"You added what was asked for. {found.reason}" if is_answered else found.reason,
+        reason="You have answered what was asked." if is_answered else found.reason,
         priority=f"P{found.priority}",
         priority_reason=found.priority_reason,
         title=plain(found.title, MOST_TITLE),

@@ -1,8 +1,9 @@
 """What follows from a condition that one of our own sources has measured. Pure.
 
 Actionable is what has something to begin with: a version, an error, failing cases, rounds whose traces can be read. To
-be asked is what somebody must decide or has to go and see. Priorities, for one loop: P0 all of its work is lost, P1
-most of it, or money that is felt every night; P2 plainly worse; P3 worth a look; P4 over, or nobody's to mend.
+be asked is what somebody must decide or has to go and see. P1: most of a loop's work is lost, or money is that is felt
+every night; P2: it is plainly worse; P3: worth a look; P4: over, or nobody's to mend. P0 is what cannot be had back, and
+none of our sources measures that.
 """
 
 from __future__ import annotations
