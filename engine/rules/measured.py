@@ -1,9 +1,9 @@
 """What follows from a condition that one of our own sources has measured. Pure.
 
 Actionable is what has something to begin with: a version, an error, failing cases, rounds whose traces can be read. To
-be asked is what somebody must decide or has to go and see. P1: most of a loop's work is lost, or money is that is felt
-every night; P2: it is plainly worse; P3: worth a look; P4: over, or nobody's to mend. P0 is what cannot be had back, and
-none of our sources measures that.
+be asked is what somebody must decide or has to go and see. P1 is for most of a loop's work, or money that is felt every
+night; P2 for what is plainly worse; P3 for what is worth a look; P4 for what is over or nobody's to mend. P0 is what
+cannot be had back, and none of our sources measures that.
 """
 
 from __future__ import annotations
