@@ -146,8 +146,8 @@ def for_the_owner(found: Assessment) -> Assessment:
     if found.actionability != "immediately_actionable":
         return found
     question = (
-        f"{found.reason} Will you see to it yourself? Rules measure but read no code, so no fix starts from here; with a "
-        "model key it would be ready to start. Resolve it once it is done, or decline it."
+        f"{found.reason} Will you see to it yourself? Rules measure but read no code, so no fix starts from here; with "
+        "a model key it would be ready to start. Resolve it once it is done, or decline it."
     )
     return replace(found, actionability="requires_human_input", question=question)
 
