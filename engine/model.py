@@ -89,6 +89,8 @@ class Report:
     """What a human is asked (needs input), or why it failed."""
     note: str = ""
     """A sentence about what holds it, such as a start that was approved where nothing can run it."""
+    hold: str = ""
+    """Until when and why its research waits, in a sentence; it ends with the status that it was said of."""
     priority: str = ""
     actionability: str = ""
     version: int = 1
@@ -120,7 +122,7 @@ class Report:
     def moved(self, status: str, *, by: str, reason: str, now: datetime, **changes: Any) -> tuple[Report, Transition]:
         """This report in another status, and the line of the log. Raises `IllegalTransition`."""
         states.check("report", self.id, self.status, status)
-        after = self.edited(by=by, now=now, status=status, **changes)
+        after = self.edited(by=by, now=now, **{"hold": "", **changes, "status": status})
         return after, Transition("report", self.id, self.status, status, by, reason, now)
 
     def edited(self, *, by: str, now: datetime, **changes: Any) -> Report:

@@ -52,6 +52,7 @@ CREATE TABLE reports (
   summary TEXT NOT NULL,
   question TEXT NOT NULL,
   note TEXT NOT NULL,
+  hold TEXT NOT NULL DEFAULT '',
   priority TEXT NOT NULL,
   actionability TEXT NOT NULL,
   version INTEGER NOT NULL,
