@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine import main, process
 from engine.announcing import Announcement, Announcing
+from engine.budget import Books
 from engine.inbox import Inbox
 from engine.main import Parts
 from engine.model import Job
 from engine.notices import Message
 from engine.notifying import Notifying
+from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import READY, place_by_project, signal
 from workspace.config import Config
@@ -25,6 +28,7 @@ from workspace.paths import Workspace
 
 NOTICES, EVENTS = "notices.txt", "announced.txt"
 PROJECTS = ("quick", "slow", "broken")
+RESERVED_USD, BOOKED_USD = 0.5, 0.125
 
 
 def clock(seconds: float):
@@ -84,6 +88,16 @@ class Outward:
             file.writelines(f"{line}\n" for line in lines)
 
 
+def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
+    """A request is sent, and costs less than was reserved."""
+    store = Store.open(workspace.inbox_db)
+    books = Books(replace(Config(), timezone="UTC"), store, now)
+    reserved = books.reserve(RESERVED_USD, role="safety", model="scripted")
+    print("reserved", flush=True)
+    books.book(reserved, BOOKED_USD)
+    print("booked", flush=True)
+
+
 def run(step: str, workspace: Workspace, seconds: float) -> None:
     now = clock(seconds)
     if step == "engine":
@@ -91,6 +105,8 @@ def run(step: str, workspace: Workspace, seconds: float) -> None:
         config = Config(workspace_dir=str(workspace.root), timezone="UTC")
         stages = (place_by_project, Notifying(config, [outward]), Announcing(config, outward.deliver))
         main.run_once(workspace, lambda _: Parts(stages, {"research": research}), clock=now)
+    elif step == "spend":
+        spend(workspace, now)
     elif step == "start":
         process.start_detached(workspace)
     elif step == "serve":
