@@ -34,8 +34,6 @@ LONGEST = timedelta(seconds=60)
 PATIENCE_S = 1.0
 _LOOK_AGAIN = timedelta(seconds=1)
 _MOST_AT_ONCE = 100
-# A budget that holds work says so in these words, on signals and on attempts at jobs.
-_BUDGET = "The %budget of %is reached%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,23 +204,10 @@ def _facts(connection: sqlite3.Connection, now: datetime) -> Facts:
         at = connection.execute(waits_since, (report.id, report.status, ENGINE)).fetchone()[0]
         if at is not None:
             reports.append((report, read(at)))
-    return Facts([signal_of(row) for row in signals], reports, _held(connection, now, since))
-
-
-def _held(connection: sqlite3.Connection, now: datetime, since: int) -> list[Held]:
-    found = [
-        Held(read(at), "" if error.startswith("The night") else report_id)
-        for at, report_id, error in connection.execute(
-            "SELECT changed_at, report_id, error FROM jobs WHERE state = 'failed' AND changed_at >= ? AND error LIKE ? "
-            "ORDER BY changed_at",
-            (since, _BUDGET),
-        )
-    ]
-    waits = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM signals WHERE safety = 'held' AND judge_again_at > ? AND safety_why LIKE ?)",
-        (stored(now), _BUDGET),
-    ).fetchone()[0]
-    return [*found, *([Held(now)] if waits else [])]
+    held = connection.execute(
+        "SELECT held_at, report_id FROM budget_holds WHERE held_at >= ? ORDER BY held_at", (since,)
+    )
+    return Facts([signal_of(row) for row in signals], reports, [Held(read(at), id) for at, id in held])
 
 
 def _names(connection: sqlite3.Connection) -> Names:

@@ -212,6 +212,13 @@ CREATE TABLE spend (
 CREATE INDEX spend_by_time ON spend(at);
 CREATE INDEX spend_of_a_report ON spend(report_id);
 
+CREATE TABLE budget_holds (
+  night_at INTEGER NOT NULL,
+  report_id TEXT NOT NULL,
+  held_at INTEGER NOT NULL,
+  PRIMARY KEY (night_at, report_id)
+) WITHOUT ROWID;
+
 CREATE TABLE notifications (
   seq INTEGER PRIMARY KEY,
   subject TEXT NOT NULL,

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from engine import notices, notify
-from engine.instants import stored
+from engine.budget import Books
+from engine.judge import Unavailable
 from engine.main import Worked
 from engine.model import Report, Signal
 from engine.notices import Facts, Held, Message, Names, Quiet
@@ -364,17 +365,24 @@ class TestTheStage:
         desk.turn()
         assert desk.report().status == "ready" and way.tried == 0
 
-    def test_a_budget_that_holds_a_signal_is_told(self, desk: Desk):
-        desk.comes(signal("plateau"))
+    def test_a_budget_that_is_reached_is_told_once_a_night(self, desk: Desk):
         desk.turn()
-        with sqlite3.connect(desk.workspace.inbox_db) as connection:
-            connection.execute(
-                "UPDATE signals SET safety = 'held', judge_again_at = ?, safety_why = "
-                "'The night''s budget of $5.00 is reached ($4.99 are spent or reserved).'",
-                (stored(NOW + timedelta(hours=10)),),
-            )
-        self.ready(desk, way := Recording())
-        assert any("budget" in message.title + message.body for message in way.taken)
+        store = Store.open(desk.workspace.inbox_db)
+        books = Books(Config(timezone="UTC", budgets={"night_usd": 1.0}), store, lambda: desk.now)
+        way = Recording()
+        desk.stages = (Notifying(config(), [way]),)
+        for _ in range(3):
+            books.reserve(0.3, role="safety", model="m")
+        for hours in (0, 1, 24):
+            desk.later(hours=hours)
+            if hours == 24:
+                for _ in range(3):
+                    books.reserve(0.3, role="safety", model="m")
+            with pytest.raises(Unavailable):
+                books.reserve(0.3, role="safety", model="m")
+            desk.turn()
+        store.close()
+        assert [message.kinds for message in way.taken] == [["budget"], ["budget"]]
 
     async def test_a_slow_way_holds_nobody_up_and_is_looked_after_later(self, desk: Desk):
         desk.comes(signal("plateau"))
