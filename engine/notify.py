@@ -3,7 +3,7 @@
 [notify]
 quiet = "22:00-07:30"                # local time; what came in it is sent as one summary after
 details = false                      # true: findings and client names come along
-command = ["/home/me/bin/tell"]      # the text is its standard input, LOOPDESK_TITLE and LOOPDESK_BODY
+command = ["/usr/local/bin/tell"]      # the text is its standard input, LOOPDESK_TITLE and LOOPDESK_BODY
 webhook = "https://hooks.example/…"  # a POST of JSON: text, title, body, kinds
 [notify.mail]
 host = "smtp.example"                # port, security = "starttls" | "tls" | "none", user, password_file
@@ -163,7 +163,7 @@ def _command(given: object) -> tuple[str, ...]:
         raise LoopdeskError(
             f"notify.command is {given!r}, but must be a list of a program and its arguments",
             "No shell reads it",
-            'Write it as ["/home/me/bin/tell", "--urgent"]',
+            'Write it as ["/usr/local/bin/tell", "--urgent"]',
         )
     parts = tuple(str(one) for one in given)  # type: ignore[attr-defined]
     if any("\0" in one for one in parts):

@@ -33,6 +33,8 @@ from tests.engines import READY, Desk, answers, signal
 from tests.mail_server import MailServer
 from tests.posthog_double import Double, Scripted, page
 from tui.commands import cli
+from tui.commands.checks import settings
+from tui.commands.checks.line import OK, WRONG
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -432,3 +434,11 @@ class TestTheCommand:
     def test_it_fails_in_a_sentence_where_no_way_is_set_up(self, capsys, tmp_path: Path, text: str):
         with pytest.raises(LoopdeskError):
             self.run(capsys, tmp_path, text, "--test")
+
+    def test_the_doctor_names_the_ways_and_shows_no_address(self):
+        (line,) = (
+            one for one in settings.check(config(webhook="https://hooks.example/s3cret")) if one.name == "notify"
+        )
+        assert line.state == OK and "hooks.example" in line.said and "s3cret" not in line.said
+        (line,) = (one for one in settings.check(config(webhook="hooks.example/s3cret")) if one.name == "notify")
+        assert line.state == WRONG and "s3cret" not in line.said
