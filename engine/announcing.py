@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 from engine import reading, verbs
 from engine.crash_points import crash_point
+from engine.in_thread import in_thread
 from engine.instants import stored
 from engine.main import Worked, warn
 from engine.model import Command
@@ -29,7 +30,7 @@ from workspace.text import plain
 
 EVENT, DISTINCT_ID, PROJECT = "inbox_command", "loopdesk:inbox:owner", "loopdesk"
 BACK_OFF, LONGEST_BACK_OFF = timedelta(minutes=1), timedelta(hours=1)
-PATIENCE_S = 1.0
+PATIENCE_S = 0.25
 _NAMESPACE = UUID("9b2f1a3e-6f0f-5c57-9a53-7f5c7c1f7e0d")
 _LOOK_AGAIN = timedelta(seconds=1)
 _MOST_AT_ONCE = 100
@@ -81,7 +82,7 @@ class Announcing:
             await asyncio.wait({sending}, timeout=self._patience_s)
             done += self._mark(store, now)
         if self._flight is not None:
-            return Worked(done, now + _LOOK_AGAIN)
+            return Worked(done, now + _LOOK_AGAIN, True)
         return Worked(done, self._not_before if self._failures else None)
 
     def _mark(self, store: Store, now: datetime) -> int:
@@ -126,7 +127,7 @@ async def _sent(deliver: Deliver, commands: Sequence[Command]) -> str:
     """What went wrong, empty where nothing did."""
     crash_point("before_announce")
     try:
-        await asyncio.to_thread(deliver, [announcement(command) for command in commands])
+        await in_thread(lambda: deliver([announcement(command) for command in commands]), "announce")
     except LoopdeskError as error:
         return str(error)
     except Exception as error:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from engine import notices, notify, reading
 from engine.crash_points import crash_point
+from engine.in_thread import in_thread
 from engine.instants import read, stored
 from engine.main import Worked, warn
 from engine.model import ENGINE, Report
@@ -31,7 +32,7 @@ MOST_TRIES = 5
 BACK_OFF = timedelta(minutes=1)
 LONGEST = timedelta(seconds=60)
 """After which a way is left alone with what it was given."""
-PATIENCE_S = 1.0
+PATIENCE_S = 0.25
 _LOOK_AGAIN = timedelta(seconds=1)
 _MOST_AT_ONCE = 100
 
@@ -70,7 +71,7 @@ class Notifying:
         if self._flights:
             await asyncio.wait([flight.task for flight in self._flights.values()], timeout=self._patience_s)
             done += self._settle(store, now)
-        return Worked(done, self._next_due(store, now))
+        return Worked(done, self._next_due(store, now), bool(self._flights))
 
     def _begin(self, store: Store, now: datetime) -> int:
         """Write what is new, and have every way that is free send all it has to. Returns how many rows changed."""
@@ -162,7 +163,7 @@ async def _sent(way: Way, message: Message) -> LoopdeskError | None:
     crash_point("before_send_notice")
     error: LoopdeskError | None = None
     try:
-        await asyncio.wait_for(asyncio.to_thread(way.send, message), LONGEST.total_seconds())
+        await asyncio.wait_for(in_thread(lambda: way.send(message), f"notify by {way.key}"), LONGEST.total_seconds())
     except (NotSent, MayHaveArrived) as found:
         error = found
     except TimeoutError:

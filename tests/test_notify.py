@@ -401,10 +401,48 @@ class TestTheStage:
         try:
             worked = await stage(store, desk.now)
             assert worked.next_due == desk.now + timedelta(seconds=1)
-            assert await stage(store, desk.now) == Worked(0, worked.next_due) and way.taken == []
+            assert await stage(store, desk.now) == Worked(0, worked.next_due, True) and way.taken == []
             released.set()
             await asyncio.gather(*(flight.task for flight in stage._flights.values()))
             assert await stage(store, desk.now) == Worked(1) and len(way.taken) == 1
+        finally:
+            released.set()
+            store.close()
+
+    def test_an_engine_that_ends_by_itself_waits_for_what_is_on_its_way(self, desk: Desk):
+        looked = threading.Event()
+
+        class Slow(Recording):
+            def send(self, message: Message) -> None:
+                looked.wait(10)
+                super().send(message)
+
+        class Watched(Notifying):
+            async def __call__(self, store: Store, now: datetime) -> Worked:
+                if self._flights:  # it was left alone once
+                    looked.set()
+                return await super().__call__(store, now)
+
+        desk.stages = (Watched(config(), [way := Slow()], patience_s=0),)
+        desk.comes(signal("plateau"))
+        desk.turn()
+        assert len(way.taken) == 1 and self.rows(desk)[0][2] is not None
+
+    def test_one_that_is_stopped_waits_for_nobody(self, desk: Desk):
+        released, ended = threading.Event(), threading.Event()
+
+        class Hanging(Recording):
+            def send(self, message: Message) -> None:
+                released.wait(5)
+                ended.set()
+
+        desk.comes(signal("plateau"))
+        desk.turn()
+        store = Store.open(desk.workspace.inbox_db)
+        stage = Notifying(config(), [Hanging()], patience_s=0)
+        try:
+            asyncio.run(stage(store, desk.now))  # the loop ends with it on its way
+            assert not ended.is_set() and self.rows(desk)[0][2] is None
         finally:
             released.set()
             store.close()
