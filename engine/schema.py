@@ -234,7 +234,7 @@ CREATE TABLE notifications (
   error TEXT NOT NULL DEFAULT '',
   UNIQUE (subject, way)
 );
-CREATE INDEX notifications_waiting ON notifications(not_before) WHERE claimed_at IS NULL;
+CREATE INDEX notifications_waiting ON notifications(seq, not_before) WHERE claimed_at IS NULL;
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
