@@ -1,0 +1,18 @@
+"""The judge that needs nothing: each question is answered by rules of a file of its own. It is always to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.judge import Safety, SignalText
+from engine.rules import manipulation
+
+
+class RulesJudge:
+    name = "rules"
+
+    async def safety(self, text: SignalText) -> Safety:
+        return manipulation.found(text)
+
+    async def safety_together(self, texts: Sequence[SignalText]) -> Safety:
+        return manipulation.found_together(texts)
