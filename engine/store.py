@@ -276,6 +276,13 @@ class Store:
                 (safety, threat, quote, why, by, stored(again_at) if again_at else None, signal_id),
             )
 
+    def embedded(self, signal_id: str, vector: bytes, embedder: str) -> None:
+        """Within a transaction of the caller's."""
+        assert self.connection.in_transaction
+        self.connection.execute(
+            "UPDATE signals SET embedding = ?, embedded_by = ? WHERE id = ?", (vector, embedder, signal_id)
+        )
+
     def write(self, effects: Iterable[Effect], now: datetime) -> None:
         """Within a transaction of the caller's. Raises `IllegalTransition` where the store is not in the state that was
         decided from."""

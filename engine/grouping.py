@@ -1,0 +1,173 @@
+"""The stage that groups: each signal that may be read comes into the report it belongs to, or opens one, with a reason.
+
+Serially in (occurred at, id) order, one transaction a signal: what was placed a moment ago is found by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from engine import reading
+from engine.embedding import Embedder, blob
+from engine.judge import MOST_QUERIES, Candidate, Judge, Match, Unavailable
+from engine.main import STAGE_TRIES_AGAIN, Worked, warn
+from engine.model import Report, Signal
+from engine.neighbours import Neighbour, Neighbours
+from engine.placement import placed
+from engine.store import Store
+from workspace.text import plain
+
+MOST_EXAMPLES = 6  # of a candidate: each is read by the judge
+CAME_AGAIN = "it came again after its report was resolved"
+_LET_OTHERS_FIRST = 3  # tries in a row, after which a signal that no answer can be had for steps behind the others
+_REASON_CHARACTERS = 300
+
+
+class Grouping:
+    """`judge` decides; a signal for which it has no answer waits and is neither dropped nor placed by chance."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        embedder: Embedder,
+        *,
+        new_id: Callable[[datetime], str] | None = None,
+        tell: Callable[[str], None] = warn,
+    ) -> None:
+        self._judge, self._embedder, self._tell = judge, embedder, tell
+        self._new_id = new_id or _Ids()
+        self._neighbours = Neighbours(embedder)
+        self._failures: Counter[str] = Counter()
+        self._again_at: datetime | None = None
+
+    async def __call__(self, store: Store, now: datetime) -> Worked:
+        waiting = store.unplaced()
+        # A clock that was set back must not keep it waiting.
+        if not waiting or (self._again_at and now < self._again_at <= now + 10 * STAGE_TRIES_AGAIN):
+            return Worked(next_due=self._again_at if waiting else None)
+        self._again_at = None
+        if renewed := self._neighbours.refresh(store, now):
+            return Worked(renewed)
+        waiting.sort(key=lambda one: self._failures[one[0]] // _LET_OTHERS_FIRST)
+        done = 0
+        for id, signal, recurs_from in waiting:
+            try:
+                await self._place(store, id, signal, recurs_from, now)
+            except Unavailable as error:
+                self._failures[id] += 1
+                self._again_at = max(error.retry_at or now, now + STAGE_TRIES_AGAIN)
+                if self._failures[id] == 1:
+                    self._tell(f"A signal waits to be grouped: {error}")
+                return Worked(done, self._again_at)
+            self._failures.pop(id, None)
+            done += 1
+            # A model takes its time over each: nobody at the door waits for all of them.
+            if store.has_waiting():
+                break
+            await asyncio.sleep(0)
+        return Worked(done)
+
+    async def _place(self, store: Store, id: str, signal: Signal, recurs_from: str, now: datetime) -> None:
+        """Raises `Unavailable`."""
+        if recurs_from:
+            vector = self._embedder.embed([signal.content])[0]
+            match = Match(CAME_AGAIN, recurs_from)
+        else:
+            queries = list(await self._judge.queries(signal))[:MOST_QUERIES]
+            vector, *others = self._embedder.embed([signal.content, *queries])
+            names = ["its own text", *(f"query {number}" for number in range(1, len(queries) + 1))]
+            searches = list(zip(names, [vector, *others], strict=True))
+            near, searched = self._neighbours.around(store, signal, searches, now)
+            offered = candidates(store.connection, near, searched)
+            match = checked(await self._judge.match(signal, offered), offered)
+        with store.transaction("place"):
+            chosen = followed(store.connection, match.report_id)
+            new_id = self._new_id(now)
+            store.write(placed(id, signal.title, chosen, match.reason, new_id=new_id, now=now), now)
+            store.embedded(id, blob(vector), self._embedder.name)
+        self._neighbours.add(id, signal, vector)
+
+
+def candidates(connection: sqlite3.Connection, near: Sequence[Neighbour], searched: int) -> list[Candidate]:
+    """One a report, the nearest first. A report that was joined, or that came again, is represented by what it became;
+    `searched` is how many searches were made."""
+    reports: dict[str, Report] = {}
+    mine: dict[str, list[Neighbour]] = {}
+    became: dict[str, Report | None] = {}
+    for one in near:
+        if one.report_id not in became:
+            became[one.report_id] = followed(connection, one.report_id)
+        report = became[one.report_id]
+        if report is not None:
+            reports[report.id] = report
+            mine.setdefault(report.id, []).append(one)
+    learned = corrections(connection) if reports else {}
+    return [
+        Candidate(
+            report_id=report.id,
+            title=report.title,
+            signals=report.signals,
+            found_by=tuple(dict.fromkeys(name for one in mine[id] for name in one.found_by)),
+            searches=searched,
+            similarity=mine[id][0].similarity,
+            examples=tuple(one.signal for one in mine[id][:MOST_EXAMPLES]),
+            corrections=tuple(learned.get(id, ())),
+        )
+        for id, report in reports.items()
+    ]
+
+
+def corrections(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """What was joined and split by hand and not taken back, in sentences, by each report that it is about."""
+    rows = connection.execute(
+        "SELECT key, text FROM memory WHERE withdrawn_at IS NULL AND "
+        "(key BETWEEN 'joined:' AND 'joined;' OR key BETWEEN 'split:' AND 'split;') ORDER BY key"
+    )
+    found: dict[str, list[str]] = {}
+    for key, text in rows:
+        for id in key.split(":")[1:]:
+            found.setdefault(id, []).append(text)
+    return found
+
+
+def followed(connection: sqlite3.Connection, report_id: str) -> Report | None:
+    """The report, or what it was joined into; of one that was resolved and came again, what it came again as."""
+    seen: set[str] = set()
+    report = reading.report(connection, report_id) if report_id else None
+    while report is not None and report.id not in seen:
+        seen.add(report.id)
+        after = None
+        if report.joined_into:
+            after = reading.report(connection, report.joined_into)
+        elif report.status == "resolved":
+            rest = "WHERE recurrence_of = ? AND recurrence_of != '' ORDER BY created_at DESC, id DESC LIMIT 1"
+            after = next(iter(reading.select(connection, Report, "reports", rest, (report.id,))), None)
+        if after is None:
+            return report
+        report = after
+    return report
+
+
+def checked(match: Match, offered: Sequence[Candidate]) -> Match:
+    """A report that was not offered is not taken: the signal gets one of its own, and says why."""
+    reason = plain(match.reason, _REASON_CHARACTERS)
+    if not match.report_id or any(one.report_id == match.report_id for one in offered):
+        return Match(reason, match.report_id)
+    return Match(f"a report of its own: the one that was named was not offered ({reason})")
+
+
+class _Ids:
+    """ULIDs, each greater than the one before, also within a millisecond."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self, now: datetime) -> str:
+        from ulid import ULID
+
+        self._last = max(int(ULID.from_datetime(now)), self._last + 1)
+        return str(ULID.from_int(self._last))
