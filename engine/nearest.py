@@ -73,7 +73,8 @@ class Nearest:
         count = min(top, len(row))
         last = np.partition(row, len(row) - count)[len(row) - count]
         places = np.flatnonzero(row >= last - _CLOSE).tolist()
-        found = [Near(self._ids[place], value) for place, value in zip(places, self._exact(places, vector), strict=True)]
+        exact = zip(places, self._exact(places, vector), strict=True)
+        found = [Near(self._ids[place], value) for place, value in exact]
         return sorted(found, key=lambda near: (-near.similarity, near.id))[:top]
 
     def _exact(self, places: Sequence[int], vector: Vectors) -> list[float]:

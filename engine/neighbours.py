@@ -76,7 +76,7 @@ class Neighbours:
     def add(self, id: str, signal: Signal, vector: Vectors) -> None:
         """It is in a report now."""
         self._nearest.put(id, vector)
-        for key in structure(signal).keys():
+        for key in structure(signal).searched_by():
             newest = self._keyed[_spelled(key)]
             if id not in newest:
                 newest.append(id)
@@ -87,7 +87,7 @@ class Neighbours:
         """What is near, the most similar first, and how many searches there were. The first of `searches` is the
         signal's own vector."""
         found: dict[str, list[str]] = defaultdict(list)
-        keys = list(structure(signal).keys())
+        keys = list(structure(signal).searched_by())
         for key in keys:
             for id in self._keyed.get(_spelled(key), ()):
                 if key[0] not in found[id]:
@@ -131,7 +131,7 @@ class Neighbours:
             asked,
         )
         for id, *rest in placed:
-            for key in structure(signal_of(rest)).keys():
+            for key in structure(signal_of(rest)).searched_by():
                 self._keyed[_spelled(key)].append(id)
 
 

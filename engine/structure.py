@@ -19,8 +19,8 @@ _WITHOUT_SCORE = "unscored_share"
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Empty where a signal does not say. `metrics` are families where there is one. `git_sha` is what ran; a signal
-    that blames it (`blames`) compared it with the code before."""
+    """Empty where a signal does not say. `metrics` are families where there is one. `git_sha` is the code that ran;
+    one that `blames` it compared it with the code before."""
 
     project: str = ""
     client: str = ""
@@ -33,7 +33,7 @@ class Structure:
     kinds: tuple[tuple[str, str], ...] = ()
     """What tells two conditions of one metric apart: which anomaly, model, reason or stage."""
 
-    def keys(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def searched_by(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """What it is searched by, the most telling first: the name of the search, and the values."""
         if self.fingerprint:
             yield "fingerprint", (self.fingerprint,)
@@ -58,7 +58,7 @@ def structure(signal: Signal) -> Structure:
         dimension=_text(extra, "dimension").removeprefix("dim_"),
         fingerprint=_text(extra, "fingerprint"),
         git_sha=_text(extra, "git_sha"),
-        blames=bool(extra.get("git_sha_before")),
+        blames=bool(extra.get("git_sha_before")) or signal.source_type.startswith("deploy"),
         metrics=frozenset(_family(name) for name in named if name),
         clients=frozenset(str(one) for one in clients) if isinstance(clients, list | tuple) else frozenset(),
         kinds=tuple((name, value) for name in ("anomaly", "model", "reason", "stage") if (value := _text(extra, name))),

@@ -1,67 +1,92 @@
-"""The words of signals that tell one problem from another, and how much each tells: the rarer, the more."""
+"""The words that tell one problem from another: not what everybody says, not what any loop's signals speak of, not
+whose it is, and not what many reports say."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import log
 
 from engine.model import Signal
 from engine.structure import Structure, structure
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-_.][^\W_]+)*")
+_JOINT = re.compile(r"[-_.]")
+_HAS_NUMBER = re.compile(r"\d")
 _NUMBER = re.compile(r"[\d.,]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NAME = re.compile(r"[^\W\d_][-_.]\w|\w[_.][^\W\d_]|[a-z][A-Z]|[^\W\d_]\d|\d[^\W\d_]")
 _ENDING = re.compile("(?<=...)(?:ings?|ed|es|e|s)$")  # `patch`, `patched` and `patches` are one word
+_SPEAKER = re.compile(r"^<[^<>\n]{1,40}>", re.MULTILINE)  # who says it, in a chat
+_LONG_NUMBER = 5  # digits; a shorter number is a measure, and tonight's says nothing of the problem
 _SHORTEST, _STEM = 3, 6  # letters: so are `escalates` and `escalation`
 _LONGEST = 8_000
-_REPORTS_BEFORE = 10
-"""As if there had been this many reports already that hold the common words: with few reports, rarity says little."""
+TOLD_BY, FEW_REPORTS = 0.25, 2  # a word that more reports of those compared speak of, tells nothing
 
-_EVERYDAY = frozenset(
+_EVERYDAY = (
     "the and for with from that this was were are has have had not but all any its his her our your they them then "
-    "than when where which who why how what into onto over under after before again still does did done can could "
-    "would should will just only also more most less least very much many some each every once there here been being "
-    "about per one two three same other another now out off too let see tell say said make makes made get gets got go "
-    "goes went come came keep keeps use used uses using put set need needs want try tried since until while please "
-    "because never always often last first next new old like".split()
+    "than when where which who why how what into onto over under after before again still does did done doing can "
+    "could cannot may might must would should will shall just only also more most less least very much many some each "
+    "every once there here been being about per one two three four five six seven eight nine ten same other another "
+    "now out off too let lets see seen saw tell told say says said make makes made get gets got getting give gives "
+    "gave given take takes took taken put puts set sets need needs needed want wants wanted try tries tried go goes "
+    "went gone come comes came keep keeps use used uses using look looks looked like likes find finds found show "
+    "shows shown know knows known think seems seem work works worked because since until while during between "
+    "within without against through around above below down back away please maybe never always often sometimes "
+    "usually already yet even ever almost quite rather instead though although however both either neither none "
+    "nothing something anything everything nobody somebody anybody everybody someone anyone everyone thing things "
+    "way ways lot lots bit kind part parts place last first second third next new old big small large good better "
+    "best bad worse worst right wrong whole half half full empty few several such those these their whose whom "
+    "yesterday today tomorrow tonight morning evening hour hours minute minutes month months year years monday "
+    "tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january february march april june "
+    "july august september october november december jan feb mar apr jun jul aug sep oct nov dec"
 )
 # What the signals of any loop speak of.
-_LOOP = frozenset(
-    "round rounds run runs night nights loop loops score scores scored scoring kept keep reverted model models call "
-    "calls cost costs metric dimension client project event events data case cases prior best time times times fail "
-    "fails failed error errors usual usually median share line file value agent planner coder judge critic prompt "
-    "prompts token tokens test tests proposal proposals proposed change changed changes deploy commit regressed "
-    "regression stopped stop reason average days day weeks week reports recommends".split()
+_LOOP = (
+    "round run night loop score scored scoring kept keep revert model call cost metric dimension client project event "
+    "data case prior best time fail error usual median share line file value agent planner coder judge critic prompt "
+    "token test proposal proposed change deploy commit regressed regression stop stopped reason average day week "
+    "report recommend router machine request lost lose number name goal gain budget spend spent task user host step "
+    "tool retry retries latency slow slower start started end ended second wait limit rate check input output answer "
+    "result results total count percent level type list page board desk pane version crash crashed missing history "
+    "problem issue bug fix fixed since higher lower rise rose fall fell drop dropped jump jumped went"
 )
-
-
-def words_of(text: str) -> frozenset[str]:
-    """Words of at least three letters by their stems, the names in them whole and in parts, and long numbers; not
-    what everybody says."""
-    return _words(text[:_LONGEST])
-
-
-@lru_cache(maxsize=2048)
-def _words(text: str) -> frozenset[str]:
-    found: set[str] = set()
-    for token in _TOKEN.findall(text):
-        if _NUMBER.fullmatch(token):
-            found |= {token} if len(token) > 5 else set()
-            continue
-        whole = token.casefold()
-        parts = [part.casefold() for piece in re.split("[-_.]", token) for part in _CAMEL.split(piece)]
-        found |= {_stem(word) for word in (whole, *parts) if len(word) >= _SHORTEST and word not in _EVERYDAY}
-    return frozenset(word for word in found if not word.isdigit())
 
 
 def named_in(text: str) -> frozenset[str]:
-    """What looks like a name that somebody gave: `facts-40`, `stall_rounds`, `results.tsv`, `namingConventions`."""
-    return frozenset(token for token in _TOKEN.findall(text[:_LONGEST]) if _NAME.search(token))
+    """What looks like a name that somebody gave: `facts-40`, `stall_rounds`, `results.tsv`, `namingConventions`; and
+    long numbers, which are names too."""
+    return frozenset(token for token in _TOKEN.findall(text[:_LONGEST]) if _is_name(token))
+
+
+def spelled(word: str, text: str) -> str:
+    """How the text spells a word that `Words` found in it."""
+    for token in _TOKEN.findall(text[:_LONGEST]):
+        for part in (token, *_parts(token)):
+            if word in (part, _stem(part)):
+                return part
+    return word
+
+
+@lru_cache(maxsize=4096)
+def _said(text: str) -> frozenset[str]:
+    """Words of at least three letters by their stems, also those that names are made of, and names; not what everybody
+    says."""
+    tokens = _TOKEN.findall(_SPEAKER.sub("", text[:_LONGEST]))
+    words = {part for token in tokens for part in _parts(token)}
+    stems = {_stem(word) for word in words if len(word) >= _SHORTEST and word not in _MUTE}
+    return frozenset(stems | {token for token in tokens if _is_name(token)})
+
+
+def _is_name(token: str) -> bool:
+    return len(token) > _LONG_NUMBER if _NUMBER.fullmatch(token) else bool(_NAME.search(token))
+
+
+def _parts(token: str) -> list[str]:
+    pieces = [part.casefold() for piece in _JOINT.split(token) for part in _CAMEL.split(piece)]
+    return [piece for piece in pieces if not piece.isdigit()]
 
 
 def _stem(word: str) -> str:
@@ -70,23 +95,26 @@ def _stem(word: str) -> str:
     return (_ENDING.sub("", word) or word)[:_STEM]
 
 
-_LOOP_STEMS = frozenset(_stem(word) for word in _LOOP)
+_MUTE = frozenset(_EVERYDAY.split())
+_LOOP_STEMS = frozenset(map(_stem, _LOOP.split()))
 
 
 class Words:
-    """Weighed for one signal and the reports that it may belong to."""
+    """Of one signal and the reports that it may belong to. `groups` are the reports' signals."""
 
     def __init__(self, signal: Signal, groups: Sequence[Sequence[Signal]]) -> None:
         every = [signal, *(one for group in groups for one in group)]
-        self._projects = sorted({structure(one).project for one in every} - {""})
-        self._clients = sorted({structure(one).client for one in every} - {""})
-        # Whose it is and in which measure is the fields' to say.
+        loops = {(about.project, about.client) for one in every if (about := structure(one))}
+        self._projects = sorted({project for project, _ in loops} - {""})
+        # A client that several projects have, such as `internal`, is no name that a text calls somebody by.
+        having = Counter(client for _, client in loops if client)
+        self._clients = sorted(client for client, projects in having.items() if projects == 1)
+        # Whose it is and in which dimension is the fields' to say.
         fields = [*self._projects, *self._clients, structure(signal).dimension]
-        self._fields = frozenset(word for field in fields for word in words_of(field)) | frozenset(fields)
-        self._reports = len(groups)
-        self._known: Counter[str] = Counter()
-        for group in groups:
-            self._known.update(frozenset().union(*(words_of(one.content) for one in group)))
+        known = Counter(word for group in groups for word in frozenset().union(*(_said(one.content) for one in group)))
+        most = max(FEW_REPORTS, len(groups) * TOLD_BY)
+        common = {word for word, reports in known.items() if reports > most}
+        self._mute = _LOOP_STEMS | common | {word for field in fields for word in _said(field)}
 
     def about(self, signal: Signal) -> Structure:
         """Its fields; where it names no project or client, the one that its text speaks of."""
@@ -97,22 +125,23 @@ class Words:
             found = replace(found, client=_spoken_of(signal.content, self._clients))
         return found
 
-    def shared(self, signal: Signal, group: Iterable[Signal]) -> dict[str, float]:
-        """What it shares with the signals of one report, and what each word weighs: ln(reports / those with it)."""
-        theirs = frozenset().union(*(words_of(one.content) for one in group))
-        return {word: self._weight(word) for word in (words_of(signal.content) & theirs) - self._fields}
-
-    def _weight(self, word: str) -> float:
-        common = _REPORTS_BEFORE / 2 if word in _LOOP_STEMS else 0
-        return log((_REPORTS_BEFORE + self._reports + 1) / (self._known[word] + common))
+    def shared(self, one: Signal, other: Signal) -> dict[str, int]:
+        """The telling words that both say, and what each counts: a name with a number in it (`facts-40`) counts as
+        two. A name is one word, whether it is written whole or in parts."""
+        mine, theirs = (_said(text.content) - self._mute for text in (one, other))
+        common = mine & theirs
+        for name in sorted(word for word in mine | theirs if _is_name(word)):
+            parts = {_stem(part) for part in _parts(name)} & common
+            common -= parts if name in common else set(sorted(parts)[1:])
+        return {word: 2 if _HAS_NUMBER.search(word) else 1 for word in common}
 
 
 def _spoken_of(text: str, names: Sequence[str]) -> str:
     """The one of `names` that the text calls by its whole name or, where only one begins like that, by its first part:
     `acme` for `acme-shop`. Empty where it calls several or none."""
     said = {token.casefold() for token in _TOKEN.findall(text[:_LONGEST])}
-    said |= {part for token in said for part in re.split("[-_.]", token)}
+    said |= {part for token in said for part in _JOINT.split(token)}
     whole = [name for name in names if name.casefold() in said]
-    first = [name for name in names if len(part := re.split("[-_.]", name.casefold())[0]) > 3 and part in said]
+    first = [name for name in names if len(part := _JOINT.split(name.casefold())[0]) > 3 and part in said]
     found = whole or first
     return found[0] if len(found) == 1 else ""
