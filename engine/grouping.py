@@ -16,15 +16,20 @@ from engine.embedding import Embedder, blob
 from engine.judge import MOST_QUERIES, Candidate, Judge, Match, Unavailable
 from engine.main import STAGE_TRIES_AGAIN, Worked, warn
 from engine.model import Report, Signal
-from engine.neighbours import Neighbour, Neighbours
+from engine.neighbours import Neighbour, Neighbours, Prepared
 from engine.placement import placed
 from engine.store import Store
 from workspace.text import plain
 
 MOST_EXAMPLES = 6  # of a candidate: each is read by the judge
+TOGETHER = 16
+"""Signals that are searched for in one product."""
 CAME_AGAIN = "it came again after its report was resolved"
 _LET_OTHERS_FIRST = 3  # tries in a row, after which a signal that no answer can be had for steps behind the others
 _REASON_CHARACTERS = 300
+
+Waiting = tuple[str, Signal, str]
+"""As `Store.unplaced` gives them."""
 
 
 class Grouping:
@@ -43,6 +48,8 @@ class Grouping:
         self._neighbours = Neighbours(embedder)
         self._failures: Counter[str] = Counter()
         self._again_at: datetime | None = None
+        self._queries: dict[str, tuple[str, ...]] = {}
+        """By signal: the text that they are about, then the queries."""
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         waiting = store.unplaced()
@@ -53,37 +60,57 @@ class Grouping:
         if renewed := self._neighbours.refresh(store, now):
             return Worked(renewed)
         waiting.sort(key=lambda one: self._failures[one[0]] // _LET_OTHERS_FIRST)
+        # A model takes its time over each: whoever is at the door does not wait for all of them.
+        batch, failure = await self._ask(waiting[: 1 if store.has_waiting() else TOGETHER])
         done = 0
-        for id, signal, recurs_from in waiting:
+        for (id, signal, recurs_from), prepared in zip(batch, self._prepared(batch), strict=True):
             try:
-                await self._place(store, id, signal, recurs_from, now)
+                await self._place(store, id, signal, recurs_from, prepared, now)
             except Unavailable as error:
-                self._failures[id] += 1
-                self._again_at = max(error.retry_at or now, now + STAGE_TRIES_AGAIN)
-                if self._failures[id] == 1:
-                    self._tell(f"A signal waits to be grouped: {error}")
-                return Worked(done, self._again_at)
+                return self._wait(id, error, done, now)
             self._failures.pop(id, None)
+            self._queries.pop(id, None)
             done += 1
-            # A model takes its time over each: nobody at the door waits for all of them.
             if store.has_waiting():
-                break
+                return Worked(done)
             await asyncio.sleep(0)
-        return Worked(done)
+        return self._wait(*failure, done, now) if failure else Worked(done)
 
-    async def _place(self, store: Store, id: str, signal: Signal, recurs_from: str, now: datetime) -> None:
+    async def _ask(self, waiting: Sequence[Waiting]) -> tuple[Sequence[Waiting], tuple[str, Unavailable] | None]:
+        """What each is about, up to the first for which there is no answer. Nothing is asked twice."""
+        for number, (id, signal, recurs_from) in enumerate(waiting):
+            if recurs_from or self._queries.get(id, ("",))[0] == signal.content:
+                continue
+            try:
+                found = await self._judge.queries(signal)
+            except Unavailable as error:
+                return waiting[:number], (id, error)
+            self._queries[id] = (signal.content, *list(found)[:MOST_QUERIES])
+        return waiting, None
+
+    def _prepared(self, batch: Sequence[Waiting]) -> list[Prepared]:
+        return self._neighbours.prepare(
+            [self._embedder.embed(self._queries.get(id, (signal.content,))) for id, signal, _ in batch]
+        )
+
+    def _wait(self, id: str, error: Unavailable, done: int, now: datetime) -> Worked:
+        self._failures[id] += 1
+        self._again_at = max(error.retry_at or now, now + STAGE_TRIES_AGAIN)
+        if self._failures[id] == 1:
+            self._tell(f"A signal waits to be grouped: {error}")
+        return Worked(done, self._again_at)
+
+    async def _place(
+        self, store: Store, id: str, signal: Signal, recurs_from: str, prepared: Prepared, now: datetime
+    ) -> None:
         """Raises `Unavailable`."""
         if recurs_from:
-            vector = self._embedder.embed([signal.content])[0]
             match = Match(CAME_AGAIN, recurs_from)
         else:
-            queries = list(await self._judge.queries(signal))[:MOST_QUERIES]
-            vector, *others = self._embedder.embed([signal.content, *queries])
-            names = ["its own text", *(f"query {number}" for number in range(1, len(queries) + 1))]
-            searches = list(zip(names, [vector, *others], strict=True))
-            near, searched = self._neighbours.around(store, signal, searches, now)
+            near, searched = self._neighbours.around(store, signal, prepared, now)
             offered = candidates(store.connection, near, searched)
             match = checked(await self._judge.match(signal, offered), offered)
+        vector = prepared.vectors[0]
         with store.transaction("place"):
             chosen = followed(store.connection, match.report_id)
             new_id = self._new_id(now)

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from engine.embedding import Vectors
 
 _FIRST = 256  # rows; then twice as many whenever it is full
-# Single precision can swap two that are as near as each other: whoever is this close to the last place is compared
-# again in double precision, so that the order never depends on where a vector lies in the matrix.
-_CLOSE = 1e-5
+# Cosines are compared to so many parts: single precision gives equal vectors not quite equal ones, by where they lie.
+_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +55,33 @@ class Nearest:
                 self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
         self._vectors[place] = vector
 
-    def search(self, vectors: Vectors, top: int = 10) -> list[list[Near]]:
-        """For each row of `vectors` the nearest `top`, the most similar first, equal ones by id. All rows are one
-        product with the matrix."""
-        if not self._ids:
+    def search(self, vectors: Vectors, top: int = 10, since: int = 0) -> list[list[Near]]:
+        """For each row of `vectors` the nearest `top`, the most similar first, of equal ones the last that was put;
+        `since` leaves out so many that came first. All rows are one product with the matrix, and fifty rows take
+        hardly longer than five."""
+        count = min(top, len(self._ids) - since)
+        if count <= 0:
             return [[] for _ in vectors]
-        similarities = vectors.astype(np.float32, copy=False) @ self._vectors[: len(self._ids)].T
-        return [self._first(row, vector, top) for row, vector in zip(similarities, vectors, strict=True)]
+        similarities = vectors.astype(np.float32, copy=False) @ self._vectors[since : len(self._ids)].T
+        return [self._first(row, count, since) for row in similarities]
+
+    def search_on(self, before: Sequence[Near], vector: Vectors, since: int, top: int = 10) -> list[Near]:
+        """What `search` gives now, from what it gave for this vector when there were `since`."""
+        (after,) = self.search(vector[None], top, since)
+        return sorted([*after, *before], key=lambda near: -np.rint(near.similarity * _PARTS))[:top]
 
     def similarities(self, ids: Sequence[str], vector: Vectors) -> dict[str, float]:
-        """The cosine of each that is known."""
+        """The cosine of each that is known, the same wherever it lies."""
         places = [self._places[id] for id in ids if id in self._places]
-        return {self._ids[place]: value for place, value in zip(places, self._exact(places, vector), strict=True)}
+        # Summed row by row in double precision: a matrix product may sum in another order in another row.
+        found = (self._vectors[places].astype(np.float64) * vector.astype(np.float64)).sum(axis=1)
+        return {self._ids[place]: value for place, value in zip(places, found.tolist(), strict=True)}
 
-    def _first(self, row: Vectors, vector: Vectors, top: int) -> list[Near]:
-        count = min(top, len(row))
-        last = np.partition(row, len(row) - count)[len(row) - count]
-        places = np.flatnonzero(row >= last - _CLOSE).tolist()
-        exact = zip(places, self._exact(places, vector), strict=True)
-        found = [Near(self._ids[place], value) for place, value in exact]
-        return sorted(found, key=lambda near: (-near.similarity, near.id))[:top]
-
-    def _exact(self, places: Sequence[int], vector: Vectors) -> list[float]:
-        # Summed row by row: a matrix product may sum in another order in another row.
-        return (self._vectors[places].astype(np.float64) * vector.astype(np.float64)).sum(axis=1).tolist()
+    def _first(self, row: Vectors, count: int, since: int) -> list[Near]:
+        parts = np.rint(row * _PARTS)
+        last = np.rint(np.partition(row, len(row) - count)[len(row) - count] * np.float32(_PARTS))
+        above = np.flatnonzero(parts > last)
+        # There may be thousands of the same text.
+        equal = np.flatnonzero(parts == last)[len(above) - count :]
+        places = sorted((*above.tolist(), *equal.tolist()), key=lambda place: (-parts[place], -place))
+        return [Near(self._ids[since + place], float(row[place])) for place in places]

@@ -15,7 +15,7 @@ import numpy as np
 from engine.embedding import Embedder, blob
 from engine.instants import stored
 from engine.model import Signal
-from engine.nearest import Nearest
+from engine.nearest import Near, Nearest
 from engine.rows import SIGNAL_COLUMNS, signal_of
 from engine.store import Store
 from engine.structure import structure
@@ -39,6 +39,15 @@ class Neighbour:
     report_id: str
     found_by: tuple[str, ...]
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was nearest to each of a signal's vectors when there were `among`."""
+
+    vectors: Vectors
+    found: Sequence[Sequence[Near]]
+    among: int
 
 
 class Neighbours:
@@ -81,22 +90,26 @@ class Neighbours:
             if id not in newest:
                 newest.append(id)
 
-    def around(
-        self, store: Store, signal: Signal, searches: Sequence[tuple[str, Vectors]], now: datetime
-    ) -> tuple[list[Neighbour], int]:
-        """What is near, the most similar first, and how many searches there were. The first of `searches` is the
-        signal's own vector."""
+    def prepare(self, vectors: Sequence[Vectors]) -> list[Prepared]:
+        """Search for several signals at once; `around` adds what came since. Each has its own vector first, then its
+        queries'."""
+        if not vectors:
+            return []
+        found = iter(self._nearest.search(np.concatenate(vectors), TOP))
+        return [Prepared(mine, [next(found) for _ in mine], len(self._nearest)) for mine in vectors]
+
+    def around(self, store: Store, signal: Signal, prepared: Prepared, now: datetime) -> tuple[list[Neighbour], int]:
+        """What is near, the most similar first, and how many searches there were."""
         found: dict[str, list[str]] = defaultdict(list)
         keys = list(structure(signal).searched_by())
         for key in keys:
             for id in self._keyed.get(_spelled(key), ()):
                 if key[0] not in found[id]:
                     found[id].append(key[0])
-        vectors = np.stack([vector for _, vector in searches])
-        for (name, _), nearest in zip(searches, self._nearest.search(vectors, TOP), strict=True):
-            for near in nearest:
-                found[near.id].append(name)
-        similarities = self._nearest.similarities(list(found), vectors[0])
+        for number, (vector, before) in enumerate(zip(prepared.vectors, prepared.found, strict=True)):
+            for near in self._nearest.search_on(before, vector, prepared.among, TOP):
+                found[near.id].append(f"query {number}" if number else "its own text")
+        similarities = self._nearest.similarities(list(found), prepared.vectors[0])
         rows = store.connection.execute(
             f"SELECT signals.id, report_signals.report_id, {SIGNAL_COLUMNS} FROM json_each(?) "
             "JOIN signals ON signals.id = json_each.value "
@@ -109,7 +122,7 @@ class Neighbours:
             for id, report_id, *rest in rows
         ]
         neighbours.sort(key=lambda one: (-one.similarity, one.id))
-        return neighbours, len(keys) + len(searches)
+        return neighbours, len(keys) + len(prepared.vectors)
 
     def _fill(self, store: Store, now: datetime) -> None:
         self._keyed.clear()
@@ -123,16 +136,18 @@ class Neighbours:
                 )
         kept = "is_placed = 1 AND embedded_by = ? AND occurred_at >= ?"
         asked = (self.embedder.name, since)
-        blobs = store.connection.execute(f"SELECT id, embedding FROM signals WHERE {kept}", asked)
-        self._nearest = Nearest.of_blobs(blobs, self.embedder.dimensions)
+        # In the order in which they were placed, so that equal ones are found as before.
         placed = store.connection.execute(
-            f"SELECT id, {SIGNAL_COLUMNS} FROM signals JOIN report_signals ON signal_id = id AND left_at IS NULL "
-            f"WHERE {kept} ORDER BY placed_at, occurred_at, id",
+            f"SELECT id, embedding, {SIGNAL_COLUMNS} FROM signals JOIN report_signals ON signal_id = id "
+            f"AND left_at IS NULL WHERE {kept} ORDER BY placed_at, occurred_at, id",
             asked,
         )
-        for id, *rest in placed:
+        vectors = []
+        for id, vector, *rest in placed:
+            vectors.append((id, vector))
             for key in structure(signal_of(rest)).searched_by():
                 self._keyed[_spelled(key)].append(id)
+        self._nearest = Nearest.of_blobs(vectors, self.embedder.dimensions)
 
 
 def _spelled(key: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
