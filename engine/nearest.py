@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engine.embedding import Vectors
 
 _FIRST = 256  # rows; then twice as many whenever it is full
 # Cosines are compared to so many parts: single precision gives equal vectors not quite equal ones, by where they lie.
 _PARTS = 10_000
+_BLOCK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,22 @@ class Nearest:
         return {self._ids[place]: value for place, value in zip(places, found.tolist(), strict=True)}
 
     def _first(self, row: Vectors, count: int, since: int) -> list[Near]:
-        parts = np.rint(row * _PARTS)
-        last = np.rint(np.partition(row, len(row) - count)[len(row) - count] * np.float32(_PARTS))
+        likely = _likely(row, count)
+        parts = np.rint(row[likely] * np.float32(_PARTS))
+        last = np.partition(parts, len(parts) - count)[len(parts) - count]
         above = np.flatnonzero(parts > last)
         # There may be thousands of the same text.
         equal = np.flatnonzero(parts == last)[len(above) - count :]
-        places = sorted((*above.tolist(), *equal.tolist()), key=lambda place: (-parts[place], -place))
-        return [Near(self._ids[since + place], float(row[place])) for place in places]
+        chosen = sorted((*above.tolist(), *equal.tolist()), key=lambda place: (-parts[place], -place))
+        return [Near(self._ids[since + place], float(row[place])) for place in likely[chosen].tolist()]
+
+
+def _likely(row: Vectors, count: int) -> NDArray[np.intp]:
+    """Where the `count` greatest are, and few others: the greatest of every block is found much faster than an order
+    of all."""
+    blocks = len(row) // _BLOCK
+    if blocks < count:
+        return np.arange(len(row))
+    greatest = row[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+    least = np.partition(greatest, blocks - count)[blocks - count]
+    return np.flatnonzero(row >= least - 1 / _PARTS)

@@ -47,10 +47,8 @@ _TITLE_CHARACTERS = 80
 
 
 def queries(signal: Signal) -> tuple[str, ...]:
-    """Its title, its fields, and what it calls by name."""
-    about = structure(signal)
-    fields = (about.project, about.client, about.dimension, *sorted(about.metrics))
-    found = (signal.title, " ".join(filter(None, fields)), " ".join(sorted(named_in(signal.content))[:8]))
+    """Its title, and what it calls by name; its fields are searched anyway."""
+    found = (signal.title, " ".join(sorted(named_in(signal.content))[:8]))
     return tuple(dict.fromkeys(text for text in found if text.strip()))
 
 
