@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.judge import Candidate, Match, Safety, SignalText
+from engine.judge import Assessment, Candidate, Case, Match, Safety, SignalText
 from engine.model import Signal
-from engine.rules import manipulation, matching
+from engine.rules import assessing, manipulation, matching
 
 
 class RulesJudge:
@@ -23,3 +23,6 @@ class RulesJudge:
 
     async def match(self, signal: Signal, candidates: Sequence[Candidate]) -> Match:
         return matching.match(signal, candidates)
+
+    async def assess(self, case: Case) -> Assessment:
+        return assessing.assess(case)
