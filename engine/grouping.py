@@ -21,6 +21,7 @@ from engine.placement import placed
 from engine.store import Store
 from workspace.text import plain
 
+MOST_CANDIDATES = 30  # those that most searches found
 MOST_EXAMPLES = 6  # of a candidate: each is read by the judge
 TOGETHER = 16
 """Signals that are searched for in one product."""
@@ -47,21 +48,24 @@ class Grouping:
         self._new_id = new_id or _Ids()
         self._neighbours = Neighbours(embedder)
         self._failures: Counter[str] = Counter()
-        self._again_at: datetime | None = None
+        self._told: set[str] = set()
+        self._pause: tuple[datetime, datetime] | None = None
+        """Since when and until when nobody is asked."""
         self._queries: dict[str, tuple[str, ...]] = {}
         """By signal: the text that they are about, then the queries."""
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         waiting = store.unplaced()
-        # A clock that was set back must not keep it waiting.
-        if not waiting or (self._again_at and now < self._again_at <= now + 10 * STAGE_TRIES_AGAIN):
-            return Worked(next_due=self._again_at if waiting else None)
-        self._again_at = None
+        # A clock that was set back ends it too.
+        if waiting and self._pause and self._pause[0] <= now < self._pause[1]:
+            return Worked(next_due=self._pause[1])
+        self._pause = None
+        if not waiting:
+            return Worked()
         if renewed := self._neighbours.refresh(store, now):
             return Worked(renewed)
         waiting.sort(key=lambda one: self._failures[one[0]] // _LET_OTHERS_FIRST)
-        # A model takes its time over each: whoever is at the door does not wait for all of them.
-        batch, failure = await self._ask(waiting[: 1 if store.has_waiting() else TOGETHER])
+        batch, failure = await self._ask(store, waiting[:TOGETHER])
         done = 0
         for (id, signal, recurs_from), prepared in zip(batch, self._prepared(batch), strict=True):
             try:
@@ -76,9 +80,14 @@ class Grouping:
             await asyncio.sleep(0)
         return self._wait(*failure, done, now) if failure else Worked(done)
 
-    async def _ask(self, waiting: Sequence[Waiting]) -> tuple[Sequence[Waiting], tuple[str, Unavailable] | None]:
-        """What each is about, up to the first for which there is no answer. Nothing is asked twice."""
+    async def _ask(
+        self, store: Store, waiting: Sequence[Waiting]
+    ) -> tuple[Sequence[Waiting], tuple[str, Unavailable] | None]:
+        """What each is about, up to the first for which there is no answer. Nothing is asked twice. A model takes its
+        time over each: whoever is at the door does not wait for all of them."""
         for number, (id, signal, recurs_from) in enumerate(waiting):
+            if number and store.has_waiting():
+                return waiting[:number], None
             if recurs_from or self._queries.get(id, ("",))[0] == signal.content:
                 continue
             try:
@@ -95,10 +104,14 @@ class Grouping:
 
     def _wait(self, id: str, error: Unavailable, done: int, now: datetime) -> Worked:
         self._failures[id] += 1
-        self._again_at = max(error.retry_at or now, now + STAGE_TRIES_AGAIN)
-        if self._failures[id] == 1:
-            self._tell(f"A signal waits to be grouped: {error}")
-        return Worked(done, self._again_at)
+        again_at = now + STAGE_TRIES_AGAIN
+        if error.retry_at is not None and error.retry_at > now:
+            again_at = error.retry_at
+        self._pause = (now, again_at)
+        if (said := str(error)) not in self._told:
+            self._told.add(said)
+            self._tell(f"Signals wait to be grouped: {said}")
+        return Worked(done, again_at)
 
     async def _place(
         self, store: Store, id: str, signal: Signal, recurs_from: str, prepared: Prepared, now: datetime
@@ -132,6 +145,10 @@ def candidates(connection: sqlite3.Connection, near: Sequence[Neighbour], search
         if report is not None:
             reports[report.id] = report
             mine.setdefault(report.id, []).append(one)
+    strongest = sorted(
+        mine, key=lambda id: (-len({name for one in mine[id] for name in one.found_by}), -mine[id][0].similarity)
+    )
+    kept = set(strongest[:MOST_CANDIDATES])
     learned = corrections(connection) if reports else {}
     return [
         Candidate(
@@ -145,6 +162,7 @@ def candidates(connection: sqlite3.Connection, near: Sequence[Neighbour], search
             corrections=tuple(learned.get(id, ())),
         )
         for id, report in reports.items()
+        if id in kept
     ]
 
 

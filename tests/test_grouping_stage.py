@@ -211,7 +211,7 @@ def test_while_no_answer_is_to_be_had_a_signal_waits_and_nobody_else_is_asked(pl
 
     def answer(one: Signal, offered: Sequence[Candidate]) -> Match:
         if is_down:
-            raise Unavailable("The model does not answer", retry_at=place.now + timedelta(minutes=5))
+            raise Unavailable("The model does not answer", retry_at=NOW + timedelta(hours=5))
         return first(one, offered)
 
     place.judge = judge = Asked(answer)
@@ -219,11 +219,11 @@ def test_while_no_answer_is_to_be_had_a_signal_waits_and_nobody_else_is_asked(pl
     place.comes(crash("a", at=minutes(0)), crash("b", at=minutes(1)))
     place.turn(stage)
     assert judge.asked == ["a"] and place.groups() == [] and len(place.told) == 1
-    place.now += timedelta(minutes=4)
+    place.now += timedelta(hours=4)
     place.turn(stage)
     assert judge.asked == ["a"], "the time that it named has not come"
     is_down = False
-    place.now += timedelta(minutes=1)
+    place.now += timedelta(hours=1)
     place.turn(stage)
     assert place.groups() == [["a", "b"]]
 
