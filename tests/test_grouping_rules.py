@@ -172,8 +172,8 @@ def grouped(cases: Sequence[split.GroupingCase], folder: Path) -> Mapping[str, s
 def test_the_corpus(half: split.Half, tmp_path: Path):
     """Over-joined: wrong pairs of all that were put together. Torn: pairs of one problem in two reports.
 
-    Rules join little here, since half of these texts are people's, and name no field: of the tuning half's pairs 32,
-    all right; of the held-out half's 8, of which one is wrong. A share of so few says nothing below one pair.
+    Rules join little here, since half of these texts are people's and name no field; of so few pairs a share says
+    nothing below one.
     """
     cases = split.grouping(half)
     found = grouped(cases, tmp_path / "w")
@@ -182,7 +182,7 @@ def test_the_corpus(half: split.Half, tmp_path: Path):
     right = pairs(list(zip(truth, reports, strict=True)))
     assert joined - right <= max(1, 0.05 * joined)
     if half == "tuning":
-        assert 1 - right / together <= 0.85
+        assert 1 - right / together <= 0.8
 
 
 def test_every_judge_of_rules_answers_as_the_rules_do():

@@ -7,7 +7,7 @@ half, while one problem in two reports is a key to join them. What is not sure g
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -34,10 +34,9 @@ ALIKE = {
 }
 ALIKE_TO_ROUTER = 0.2
 """The model router only repeats in its own words what a metric shows."""
-WORDS, WORDS_WITHIN_CLIENT = 3, 2
+WORDS = {"": 3, "project": 2, "client": 2}
 """Where the fields say too little and a human wrote one of the two: how many telling words (`engine.rules.words`) they
-share. It must be more than with any other report."""
-
+share, by what both name besides. It must be more than with any other report."""
 WORTH_NAMING = 0.3
 """How much alike the nearest must be to be named where it was not enough."""
 
@@ -59,7 +58,9 @@ def match(signal: Signal, candidates: Sequence[Candidate]) -> Match:
     if found:
         best = max(found, key=lambda one: one.rank)
         return Match(best.why, best.candidate.report_id)
-    nearest = max(candidates, key=lambda one: one.similarity, default=None)
+    about = structure(signal)
+    possible = [one for one in left if not any(_apart(about, structure(example)) for example in one.examples)]
+    nearest = max(possible, key=lambda one: one.similarity, default=None)
     if nearest is None or nearest.similarity < WORTH_NAMING:
         return Match("a report of its own: nothing like it is known")
     title = plain(nearest.title, _TITLE_CHARACTERS)
@@ -125,36 +126,47 @@ def _by_words(signal: Signal, candidates: Sequence[Candidate]) -> list[_Fit]:
     """The one report with which it shares enough telling words, and more than with any other."""
     words = Words(signal, [one.examples for one in candidates])
     shared = [(told, candidate) for candidate in candidates if (told := _telling(signal, candidate, words))]
-    counts = sorted((sum(told.counts.values()) for told, _ in shared), reverse=True)
-    if not shared or counts[:1] == counts[1:2]:
+    shared.sort(key=lambda one: -one[0].count)
+    if not shared or (len(shared) > 1 and shared[0][0].count == shared[1][0].count):
         return []
-    told, candidate = max(shared, key=lambda one: sum(one[0].counts.values()))
-    if counts[0] < (WORDS_WITHIN_CLIENT if told.is_same_client else WORDS):
+    told, candidate = shared[0]
+    if told.count < WORDS[told.within]:
         return []
-    named = sorted(told.counts, key=lambda word: (-told.counts[word], word))[:3]
-    whose = "same client; " if told.is_same_client else ""
+    named = sorted(told.words, key=lambda word: (-told.words[word], word))[:3]
     said = ", ".join(f"“{plain(spelled(word, signal.content), 40)}”" for word in named)
-    return [_Fit((counts[0],), f"{whose}both speak of {said}", candidate)]
+    whose = f"same {told.within}; " if told.within else ""
+    return [_Fit((told.count,), f"{whose}both speak of {said}", candidate)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    counts: dict[str, int]
-    is_same_client: bool
+    words: Mapping[str, int]
+    within: str
+    """What both name besides: the client, at least the project, or nothing."""
+
+    @property
+    def count(self) -> int:
+        return sum(self.words.values())
 
 
 def _telling(signal: Signal, candidate: Candidate, words: Words) -> _Told | None:
     """What it shares with the one example that it shares most with; None where it cannot be the same problem."""
-    about = words.about(signal)
-    if any(_apart(about, words.about(example)) for example in candidate.examples):
+    about, others = words.about(signal), [(example, words.about(example)) for example in candidate.examples]
+    if any(_apart(about, other) for _, other in others):
         return None
-    # What sources write is alike by itself, and what belongs together they say in fields.
-    people = [one for one in candidate.examples if _is_people(signal) or _is_people(one)]
     told = [
-        _Told(words.shared(signal, one), bool(about.client) and about.client == words.about(one).client)
-        for one in people
+        _Told(words.shared(signal, example), _within(about, other))
+        for example, other in others
+        # What sources write is alike by itself, and what belongs together they say in fields.
+        if _is_people(signal) or _is_people(example)
     ]
-    return max(told, key=lambda one: sum(one.counts.values()), default=None)
+    return max(told, key=lambda one: one.count, default=None)
+
+
+def _within(about: Structure, other: Structure) -> str:
+    if about.client and about.client == other.client:
+        return "client"
+    return "project" if about.project and about.project == other.project else ""
 
 
 def _is_people(signal: Signal) -> bool:

@@ -109,8 +109,9 @@ class Words:
         # A client that several projects have, such as `internal`, is no name that a text calls somebody by.
         having = Counter(client for _, client in loops if client)
         self._clients = sorted(client for client, projects in having.items() if projects == 1)
-        # Whose it is and in which dimension is the fields' to say.
-        fields = [*self._projects, *self._clients, structure(signal).dimension]
+        # Whose it is, in which dimension and by which model is the fields' to say.
+        models = {str(one.extra[name]) for one in every for name in ("model", "to_model") if one.extra.get(name)}
+        fields = [*self._projects, *self._clients, *models, structure(signal).dimension]
         known = Counter(word for group in groups for word in frozenset().union(*(_said(one.content) for one in group)))
         most = max(FEW_REPORTS, len(groups) * TOLD_BY)
         common = {word for word, reports in known.items() if reports > most}
