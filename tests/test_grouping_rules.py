@@ -110,6 +110,13 @@ def test_what_people_write_is_joined_by_telling_words_only():
     assert not chosen(note("halcyon-9 answers in French"), candidate(known))
 
 
+def test_a_long_text_is_not_about_everything_that_it_mentions():
+    known = signal("The spool folder of lynx belongs to root", metric="spool")
+    assert chosen(note("spool folder of lynx is not writable"), candidate(known))
+    other = " ".join(f"{one}{two}ing" for one in ("bram", "clov", "drut", "fleg", "grup") for two in "abcdefgh")
+    assert not chosen(note(f"{other}\n spool folder of lynx"), candidate(known))
+
+
 def test_a_text_that_names_a_loop_is_about_that_loop():
     patch = "half of the rounds die when the hunk is applied"
     known = candidate(signal("PatchError: the hunk cannot be applied", kind="exceptions", **LOOP))

@@ -36,13 +36,16 @@ ALIKE_TO_ROUTER = 0.2
 """The model router only repeats in its own words what a metric shows."""
 WORDS = {"": 3, "project": 2, "client": 2}
 """Where the fields say too little and a human wrote one of the two: how many telling words (`engine.rules.words`) they
-share, by what both name besides. It must be more than with any other report."""
+share, by what both name besides; at least a tenth of all that the wordier one says, and more than with any other
+report."""
+WORDS_OF_ALL = 0.1
 WORTH_NAMING = 0.3
 """How much alike the nearest must be to be named where it was not enough."""
 
 _PEOPLE = ("issue", "note", "ticket", "github_issues")
 _DIFFER = re.compile("“(.*?)” is not the same problem as “(.*?)”")  # as `engine.commands` notes a split
 _TITLE_CHARACTERS = 80
+_READ = 4_000  # characters that are compared of a text; no source writes more
 
 
 def queries(signal: Signal) -> tuple[str, ...]:
@@ -130,7 +133,7 @@ def _by_words(signal: Signal, candidates: Sequence[Candidate]) -> list[_Fit]:
     if not shared or (len(shared) > 1 and shared[0][0].count == shared[1][0].count):
         return []
     told, candidate = shared[0]
-    if told.count < WORDS[told.within]:
+    if told.count < max(WORDS[told.within], WORDS_OF_ALL * told.of):
         return []
     named = sorted(told.words, key=lambda word: (-told.words[word], word))[:3]
     said = ", ".join(f"“{plain(spelled(word, signal.content), 40)}”" for word in named)
@@ -141,6 +144,7 @@ def _by_words(signal: Signal, candidates: Sequence[Candidate]) -> list[_Fit]:
 @dataclass(frozen=True, slots=True)
 class _Told:
     words: Mapping[str, int]
+    of: int
     within: str
     """What both name besides: the client, at least the project, or nothing."""
 
@@ -155,7 +159,7 @@ def _telling(signal: Signal, candidate: Candidate, words: Words) -> _Told | None
     if any(_apart(about, other) for _, other in others):
         return None
     told = [
-        _Told(words.shared(signal, example), _within(about, other))
+        _Told(*words.shared(signal, example), _within(about, other))
         for example, other in others
         # What sources write is alike by itself, and what belongs together they say in fields.
         if _is_people(signal) or _is_people(example)
@@ -186,9 +190,9 @@ def _was_split_off(signal: Signal, candidate: Candidate) -> bool:
 
 
 def _alike(one: str, other: str) -> float:
-    return float(_vector(one) @ _vector(other))
+    return float(_vector(one[:_READ]) @ _vector(other[:_READ]))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _vector(text: str) -> Vectors:
     return Lexical().embed([text])[0]

@@ -22,7 +22,7 @@ _ENDING = re.compile("(?<=...)(?:ings?|ed|es|e|s)$")  # `patch`, `patched` and `
 _SPEAKER = re.compile(r"^<[^<>\n]{1,40}>", re.MULTILINE)  # who says it, in a chat
 _LONG_NUMBER = 5  # digits; a shorter number is a measure, and tonight's says nothing of the problem
 _SHORTEST, _STEM = 3, 6  # letters: so are `escalates` and `escalation`
-_LONGEST = 8_000
+_LONGEST = 1_000  # characters that are read of a text: what it is about stands first
 TOLD_BY, FEW_REPORTS = 0.25, 2  # a word that more reports of those compared speak of, tells nothing
 
 _EVERYDAY = (
@@ -70,11 +70,15 @@ def spelled(word: str, text: str) -> str:
     return word
 
 
-@lru_cache(maxsize=4096)
 def _said(text: str) -> frozenset[str]:
     """Words of at least three letters by their stems, also those that names are made of, and names; not what everybody
     says."""
-    tokens = _TOKEN.findall(_SPEAKER.sub("", text[:_LONGEST]))
+    return _said_in(text[:_LONGEST])
+
+
+@lru_cache(maxsize=4096)
+def _said_in(text: str) -> frozenset[str]:
+    tokens = _TOKEN.findall(_SPEAKER.sub("", text))
     words = {part for token in tokens for part in _parts(token)}
     stems = {_stem(word) for word in words if len(word) >= _SHORTEST and word not in _MUTE}
     return frozenset(stems | {token for token in tokens if _is_name(token)})
@@ -126,15 +130,16 @@ class Words:
             found = replace(found, client=_spoken_of(signal.content, self._clients))
         return found
 
-    def shared(self, one: Signal, other: Signal) -> dict[str, int]:
+    def shared(self, one: Signal, other: Signal) -> tuple[dict[str, int], int]:
         """The telling words that both say, and what each counts: a name with a number in it (`facts-40`) counts as
-        two. A name is one word, whether it is written whole or in parts."""
+        two. A name is one word, whether it is written whole or in parts. Then how many the wordier one says."""
         mine, theirs = (_said(text.content) - self._mute for text in (one, other))
         common = mine & theirs
         for name in sorted(word for word in mine | theirs if _is_name(word)):
             parts = {_stem(part) for part in _parts(name)} & common
             common -= parts if name in common else set(sorted(parts)[1:])
-        return {word: 2 if _HAS_NUMBER.search(word) else 1 for word in common}
+        counts = {word: 2 if _HAS_NUMBER.search(word) else 1 for word in common}
+        return counts, max(len(mine), len(theirs))
 
 
 def _spoken_of(text: str, names: Sequence[str]) -> str:
