@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.table import show
-from engine.embedding import Lexical, blob
+from engine.embedding import Lexical
 from engine.nearest import Nearest
 
 _SIZES = (1_000, 10_000, 100_000)
@@ -20,8 +20,9 @@ def run() -> None:
     rows = []
     for size in _SIZES:
         vectors = np.random.default_rng(1).standard_normal((size, Lexical.dimensions)).astype(np.float32)
-        stored = ((str(number), blob(vector)) for number, vector in enumerate(vectors))
-        nearest = Nearest.of_blobs(stored, Lexical.dimensions)
+        nearest = Nearest(Lexical.dimensions)
+        for number, vector in enumerate(vectors):
+            nearest.put(str(number), vector)
         for count in (1, 4):
             asked = vectors[:count]
             floor = _best(lambda v=vectors, a=asked: a @ v.T)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,18 +34,6 @@ class Nearest:
         self._vectors = np.zeros((_FIRST, dimensions), dtype=np.float32)
         self._ids: list[str] = []
         self._places: dict[str, int] = {}
-
-    @classmethod
-    def of_blobs(cls, rows: Iterable[tuple[str, bytes]], dimensions: int) -> Nearest:
-        """From stored blobs of this many dimensions, in the order of `rows`."""
-        found = cls(dimensions)
-        kept = list(rows)
-        found._ids = [id for id, _ in kept]
-        found._places = {id: place for place, id in enumerate(found._ids)}
-        if kept:
-            joined = b"".join(blob for _, blob in kept)
-            found._vectors = np.frombuffer(joined, dtype="<f4").reshape(len(kept), dimensions).astype(np.float32)
-        return found
 
     def __len__(self) -> int:
         return len(self._ids)

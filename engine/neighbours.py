@@ -126,28 +126,23 @@ class Neighbours:
 
     def _fill(self, store: Store, now: datetime) -> None:
         self._keyed.clear()
-        since = stored(now - WITHIN)
-        others = "FROM signals WHERE embedded_by NOT IN ('', ?)"
-        if store.connection.execute(f"SELECT 1 {others} LIMIT 1", (self.embedder.name,)).fetchone():
+        self._nearest = Nearest(self.embedder.dimensions)
+        is_own = "embedded_by = ? AND length(embedding) = ?"
+        own = (self.embedder.name, 4 * self.embedder.dimensions)
+        others = f"FROM signals WHERE embedded_by != '' AND NOT ({is_own})"
+        if store.connection.execute(f"SELECT 1 {others} LIMIT 1", own).fetchone():
             with store.transaction("place"):
                 store.connection.execute(
-                    f"UPDATE signals SET embedding = NULL, embedded_by = '' WHERE id IN (SELECT id {others})",
-                    (self.embedder.name,),
+                    f"UPDATE signals SET embedding = NULL, embedded_by = '' WHERE id IN (SELECT id {others})", own
                 )
-        kept = "is_placed = 1 AND embedded_by = ? AND occurred_at >= ?"
-        asked = (self.embedder.name, since)
         # In the order in which they were placed, so that equal ones are found as before.
         placed = store.connection.execute(
-            f"SELECT id, embedding, {SIGNAL_COLUMNS} FROM signals JOIN report_signals ON signal_id = id "
-            f"AND left_at IS NULL WHERE {kept} ORDER BY placed_at, occurred_at, id",
-            asked,
+            f"SELECT id, embedding, {SIGNAL_COLUMNS} FROM signals JOIN report_signals ON signal_id = id AND "
+            f"left_at IS NULL WHERE {is_own} AND occurred_at >= ? ORDER BY placed_at, occurred_at, id",
+            (*own, stored(now - WITHIN)),
         )
-        vectors = []
         for id, vector, *rest in placed:
-            vectors.append((id, vector))
-            for key in structure(signal_of(rest)).searched_by():
-                self._keyed[_spelled(key)].append(id)
-        self._nearest = Nearest.of_blobs(vectors, self.embedder.dimensions)
+            self.add(id, signal_of(rest), np.frombuffer(vector, dtype="<f4"))
 
 
 def _spelled(key: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:

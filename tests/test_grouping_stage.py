@@ -393,6 +393,12 @@ def test_another_embedder_makes_the_vectors_anew_before_anything_is_placed(place
     place.turn()
     assert judge.offered["new"][0].similarity == 1.0
     assert place.rows("SELECT embedded_by, length(embedding) FROM signals GROUP BY 1, 2") == [("other", 12)]
+    Other.dimensions = 2
+    Other.embed = lambda self, texts: np.tile(np.array([[0, 1]], dtype=np.float32), (len(texts), 1))  # type: ignore[method-assign]
+    place.comes(signal("newer", "Anything else", at=minutes(10)))
+    place.turn()
+    assert judge.offered["newer"][0].similarity == 1.0
+    assert place.rows("SELECT embedded_by, length(embedding) FROM signals GROUP BY 1, 2") == [("other", 8)]
 
 
 def test_an_engine_that_dies_between_two_signals_goes_on_with_the_second(place: Place):

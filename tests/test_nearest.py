@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.embedding import Lexical, blob
 from engine.nearest import Nearest
 
 
@@ -53,21 +52,15 @@ def test_of_equal_ones_the_last_that_came_are_found_however_many_there_are():
     ]
 
 
-def test_vectors_are_stored_and_read_as_they_were():
-    vectors = Lexical().embed(["one thing", "another"])
-    nearest = Nearest.of_blobs([("a", blob(vectors[0])), ("b", blob(vectors[1]))], Lexical.dimensions)
-    assert [found[0].id for found in nearest.search(vectors, 1)] == ["a", "b"]
-    nearest.put("c", vectors[0])
-    assert [near.id for near in nearest.search(vectors[:1], 2)[0]] == ["c", "a"]
-
-
 def test_the_cosine_of_those_that_are_known():
     vectors = unit(3, 5)
-    nearest = Nearest.of_blobs([(str(n), blob(vector)) for n, vector in enumerate(vectors)], 8)
+    nearest = Nearest(8)
+    for n, vector in enumerate(vectors):
+        nearest.put(str(n), vector)
     found = nearest.similarities(["2", "nobody", "0"], vectors[0])
     assert set(found) == {"0", "2"} and abs(found["0"] - 1) < 1e-6
 
 
 def test_nothing_stored_finds_nothing():
-    assert Nearest.of_blobs([], 8).search(unit(2, 1)) == [[], []]
+    assert Nearest(8).search(unit(2, 1)) == [[], []]
     assert Nearest(8).similarities(["a"], unit(1, 1)[0]) == {}
