@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -21,6 +22,7 @@ from engine.judge import Candidate, Match, Unavailable
 from engine.main import STAGE_TRIES_AGAIN, Engine, Parts, Worked
 from engine.model import Signal
 from engine.rules.judge import RulesJudge
+from engine.rules.matching import match
 from engine.store import Store
 from tests.conftest import NOW
 from workspace.paths import Workspace
@@ -170,7 +172,7 @@ def test_after_a_restart_the_stored_vectors_give_the_same(tmp_path: Path):
     ]
     seen = []
     for name in ("kept", "anew"):
-        place = Place(tmp_path / name, judge := Asked(lambda one, offered: RulesAnswer(one, offered)))
+        place = Place(tmp_path / name, judge := Asked(match))
         kept = place.stage()
         for one in signals:
             place.comes(one)
@@ -182,12 +184,6 @@ def test_after_a_restart_the_stored_vectors_give_the_same(tmp_path: Path):
         seen.append((place.groups(), offered))
     assert seen[0] == seen[1]
     assert any(len(group) > 1 for group in seen[0][0])
-
-
-def RulesAnswer(one: Signal, offered: Sequence[Candidate]) -> Match:
-    from engine.rules.matching import match
-
-    return match(one, offered)
 
 
 def test_what_a_judge_is_offered(place: Place):
@@ -300,6 +296,13 @@ def test_what_was_split_off_by_hand_teaches(place: Place):
     place.comes(signal("c", "tone regressed in case 3: three exclamation marks", at=minutes(2), **same))
     place.turn()
     assert sorted(place.groups()) == [["a"], ["b", "c"]]
+    # Also where only the report that it was split off is found: the rules understand the note that the split left.
+    ((note,),) = place.rows("SELECT text FROM memory")
+    stayed = signal("a", "tone regressed in case 1: it begs the reader", **same)
+    again = signal("d", "tone regressed in case 2: three exclamation marks", **same)
+    offered = Candidate("R1", stayed.title, 1, ("its own text",), 1, 0.8, (stayed,))
+    assert match(again, [offered]).report_id == "R1"
+    assert match(again, [replace(offered, corrections=(note,))]).report_id == ""
 
 
 def test_a_judge_is_told_what_was_joined_and_split_until_that_is_undone(place: Place):
