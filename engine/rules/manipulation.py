@@ -1,17 +1,198 @@
-"""Whether a text tries to manipulate whoever reads it."""
+"""Whether a text tries to manipulate whoever reads it: signs are found in every reading of it, and weighed together.
+
+One sign is rarely enough. An order to set instructions aside is; an order to switch a protection off is the team's own
+risky change, until it is also addressed to a machine, hidden, encoded, or wants nobody told. A sign that is forbidden,
+quoted or told of others is none. What rules cannot see (paraphrase, suggestion, what is wrong only together with
+another file) passes: this is a filter, not the boundary.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
 
 from engine.judge import Safety, SignalText
+from engine.rules.lexicon import END, Lexicon, Sign, lexicon
+from engine.rules.readings import ENCODED, HIDDEN, MOST_READ, PLAIN, Reading, invisible, readings
+
+TOGETHER = 260
+"""Signs further apart than this many characters are of different matters."""
+MOST_QUOTE = 400
+_OVERLAP = 600
+_MOST_JOINED = 12
+_END_OF_ONE = 160  # characters that are joined from the end of one field with the beginning of another
+_MOST_MATCHES = 40
+_LEAD = 36  # how far back a sign is taken back by a word before it
+_AROUND = 120
+_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
+_CLAUSE_END = re.compile(r"[:;(\n\x1e]")
+_QUOTES = "\"'`“”«»「『‘„"
+_FIELD = "\x1d"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A sign in a reading."""
+
+    sign: Sign
+    start: int
+    end: int
 
 
 def found(text: SignalText) -> Safety:
-    """What manipulates in one signal's texts. Pure."""
+    """What manipulates in one signal's texts. Pure; the work is linear in their length."""
     return found_together([text])
 
 
 def found_together(texts: Sequence[SignalText]) -> Safety:
     """The same of a whole report: an attack can be split over fields, or over signals."""
-    return Safety(True)
+    fields = [value for text in texts for value in text.fields.values() if value.strip()]
+    for value in fields:
+        for part in _parts(value):
+            if (verdict := _judged(part)) is not None:
+                return verdict
+    return _joined(fields) or Safety(True)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Pieces that are read whole; they overlap, so that nothing lies between two of them."""
+    yield value[:MOST_READ]
+    for start in range(MOST_READ - _OVERLAP, len(value) - _OVERLAP, MOST_READ - _OVERLAP):
+        yield value[start : start + MOST_READ]
+
+
+def _judged(text: str) -> Safety | None:
+    rules = lexicon()
+    for reading in readings(text):
+        if (signs := _worst(reading, text, rules)) is not None:
+            start, end = _whole_sentence(reading, signs)
+            first, last = reading.where(start, end)
+            return _blocked(signs, reading, text[first:last].strip(), rules)
+    return None
+
+
+def _joined(fields: Sequence[str]) -> Safety | None:
+    """What only says it once fields stand side by side, in any order. The quote shows both parts."""
+    if len(fields) < 2:
+        return None
+    rules = lexicon()
+    first = fields[:_MOST_JOINED]
+    junctions = [(one[-_END_OF_ONE:].rstrip(), other[:_END_OF_ONE].lstrip()) for one, other in permutations(first, 2)]
+    for text, middle in ((f"{one} {other}", len(one)) for one, other in junctions):
+        reading = next(readings(text), None)
+        signs = _worst(reading, text, rules) if reading is not None else None
+        if reading is not None and signs is not None:
+            start, end = reading.where(signs[0].start, max(sign.end for sign in signs))
+            if start < middle < end:
+                parts = (text[start:middle].strip(), text[middle:end].strip())
+                return _blocked(signs, reading, " … ".join(parts), rules, "; it is split over fields")
+    return None
+
+
+def _blocked(signs: Sequence[Found], reading: Reading, quote: str, rules: Lexicon, also: str = "") -> Safety:
+    worst = max((found.sign for found in signs), key=lambda sign: (sign.name in rules.threats, sign.weight))
+    threat = rules.threats.get(worst.name, "hidden_instructions")
+    if threat not in ("remote_code", "secret_exfiltration"):
+        if reading.kind == ENCODED:
+            threat = "encoded_payload"
+        elif reading.kind != PLAIN or invisible(quote) > 3:
+            threat = "hidden_instructions"
+    said = list(dict.fromkeys(rules.says[found.sign.name] for found in signs))
+    how = f"; read as {reading.how}" if reading.how else ""
+    why = f"{', '.join(said)}{how}{also}."
+    return Safety(False, threat, quote[:MOST_QUOTE], why[:1].upper() + why[1:])
+
+
+def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
+    """The signs that stand close together and weigh enough, in their order; None where none do."""
+    prepared = _prepared(reading.text)
+    signs = sorted(_signs(prepared, reading, text, rules), key=lambda found: (found.start, found.end))
+    for place, first in enumerate(signs):
+        near: dict[str, Found] = {}
+        for found in signs[place:]:
+            if found.end - first.start > TOGETHER and found is not first:
+                break
+            near.setdefault(found.sign.name, found)
+        if _weight(near, reading, text, rules) >= rules.enough:
+            return sorted(near.values(), key=lambda found: found.start)
+    return None
+
+
+def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon) -> int:
+    threats = [name for name in near if name in rules.threats]
+    kind = HIDDEN if reading.kind == PLAIN and _is_unseen(near.values(), reading, text) else reading.kind
+    is_concealed = kind != PLAIN
+    if not threats and not (is_concealed and {"act", "address"} <= near.keys()):
+        return 0
+    if threats or not is_concealed:
+        near.pop("act", None)
+    return sum(found.sign.weight for found in near.values()) + rules.concealed.get(kind, 0)
+
+
+def _is_unseen(signs: Iterable[Found], reading: Reading, text: str) -> bool:
+    spans = [reading.where(found.start, found.end) for found in signs]
+    return invisible(text[min(start for start, _ in spans) : max(end for _, end in spans)]) > 3
+
+
+def _prepared(text: str) -> str:
+    """The same length: sentences end in one sign, blanks are blanks."""
+    ended = _SENTENCE_END.sub(lambda end: END * len(end[0]), text)
+    return re.sub(r"[\t\r\f\v\xa0]", " ", ended)
+
+
+def _signs(prepared: str, reading: Reading, text: str, rules: Lexicon) -> Iterator[Found]:
+    # Prose may be wrapped anywhere; orders may also stand on a line of their own.
+    unwrapped = re.sub(r"\n[ #>*/|]*", lambda end: " " * len(end[0]), prepared)
+    for one in (prepared, unwrapped) if unwrapped != prepared else (prepared,):
+        for sign in rules.signs:
+            for count, match in enumerate(sign.pattern.finditer(one)):
+                if count == _MOST_MATCHES:
+                    break
+                start, end = match.span(1)
+                if not _is_taken_back(sign, one, start, end, rules):
+                    yield Found(sign, start, end)
+
+
+def _is_taken_back(sign: Sign, text: str, start: int, end: int, rules: Lexicon) -> bool:
+    lead = text[max(0, start - _AROUND) : start]
+    clause = _CLAUSE_END.split(lead)[-1]
+    unless = rules.unless.get(sign.language)
+    if unless is not None and unless.search(clause[-_LEAD:]):
+        return True
+    trail = text[end : end + _AROUND].split(END)[0]
+    if (spoils := rules.spoils.get(sign.name)) is not None and spoils.search(text[start:end] + trail):
+        return True
+    if sign.language == "all" and sign.name != "exfiltrate":
+        around = lead.split(END)[-1] + " " + trail
+        if rules.told.search(around):
+            return True
+    return _is_quoted(text, start, end, rules)
+
+
+def _is_quoted(text: str, start: int, end: int, rules: Lexicon) -> bool:
+    """Whether somebody talks about it in quotes. The value of a JSON key is no such talk."""
+    before = text[max(0, start - _AROUND) : start]
+    bare = before.rstrip(" *_")
+    if not bare or bare[-1] not in _QUOTES:
+        return False
+    lead = bare.rstrip(_QUOTES).rstrip().split(END)[-1]
+    if lead.endswith(('":', "':", '": [', "=", "\\")):
+        return False
+    if rules.mentions.search(lead):
+        return True
+    rest = text[end : end + _AROUND]
+    closed = re.search(
+        r"[\"'`”»」』“]\s*(?:is|was|as|in our|in the test|should|gets?|appears?|got|no longer|ist|wird|est|es|e)\b",
+        rest,
+    )
+    return closed is not None
+
+
+def _whole_sentence(reading: Reading, signs: Sequence[Found]) -> tuple[int, int]:
+    start, end = signs[0].start, max(found.end for found in signs)
+    rest = _prepared(reading.text[end : end + MOST_QUOTE])
+    stop = re.search(r"[\x1e\n]", rest)
+    tail = stop.start() if stop else len(rest)
+    return start, min(end + tail, max(end, start + MOST_QUOTE))

@@ -1,0 +1,93 @@
+"""The words of manipulation, compiled once from `manipulation.toml`, which says what its tables mean."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import re2
+
+from engine.rules.readings import fold
+
+END = "\x1e"
+"""Stands in a text where a sentence ends."""
+# What a clause can begin after, whatever the language; a quote or a mark of emphasis may stand before its first word.
+_AT_START = r"(?:^|[\x1e\n:;,>(\[{\"'`*#|=?&/]|[-–—] "
+_MARKS = r")[\s\"'`*_>“”«»„]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One sign of manipulation in one language. `pattern`'s group 1 is the sign itself."""
+
+    name: str
+    weight: int
+    language: str
+    is_order: bool
+    pattern: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """`unless`, `mentions` and `told` take a sign back: it is forbidden, only quoted, or told of as done with.
+    `spoils` does so for one sign alone."""
+
+    enough: int
+    concealed: Mapping[str, int]
+    signs: Sequence[Sign]
+    threats: Mapping[str, str]
+    says: Mapping[str, str]
+    unless: Mapping[str, Any]
+    mentions: Any
+    told: Any
+    spoils: Mapping[str, Any]
+
+
+@cache
+def lexicon() -> Lexicon:
+    text = resources.files("engine.rules").joinpath("manipulation.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    return Lexicon(
+        enough=table["enough"],
+        concealed=table["concealed"],
+        signs=tuple(_signs(table)),
+        threats=table["threats"],
+        says=table["says"],
+        unless={language: re2.compile(fold(words)) for language, words in table["unless"].items()},
+        mentions=_any(table["mentions"].values()),
+        told=_any(table["told"].values()),
+        spoils={name: re2.compile(fold(words)) for name, words in table["spoils"].items()},
+    )
+
+
+def _any(patterns: Any) -> Any:
+    return re2.compile("|".join(f"(?:{fold(pattern)})" for pattern in patterns))
+
+
+def _signs(table: Mapping[str, Any]) -> Iterator[Sign]:
+    for name, weight in table["weights"].items():
+        for language, patterns in table[name].get("orders", {}).items():
+            begins = table["begins"][language]
+            start = rf"{_AT_START}|(?:^|[^a-z])(?:{fold(begins)})\s{_MARKS}"
+            yield Sign(name, weight, language, True, _compiled(start, patterns, table, language))
+        for language, patterns in table[name].get("signs", {}).items():
+            yield Sign(name, weight, language, False, _compiled("", patterns, table, language))
+
+
+def _compiled(start: str, patterns: Sequence[str], table: Mapping[str, Any], language: str) -> Any:
+    words = table["words"]["all"] | table["words"].get(language, {})
+    spelled = "|".join(_filled(fold(pattern), words) for pattern in patterns)
+    return re2.compile(f"{start}({spelled})")
+
+
+def _filled(pattern: str, words: Mapping[str, str]) -> str:
+    while (slot := re.search(r"\{([a-z]+)(\d*)\}", pattern)) is not None:
+        name, number = slot.groups()
+        word = rf"[^{END}]{{0,{number}}}?" if name == "gap" else fold(words[name])
+        pattern = pattern[: slot.start()] + word + pattern[slot.end() :]
+    return pattern
