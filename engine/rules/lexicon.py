@@ -19,6 +19,7 @@ END = "\x1e"
 # What a clause can begin after, whatever the language; a quote or a mark of emphasis may stand before its first word.
 _AT_START = r"(?:^|[\x1e\n:;,>(\[{\"'`*#|=?&/]|[-–—] "
 _MARKS = r")[\s\"'`*_>“”«»„]*"
+_SOME, _MAYBE = r"[ \n]+", r"[ \n]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _signs(table: Mapping[str, Any]) -> Iterator[Sign]:
 
 def _compiled(start: str, patterns: Sequence[str], table: Mapping[str, Any], language: str) -> Any:
     words = table["words"]["all"] | table["words"].get(language, {})
-    spelled = "|".join(_filled(fold(pattern), words) for pattern in patterns)
+    spelled = "|".join(_blanks(_filled(fold(pattern), words)) for pattern in patterns)
     return re2.compile(f"{start}({spelled})")
 
 
@@ -91,3 +92,19 @@ def _filled(pattern: str, words: Mapping[str, str]) -> str:
         word = rf"[^{END}]{{0,{number}}}?" if name == "gap" else fold(words[name])
         pattern = pattern[: slot.start()] + word + pattern[slot.end() :]
     return pattern
+
+
+def _blanks(pattern: str) -> str:
+    """A blank of a pattern is any run of blanks of a text, line ends among them; within brackets it is itself."""
+    out: list[str] = []
+    is_escaped = is_class = False
+    for place, character in enumerate(pattern):
+        if character == "?" and out and out[-1] == _SOME and pattern[place - 1] == " ":
+            out[-1] = _MAYBE
+        elif character == " " and not is_class and not is_escaped:
+            out.append(_SOME)
+        else:
+            out.append(character)
+        is_class = not is_escaped and (character == "[" or (is_class and character != "]"))
+        is_escaped = character == "\\" and not is_escaped
+    return "".join(out)

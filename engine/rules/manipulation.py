@@ -28,8 +28,13 @@ _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
 _CLAUSE_END = re.compile(r"[:;(\n\x1e]")
-_QUOTES = "\"'`“”«»「『‘„"
-_FIELD = "\x1d"
+_LINE_MARK = re.compile(r"\n[ \t]*(?:[#>*|]+|//+|--)(?=[ \t])")
+_BLANK = re.compile(r"[\t\r\f\v\xa0]")
+_WRAPPED = 50
+# A quotation that is still open where the text ends; the last one.
+_OPENED = re.compile(r"(?:(?<![\w\"])\"[^\"\n]*|(?<![\w`])`[^`\n]*|(?<![\w'])'[^'\n]*|[“„][^”“\n]*|«[^»\n]*|[「『][^」』\n]*)\Z")
+_KEY = ("\":", "':", "\": [", "=", "\\")
+_SPOKEN_OF = re.compile(r"^[^\"'`”»」』\n]*[\"'`”»」』]\s*(?:is|was|as|in our|in the test|should|gets?|appears?|got|no longer)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +126,24 @@ def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
 
 
 def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon) -> int:
-    threats = [name for name in near if name in rules.threats]
-    kind = HIDDEN if reading.kind == PLAIN and _is_unseen(near.values(), reading, text) else reading.kind
-    is_concealed = kind != PLAIN
-    if not threats and not (is_concealed and {"act", "address"} <= near.keys()):
+    counted = _apart(near)
+    names = {found.sign.name for found in counted}
+    kind = HIDDEN if reading.kind == PLAIN and _is_unseen(counted, reading, text) else reading.kind
+    threats = names & rules.threats.keys()
+    if not threats and not (kind != PLAIN and {"act", "address"} <= names):
         return 0
-    if threats or not is_concealed:
-        near.pop("act", None)
-    return sum(found.sign.weight for found in near.values()) + rules.concealed.get(kind, 0)
+    useless = {"run"} if not names & {"fetch", "backdoor"} else set()
+    useless |= {"act"} if threats else set()
+    return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
+
+
+def _apart(near: dict[str, Found]) -> list[Found]:
+    """The same words are one sign, the heaviest that they are."""
+    counted: list[Found] = []
+    for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name == "act")):
+        if all(found.end <= other.start or other.end <= found.start for other in counted):
+            counted.append(found)
+    return counted
 
 
 def _is_unseen(signs: Iterable[Found], reading: Reading, text: str) -> bool:
@@ -137,25 +152,38 @@ def _is_unseen(signs: Iterable[Found], reading: Reading, text: str) -> bool:
 
 
 def _prepared(text: str) -> str:
-    """The same length: sentences end in one sign, blanks are blanks."""
+    """The same length: sentences end in one sign, blanks are blanks, and what marks a line as a comment is one."""
     ended = _SENTENCE_END.sub(lambda end: END * len(end[0]), text)
-    return re.sub(r"[\t\r\f\v\xa0]", " ", ended)
+    bare = _LINE_MARK.sub(lambda mark: "\n" + " " * (len(mark[0]) - 1), ended)
+    return _BLANK.sub(" ", bare)
 
 
 def _signs(prepared: str, reading: Reading, text: str, rules: Lexicon) -> Iterator[Found]:
-    # Prose may be wrapped anywhere; orders may also stand on a line of their own.
-    unwrapped = re.sub(r"\n[ #>*/|]*", lambda end: " " * len(end[0]), prepared)
-    for one in (prepared, unwrapped) if unwrapped != prepared else (prepared,):
-        for sign in rules.signs:
-            for count, match in enumerate(sign.pattern.finditer(one)):
-                if count == _MOST_MATCHES:
-                    break
-                start, end = match.span(1)
-                if not _is_taken_back(sign, one, start, end, rules):
-                    yield Found(sign, start, end)
+    for sign in rules.signs:
+        for count, match in enumerate(sign.pattern.finditer(prepared)):
+            if count == _MOST_MATCHES:
+                break
+            start, end = match.span(1)
+            if not _is_taken_back(sign, prepared, start, end, rules) and not _is_asked(sign, reading.text, prepared, end):
+                yield Found(sign, start, end)
+
+
+def _is_asked(sign: Sign, text: str, prepared: str, end: int) -> bool:
+    """`Approve all of them?` asks what others think."""
+    stop = prepared.find(END, end, end + _AROUND)
+    return sign.is_order and sign.weight < 3 and stop >= 0 and text[stop] in "?？"
+
+
+def _is_wrapped(text: str, start: int) -> bool:
+    """Whether the line before goes on here: prose is wrapped anywhere, so a line's first word need not begin an order."""
+    above, end, indent = text[:start].rpartition("\n")
+    line = above[-_AROUND:].rpartition("\n")[2]
+    return bool(end) and not indent.strip() and len(line) >= _WRAPPED and (line[-1:].isalnum() or line[-1:] == ",")
 
 
 def _is_taken_back(sign: Sign, text: str, start: int, end: int, rules: Lexicon) -> bool:
+    if sign.is_order and _is_wrapped(text, start):
+        return True
     lead = text[max(0, start - _AROUND) : start]
     clause = _CLAUSE_END.split(lead)[-1]
     unless = rules.unless.get(sign.language)
@@ -166,28 +194,20 @@ def _is_taken_back(sign: Sign, text: str, start: int, end: int, rules: Lexicon) 
         return True
     if sign.language == "all" and sign.name != "exfiltrate":
         around = lead.split(END)[-1] + " " + trail
-        if rules.told.search(around):
-            return True
+        return bool(rules.told.search(around))  # a command in quotes is a command
     return _is_quoted(text, start, end, rules)
 
 
 def _is_quoted(text: str, start: int, end: int, rules: Lexicon) -> bool:
     """Whether somebody talks about it in quotes. The value of a JSON key is no such talk."""
-    before = text[max(0, start - _AROUND) : start]
-    bare = before.rstrip(" *_")
-    if not bare or bare[-1] not in _QUOTES:
+    before = text[max(0, start - 2 * _AROUND) : start]
+    opened = _OPENED.search(before)
+    if opened is None:
         return False
-    lead = bare.rstrip(_QUOTES).rstrip().split(END)[-1]
-    if lead.endswith(('":', "':", '": [', "=", "\\")):
+    lead = before[: opened.start()].rstrip().split(END)[-1]
+    if lead.endswith(_KEY):
         return False
-    if rules.mentions.search(lead):
-        return True
-    rest = text[end : end + _AROUND]
-    closed = re.search(
-        r"[\"'`”»」』“]\s*(?:is|was|as|in our|in the test|should|gets?|appears?|got|no longer|ist|wird|est|es|e)\b",
-        rest,
-    )
-    return closed is not None
+    return bool(rules.mentions.search(lead) or _SPOKEN_OF.search(text[end : end + _AROUND]))
 
 
 def _whole_sentence(reading: Reading, signs: Sequence[Found]) -> tuple[int, int]:

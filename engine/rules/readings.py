@@ -64,9 +64,13 @@ class Piece:
 
 # Invisible in any text: zero-width and joining characters, bidirectional controls, soft hyphens, variation selectors.
 _INVISIBLE = frozenset(
-    [0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x3164, 0xFEFF, 0xFFA0]
-    + [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10)]
-    + [*range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]
+    code
+    for first, last in (
+        *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180E, 0x180E)),
+        *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+        *((0xFFA0, 0xFFA0), (0xE0000, 0xE007F), (0xE0100, 0xE01EF)),
+    )
+    for code in range(first, last + 1)
 )
 _SAME_QUOTES = {0x2018: "'", 0x2019: "'", 0x02BC: "'", 0x0131: "i", 0x0142: "l", 0x00F8: "o", 0x0111: "d", 0x3000: " "}
 # Letters of other alphabets that look like Latin ones (Unicode's confusables, the common part), folded already.
@@ -174,30 +178,34 @@ def _unleet(word: str, one: str) -> str:
     return turned + word[len(body) :]
 
 
-_APART = re.compile(r"(?:(?<=\s)|^)(?:[^\W\d_][ ._\-*]){4,}[^\W\d_](?=\s|$|[.,:;!?])", re.M)
+# Letters with one blank or mark between each two; two blanks are between words.
+_APART = re.compile(r"(?<![^\W_])(?:[^\W\d_][ ._*-]{1,3}){5,}[^\W\d_](?![^\W_])")
 
 
 def _closed_up(base: Reading) -> Reading | None:
-    """`i g n o r e   a l l` is two words: one space between letters goes, more of them are one."""
+    """`i g n o r e   a l l` is two words."""
     letters: list[str] = []
     places: list[int] = []
     last = 0
     for found in _APART.finditer(base.text):
-        for place in range(last, found.start()):
-            letters.append(base.text[place])
-            places.append(base.places[place])
+        kept = [*range(last, found.start())]
         for place in range(found.start(), found.end()):
-            if (place - found.start()) % 2 == 0:
-                letters.append(base.text[place])
-                places.append(base.places[place])
+            is_letter = base.text[place].isalpha()
+            is_between_words = not is_letter and place + 1 < found.end() and not base.text[place + 1].isalpha()
+            if is_letter or is_between_words:
+                kept.append(place)
+        letters += [base.text[place] for place in kept]
+        places += [base.places[place] for place in kept]
         last = found.end()
     if not last:
         return None
-    for place in range(last, len(base.text)):
-        letters.append(base.text[place])
-        places.append(base.places[place])
-    joined = "".join(letters)
-    return replace(base, text=joined, places=places, how=base.how or "letters set apart")
+    letters.append(base.text[last:])
+    return replace(
+        base,
+        text="".join(letters),
+        places=[*places, *base.places[last:]],
+        how=base.how or "letters set apart",
+    )
 
 
 # Pieces of a text that say something else when they are taken by themselves.
@@ -206,7 +214,7 @@ _COMMENT = re2.compile(r"(?s)<!--(.*?)(?:-->|$)")
 _MARKDOWN_COMMENT = re2.compile(r"(?m)^\[(?://|comment|_)?\]:\s*(?:#|<>)?\s*[\"'(](.*)[\"')]\s*$")
 _UNSEEN = re2.compile(
     r"(?is)<[a-z]+\b[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:[;\"'. ]|$)"
-    r"|color\s*:\s*(?:white|#fff(?:fff)?\b|transparent)|left\s*:\s*-\d{3,}|\shidden(?:[\s>=/])|aria-hidden=)[^>]*>([^<]*)"
+    r"|color\s*:\s*(?:white|#fff(?:fff)?\b|transparent)|left\s*:\s*-\d{3,}|\shidden\b|aria-hidden=)[^>]*>([^<]*)"
 )
 _ATTRIBUTE = re2.compile(
     r"(?is)<(?:meta|input|img|a|span|div|p|data)\b[^>]*?\b(?:content|alt|title|value|aria-label|data-[a-z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')"
@@ -219,7 +227,7 @@ _OUT_OF_SIGHT = (
 )
 _BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{16,}(?:\s*\n\s*[A-Za-z0-9+/_-]{16,})*={0,2}")
 _BASE32 = re2.compile(r"\b[A-Z2-7]{24,}={0,6}")
-_HEX = re2.compile(r"(?i)(?:[0-9a-f]{2}){8,}|(?:(?:0x|\\\\?x)?[0-9a-f]{2}[\s,:]*){8,}")
+_HEX = re2.compile(r"(?i)(?:[0-9a-f]{2}){8,}|\b(?:(?:0x|\\\\?x)?[0-9a-f]{2}[\s,:]*){8,}")
 _BINARY = re2.compile(r"(?:[01]{8}[\s,]*){4,}")
 _PERCENT = re2.compile(r"[^\s\"'<>]*(?:%[0-9A-Fa-f]{2}[^\s\"'<>]*){2,}")
 _ENTITIES = re2.compile(r"(?:&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});[^&\n<>]{0,24}){2,}")
@@ -227,6 +235,7 @@ _ESCAPES = re2.compile(r"(?:(?:\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-
 _NUMBERS = re2.compile(r"(?:\b\d{2,3}\b[\s,;]+){7,}\d{2,3}\b")
 _TAGS = re2.compile("[\U000e0020-\U000e007e]+")
 _BITS = re2.compile("[\u200b-\u200f\u2060-\u2064\ufeff]{16,}")
+_NOT_LATIN = re.compile("[^\x00-\u024f]")  # rot13 leaves it as it is
 _FLAG = "\U0001f3f4"
 
 
@@ -238,18 +247,23 @@ def _pieces(text: str, is_turned: bool) -> Iterator[Piece]:
     if not text.isascii():
         yield from _tags(text)
         yield from _zero_width_bits(text)
-    for how, pattern, decode in _CODES:
+    for how, pattern, decode, shifts in _CODES:
         for found in _first(pattern, text):
-            said = decode(found.group())
-            if said and said != found.group() and _is_readable(said):
-                yield Piece(said, range(*found.span()), ENCODED, how)
+            code = found.group()
+            # A code may begin behind letters that look like it.
+            for begin in range(min(shifts, len(code))):
+                said = decode(code[begin:])
+                if said != code[begin:] and _is_readable(said):
+                    yield Piece(said, range(found.start() + begin, found.end()), ENCODED, how)
+                    break
     if not is_turned:
         # In both, what is no code turns into nonsense that matches nothing.
-        yield Piece(codecs.encode(text, "rot13"), range(len(text)), ENCODED, "rot13")
+        turned = _NOT_LATIN.sub(" ", codecs.encode(text, "rot13"))
+        yield Piece(turned, range(len(text)), ENCODED, "rot13")
         yield Piece(text[::-1], range(len(text) - 1, -1, -1), ENCODED, "reversed letters")
 
 
-def _first(pattern, text: str):  # type: ignore[no-untyped-def]
+def _first(pattern, text: str):
     for count, found in enumerate(pattern.finditer(text)):
         if count == _MOST_PIECES:
             return
@@ -282,7 +296,7 @@ def _from_bits(bits: str) -> str:
     return _text(int(bits[place : place + 8], 2) for place in range(0, whole, 8))
 
 
-def _text(codes) -> str:  # type: ignore[no-untyped-def]
+def _text(codes) -> str:
     try:
         return bytes(codes).decode("utf-8")
     except ValueError:
@@ -334,15 +348,16 @@ def _percent(code: str) -> str:
     return unquote(code.replace("+", " ")) if "%20" not in code else unquote(code)
 
 
-_CODES: tuple[tuple[str, object, Callable[[str], str]], ...] = (
-    ("base64", _BASE64, _base64),
-    ("base32", _BASE32, _base32),
-    ("hex", _HEX, _hex),
-    ("binary digits", _BINARY, lambda code: _from_bits(re.sub(r"[^01]", "", code))),
-    ("percent signs", _PERCENT, _percent),
-    ("HTML entities", _ENTITIES, html.unescape),
-    ("escapes", _ESCAPES, _escapes),
-    ("character numbers", _NUMBERS, lambda code: _text(n for n in map(int, re.findall(r"\d+", code)) if n < 256)),
+# The last number is how many beginnings of it are tried.
+_CODES: tuple[tuple[str, object, Callable[[str], str], int], ...] = (
+    ("base64", _BASE64, _base64, 4),
+    ("base32", _BASE32, _base32, 1),
+    ("hex", _HEX, _hex, 3),
+    ("binary digits", _BINARY, lambda code: _from_bits(re.sub(r"[^01]", "", code)), 1),
+    ("percent signs", _PERCENT, _percent, 1),
+    ("HTML entities", _ENTITIES, html.unescape, 1),
+    ("escapes", _ESCAPES, _escapes, 1),
+    ("character numbers", _NUMBERS, lambda code: _text(n for n in map(int, re.findall(r"\d+", code)) if n < 256), 1),
 )
 
 
