@@ -19,6 +19,8 @@ END = "\x1e"
 # What a clause can begin after, whatever the language; a quote or a mark of emphasis may stand before its first word.
 _AT_START = r"(?:^|[\x1e\n:;,>(\[{\"'`*#|=?&/]|[-–—] "
 _MARKS = r")[\s\"'`*_>“”«»„]*"
+_LONG_GAP = re.compile(r"\{0,\d\d+\}\??")
+_MOST_MEMORY = 16 << 20
 _SOME, _MAYBE = r"[ \n]+", r"[ \n]*"
 
 
@@ -35,11 +37,12 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """`unless`, `mentions` and `told` take a sign back: it is forbidden, only quoted, or told of as done with.
-    `spoils` does so for one sign alone."""
+    """`glances` are name, weight and one pattern over all languages, for a first look. `unless`, `mentions` and `told`
+    take a sign back: it is forbidden, only quoted, or told of as done with. `spoils` does so for one sign alone."""
 
     enough: int
     concealed: Mapping[str, int]
+    glances: Sequence[tuple[str, int, Any]]
     signs: Sequence[Sign]
     threats: Mapping[str, str]
     says: Mapping[str, str]
@@ -56,34 +59,53 @@ def lexicon() -> Lexicon:
     return Lexicon(
         enough=table["enough"],
         concealed=table["concealed"],
+        glances=tuple(_glances(table)),
         signs=tuple(_signs(table)),
         threats=table["threats"],
         says=table["says"],
-        unless={language: re2.compile(fold(words)) for language, words in table["unless"].items()},
-        mentions=_any(table["mentions"].values()),
-        told=_any(table["told"].values()),
-        spoils={name: re2.compile(fold(words)) for name, words in table["spoils"].items()},
+        unless={language: _compiled(fold(words)) for language, words in table["unless"].items()},
+        mentions=_any(map(fold, table["mentions"].values())),
+        told=_any(map(fold, table["told"].values())),
+        spoils={name: _compiled(fold(words)) for name, words in table["spoils"].items()},
     )
 
 
 def _any(patterns: Any) -> Any:
-    return re2.compile("|".join(f"(?:{fold(pattern)})" for pattern in patterns))
+    return _compiled("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.max_mem = _MOST_MEMORY
+    options.log_errors = False  # short of memory it is slower, and says so on stderr
+    return re2.compile(pattern, options)
+
+
+def _glances(table: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
+    for name, weight in table["weights"].items():
+        bodies = [
+            _body(patterns, table, language)
+            for where in ("orders", "signs")
+            for language, patterns in table[name].get(where, {}).items()
+        ]
+        # A gap of any length is a far smaller machine, and finds no less.
+        yield name, weight, _any(_LONG_GAP.sub("*", body) for body in bodies)
 
 
 def _signs(table: Mapping[str, Any]) -> Iterator[Sign]:
     for name, weight in table["weights"].items():
         for language, patterns in table[name].get("orders", {}).items():
-            begins = table["begins"][language]
-            start = rf"{_AT_START}|(?:^|[^a-z])(?:{fold(begins)})\s{_MARKS}"
-            yield Sign(name, weight, language, True, _compiled(start, patterns, table, language))
+            begins = fold(table["begins"][language])
+            start = rf"{_AT_START}|(?:^|[^a-z])(?:{begins})\s{_MARKS}"
+            pattern = _compiled(f"{start}({_body(patterns, table, language)})")
+            yield Sign(name, weight, language, True, pattern)
         for language, patterns in table[name].get("signs", {}).items():
-            yield Sign(name, weight, language, False, _compiled("", patterns, table, language))
+            yield Sign(name, weight, language, False, _compiled(f"({_body(patterns, table, language)})"))
 
 
-def _compiled(start: str, patterns: Sequence[str], table: Mapping[str, Any], language: str) -> Any:
+def _body(patterns: Sequence[str], table: Mapping[str, Any], language: str) -> str:
     words = table["words"]["all"] | table["words"].get(language, {})
-    spelled = "|".join(_blanks(_filled(fold(pattern), words)) for pattern in patterns)
-    return re2.compile(f"{start}({spelled})")
+    return "|".join(_blanks(_filled(fold(pattern), words)) for pattern in patterns)
 
 
 def _filled(pattern: str, words: Mapping[str, str]) -> str:

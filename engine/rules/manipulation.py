@@ -11,17 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 
 from engine.judge import Safety, SignalText
 from engine.rules.lexicon import END, Lexicon, Sign, lexicon
-from engine.rules.readings import ENCODED, HIDDEN, MOST_READ, PLAIN, Reading, invisible, readings
+from engine.rules.readings import ENCODED, HIDDEN, MOST_READ, PLAIN, Reading, fold, invisible, readings
 
 TOGETHER = 260
 """Signs further apart than this many characters are of different matters."""
 MOST_QUOTE = 400
 _OVERLAP = 600
-_MOST_JOINED = 12
+_MOST_JOINED = 20
 _END_OF_ONE = 160  # characters that are joined from the end of one field with the beginning of another
 _MOST_MATCHES = 40
 _LEAD = 36  # how far back a sign is taken back by a word before it
@@ -80,19 +80,20 @@ def _judged(text: str) -> Safety | None:
 
 def _joined(fields: Sequence[str]) -> Safety | None:
     """What only says it once fields stand side by side, in any order. The quote shows both parts."""
-    if len(fields) < 2:
-        return None
     rules = lexicon()
-    first = fields[:_MOST_JOINED]
-    junctions = [(one[-_END_OF_ONE:].rstrip(), other[:_END_OF_ONE].lstrip()) for one, other in permutations(first, 2)]
-    for text, middle in ((f"{one} {other}", len(one)) for one, other in junctions):
-        reading = next(readings(text), None)
-        signs = _worst(reading, text, rules) if reading is not None else None
-        if reading is not None and signs is not None:
-            start, end = reading.where(signs[0].start, max(sign.end for sign in signs))
-            if start < middle < end:
-                parts = (text[start:middle].strip(), text[middle:end].strip())
-                return _blocked(signs, reading, " … ".join(parts), rules, "; it is split over fields")
+    prose = [value for value in fields if " " in value.strip() or not value.isascii()][:_MOST_JOINED]
+    sides = [(one[-_END_OF_ONE:].rstrip(), other[:_END_OF_ONE].lstrip()) for one, other in permutations(prose, 2)]
+    folded = _prepared(fold("\n\n".join(f"{one} {other}" for one, other in sides)))
+    if not _can_be_enough(folded, PLAIN, rules):
+        return None
+    for one, other in sides:
+        text, middle = f"{one} {other}", len(one)
+        for reading in islice(readings(text), 1):
+            signs = _worst(reading, text, rules)
+            start, end = reading.where(signs[0].start, max(sign.end for sign in signs)) if signs else (0, 0)
+            if signs and start < middle < end:
+                quote = f"{text[start:middle].strip()} … {text[middle:end].strip()}"
+                return _blocked(signs, reading, quote, rules, "; it is split over fields")
     return None
 
 
@@ -113,6 +114,8 @@ def _blocked(signs: Sequence[Found], reading: Reading, quote: str, rules: Lexico
 def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
     """The signs that stand close together and weigh enough, in their order; None where none do."""
     prepared = _prepared(reading.text)
+    if not _can_be_enough(prepared, reading.kind, rules):
+        return None
     signs = sorted(_signs(prepared, reading, text, rules), key=lambda found: (found.start, found.end))
     for place, first in enumerate(signs):
         near: dict[str, Found] = {}
@@ -123,6 +126,17 @@ def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
         if _weight(near, reading, text, rules) >= rules.enough:
             return sorted(near.values(), key=lambda found: found.start)
     return None
+
+
+def _can_be_enough(prepared: str, kind: str, rules: Lexicon) -> bool:
+    """A first look, wherever in the text its signs stand; most texts end here."""
+    weight = rules.concealed.get(kind, 1)  # what is open may still be broken up by invisible characters
+    for _, more, pattern in rules.glances:
+        if pattern.search(prepared):
+            weight += more
+            if weight >= rules.enough:
+                return True
+    return False
 
 
 def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon) -> int:
