@@ -19,6 +19,7 @@ END = "\x1e"
 # What a clause can begin after, whatever the language; a quote or a mark of emphasis may stand before its first word.
 _AT_START = r"(?:^|[\x1e\n:;,>(\[{\"'`*#|=?&/]|[-–—] "
 _MARKS = r")[\s\"'`*_>“”«»„]*"
+_GAPS = {"gap": f"[^{END};]", "far": f"[^{END}]"}
 _LONG_GAP = re.compile(r"\{0,\d\d+\}\??")
 _MOST_MEMORY = 16 << 20
 _SOME, _MAYBE = r"[ \n]+", r"[ \n]*"
@@ -111,9 +112,9 @@ def _body(patterns: Sequence[str], table: Mapping[str, Any], language: str) -> s
 def _filled(pattern: str, words: Mapping[str, str]) -> str:
     while (slot := re.search(r"\{([a-z]+)(\d*)\}", pattern)) is not None:
         name, number = slot.groups()
-        word = rf"[^{END}]{{0,{number}}}?" if name == "gap" else fold(words[name])
+        word = rf"{_GAPS[name]}{{0,{number}}}?" if name in _GAPS else fold(words[name])
         pattern = pattern[: slot.start()] + word + pattern[slot.end() :]
-    return pattern
+    return pattern.replace(r"[^\n", rf"[^\n{END}")
 
 
 def _blanks(pattern: str) -> str:
