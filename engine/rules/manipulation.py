@@ -15,7 +15,18 @@ from itertools import islice, permutations
 
 from engine.judge import Safety, SignalText
 from engine.rules.lexicon import END, Lexicon, Sign, lexicon
-from engine.rules.readings import ENCODED, HIDDEN, MOST_READ, PLAIN, Reading, fold, invisible, readings
+from engine.rules.readings import (
+    HIDDEN,
+    MOST_READ,
+    OBSCURED,
+    PLAIN,
+    SPELLINGS,
+    TURNED,
+    Reading,
+    fold,
+    invisible,
+    readings,
+)
 
 TOGETHER = 260
 """Signs further apart than this many characters are of different matters."""
@@ -26,6 +37,10 @@ _END_OF_ONE = 160  # characters that are joined from the end of one field with t
 _MOST_MATCHES = 40
 _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
+_COMMON = re.compile(
+    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|der|die|das|und|alle|les|et"
+    r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
+)
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
 _CLAUSE_END = re.compile(r"[:;(\n\x1e]")
 _LINE_MARK = re.compile(r"\n[ \t]*(?:[#>*|]+|//+|--)(?=[ \t])")
@@ -101,9 +116,9 @@ def _blocked(signs: Sequence[Found], reading: Reading, quote: str, rules: Lexico
     worst = max((found.sign for found in signs), key=lambda sign: (sign.name in rules.threats, sign.weight))
     threat = rules.threats.get(worst.name, "hidden_instructions")
     if threat not in ("remote_code", "secret_exfiltration"):
-        if reading.kind == ENCODED:
+        if reading.code is not None or reading.how.endswith(TURNED):
             threat = "encoded_payload"
-        elif reading.kind != PLAIN or invisible(quote) > 3:
+        elif reading.kind == HIDDEN or invisible(quote) > 3:
             threat = "hidden_instructions"
     said = list(dict.fromkeys(rules.says[found.sign.name] for found in signs))
     how = f"; read as {reading.how}" if reading.how else ""
@@ -130,7 +145,8 @@ def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
 
 def _can_be_enough(prepared: str, kind: str, rules: Lexicon) -> bool:
     """A first look, wherever in the text its signs stand; most texts end here."""
-    weight = rules.concealed.get(kind, 1)  # what is open may still be broken up by invisible characters
+    # What is open may still be broken up by invisible characters, or spelled otherwise.
+    weight = rules.concealed.get(kind, rules.concealed[OBSCURED])
     for _, more, pattern in rules.glances:
         if pattern.search(prepared):
             weight += more
@@ -142,13 +158,32 @@ def _can_be_enough(prepared: str, kind: str, rules: Lexicon) -> bool:
 def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon) -> int:
     counted = _apart(near)
     names = {found.sign.name for found in counted}
-    kind = HIDDEN if reading.kind == PLAIN and _is_unseen(counted, reading, text) else reading.kind
+    kind = _kind(counted, reading, text)
     threats = names & rules.threats.keys()
-    if not threats and not (kind != PLAIN and {"act", "address"} <= names):
+    is_bare_order = "act" in names and (kind == OBSCURED or (kind != PLAIN and "address" in names))
+    if not threats and not is_bare_order:
         return 0
     useless = {"run"} if not names & {"fetch", "backdoor"} else set()
-    useless |= {"act"} if threats else set()
+    useless |= {"act"} if threats and kind != OBSCURED else set()
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
+
+
+def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
+    """How a person would have met just these signs: not all of a text need be broken up or spelled otherwise."""
+    if reading.kind == OBSCURED and reading.how.endswith(TURNED):
+        # By chance a word turned round is another word; a sentence is not.
+        around = reading.text[max(0, signs[0].start - _LEAD) : signs[0].end + _AROUND]
+        return OBSCURED if len(set(_COMMON.findall(around))) >= 2 else PLAIN
+    if reading.kind != PLAIN:
+        return reading.kind
+    spans = [reading.where(found.start, found.end) for found in signs]
+    stands = text[min(start for start, _ in spans) : max(end for _, end in spans)]
+    if invisible(stands) > 3:
+        return OBSCURED
+    if reading.how.endswith(SPELLINGS):
+        first, last = min(found.start for found in signs), max(found.end for found in signs)
+        return OBSCURED if fold(stands) != reading.text[first:last] else PLAIN
+    return PLAIN
 
 
 def _apart(near: dict[str, Found]) -> list[Found]:
@@ -158,11 +193,6 @@ def _apart(near: dict[str, Found]) -> list[Found]:
         if all(found.end <= other.start or other.end <= found.start for other in counted):
             counted.append(found)
     return counted
-
-
-def _is_unseen(signs: Iterable[Found], reading: Reading, text: str) -> bool:
-    spans = [reading.where(found.start, found.end) for found in signs]
-    return invisible(text[min(start for start, _ in spans) : max(end for _, end in spans)]) > 3
 
 
 def _prepared(text: str) -> str:

@@ -24,17 +24,17 @@ _MOST_DECODED = 200_000
 _DEEPEST = 2
 _MOST_PIECES = 64
 
-PLAIN, HIDDEN, ENCODED, SMUGGLED = "plain", "hidden", "encoded", "smuggled"
-_WORSE = (PLAIN, HIDDEN, ENCODED, SMUGGLED)
-_TURNED = ("rot13", "reversed letters")
+PLAIN, HIDDEN, ENCODED, OBSCURED = "plain", "hidden", "encoded", "obscured"
+_WORSE = (PLAIN, HIDDEN, ENCODED, OBSCURED)
+TURNED = ("rot13", "reversed letters", "reversed words")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`text` is folded; its character at `place` comes from `places[place]` of the original.
 
-    `kind` says how a person would have met it: open, hidden from their eyes, as a code, or not at all, written in
-    characters that cannot be seen; `how` names the way. `code` is where the code stands that all of this was decoded
+    `kind` says how a person would have met it: open, hidden from their eyes, as a code that programs need, or in a way
+    that only keeps it from being seen; `how` names the way. `code` is where the code stands that all of this was decoded
     from: no part of it can be quoted alone.
     """
 
@@ -79,6 +79,8 @@ _LOOKALIKES = str.maketrans(
     "abcedhijklmhopqrstuvwxybabenikvoptuxwaginuqg",
 )
 _LEET = str.maketrans("013457@$!|8", "oieastasilb")
+# A 1 is an i, an l, or one at the beginning and the other within.
+_ONES = (re.compile("$^"), re.compile("1"), re.compile("(?<=[a-z0-9])1(?!n)"))
 _WORD = re.compile(r"[^\s\"'`()<>]{3,}")
 
 
@@ -111,7 +113,7 @@ def _readings(raw: Reading, depth: int, budget: list[int]) -> Iterator[Reading]:
         yield from _respelled(base)
     if depth == _DEEPEST:
         return
-    for piece in _pieces(raw.text, raw.how.endswith(_TURNED)):
+    for piece in _pieces(raw.text, raw.how.endswith(TURNED)):
         if budget[0] <= 0:
             return
         budget[0] -= len(piece.says) + 64
@@ -141,15 +143,22 @@ def _taken_out(raw: Reading, piece: Piece) -> Reading:
     return Reading(says, [code[0]] * len(says), kind, how, code)
 
 
+SPELLINGS = ("look-alike letters", "digits for letters", "letters set apart")
+
+
+def _more(base: Reading, how: str) -> str:
+    return f"{base.how}, then {how}" if base.how else how
+
+
 def _respelled(base: Reading) -> Iterator[Reading]:
     """Other spellings of the same letters, each only where there is a sign of it."""
     text = base.text
     if not text.isascii() and _mixed(text):
-        yield replace(base, text=text.translate(_LOOKALIKES), how=base.how or "look-alike letters")
+        yield replace(base, text=text.translate(_LOOKALIKES), how=_more(base, "look-alike letters"))
     if _is_leet(text):
-        for one in "il":
+        for one in _ONES:
             turned = _WORD.sub(lambda word: _unleet(word[0], one), text)  # noqa: B023
-            yield replace(base, text=turned, how=base.how or "digits for letters")
+            yield replace(base, text=turned, how=_more(base, "digits for letters"))
     if (apart := _closed_up(base)) is not None:
         yield apart
 
@@ -169,12 +178,12 @@ def _is_leet(text: str) -> bool:
     return len(found) >= 2
 
 
-def _unleet(word: str, one: str) -> str:
+def _unleet(word: str, one: re.Pattern[str]) -> str:
     if len(word) >= 32 or not re.search("[a-z]", word) or not re.search(r"[0134578@$!|]", word):
         # A number between words that are spelled so is spelled so too: `70 411` is "to all".
         return word.translate(_LEET) if re.fullmatch(r"[013457]{2,4}", word) else word
     body = word.rstrip(".,:;!?")
-    turned = body.translate(_LEET) if one == "i" else body.replace("1", "l").translate(_LEET)
+    turned = one.sub("l", body).translate(_LEET)
     return turned + word[len(body) :]
 
 
@@ -189,9 +198,11 @@ def _closed_up(base: Reading) -> Reading | None:
     last = 0
     for found in _APART.finditer(base.text):
         kept = [*range(last, found.start())]
+        is_marked = any(mark in found.group() for mark in "._*-")
         for place in range(found.start(), found.end()):
             is_letter = base.text[place].isalpha()
-            is_between_words = not is_letter and place + 1 < found.end() and not base.text[place + 1].isalpha()
+            is_double = place + 1 < found.end() and not base.text[place + 1].isalpha()
+            is_between_words = base.text[place] == " " and (is_marked or is_double)
             if is_letter or is_between_words:
                 kept.append(place)
         letters += [base.text[place] for place in kept]
@@ -204,7 +215,7 @@ def _closed_up(base: Reading) -> Reading | None:
         base,
         text="".join(letters),
         places=[*places, *base.places[last:]],
-        how=base.how or "letters set apart",
+        how=_more(base, "letters set apart"),
     )
 
 
@@ -230,11 +241,13 @@ _BASE32 = re2.compile(r"\b[A-Z2-7]{24,}={0,6}")
 _HEX = re2.compile(r"(?i)(?:[0-9a-f]{2}){8,}|\b(?:(?:0x|\\\\?x)?[0-9a-f]{2}[\s,:]*){8,}")
 _BINARY = re2.compile(r"(?:[01]{8}[\s,]*){4,}")
 _PERCENT = re2.compile(r"[^\s\"'<>]*(?:%[0-9A-Fa-f]{2}[^\s\"'<>]*){2,}")
-_ENTITIES = re2.compile(r"(?:&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});[^&\n<>]{0,24}){2,}")
-_ESCAPES = re2.compile(r"(?:(?:\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-7]{3})[^\\\n\"]{0,12}){3,}")
+_PLUS = re2.compile(r"[A-Za-z',.:]+(?:\+[A-Za-z0-9',.:]+){3,}")
+_ENTITIES = re2.compile(r"[A-Za-z]{0,24}(?:&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});[^&\n<>]{0,24}){2,}")
+_ESCAPES = re2.compile(r"[A-Za-z]{0,24}(?:(?:\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-7]{3})[^\\\n\"]{0,12}){3,}")
 _NUMBERS = re2.compile(r"(?:\b\d{2,3}\b[\s,;]+){7,}\d{2,3}\b")
 _TAGS = re2.compile("[\U000e0020-\U000e007e]+")
 _BITS = re2.compile("[\u200b-\u200f\u2060-\u2064\ufeff]{16,}")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _NOT_LATIN = re.compile("[^\x00-\u024f]")  # rot13 leaves it as it is
 _FLAG = "\U0001f3f4"
 
@@ -254,13 +267,14 @@ def _pieces(text: str, is_turned: bool) -> Iterator[Piece]:
             for begin in range(min(shifts, len(code))):
                 said = decode(code[begin:])
                 if said != code[begin:] and _is_readable(said):
-                    yield Piece(said, range(found.start() + begin, found.end()), ENCODED, how)
+                    yield Piece(said, range(found.start() + begin, found.end()), _kind_of(how, code, said), how)
                     break
     if not is_turned:
         # In both, what is no code turns into nonsense that matches nothing.
         turned = _NOT_LATIN.sub(" ", codecs.encode(text, "rot13"))
-        yield Piece(turned, range(len(text)), ENCODED, "rot13")
-        yield Piece(text[::-1], range(len(text) - 1, -1, -1), ENCODED, "reversed letters")
+        yield Piece(turned, range(len(text)), OBSCURED, "rot13")
+        yield Piece(text[::-1], range(len(text) - 1, -1, -1), OBSCURED, "reversed letters")
+        yield Piece(_LETTERS.sub(lambda word: word[0][::-1], text), range(len(text)), OBSCURED, "reversed words")
 
 
 def _first(pattern, text: str):
@@ -276,7 +290,7 @@ def _tags(text: str) -> Iterator[Piece]:
         if text[: found.start()].endswith(_FLAG):  # a flag of a region is spelled so
             continue
         said = "".join(chr(ord(character) - 0xE0000) for character in found.group())
-        yield Piece(said, range(*found.span()), SMUGGLED, "invisible tag characters")
+        yield Piece(said, range(*found.span()), OBSCURED, "invisible tag characters")
 
 
 def _zero_width_bits(text: str) -> Iterator[Piece]:
@@ -288,7 +302,7 @@ def _zero_width_bits(text: str) -> Iterator[Piece]:
             bits = "".join("0" if sign == zero else "1" for sign in found.group())
             said = _from_bits(bits)
             if said and _is_readable(said):
-                yield Piece(said, range(*found.span()), SMUGGLED, "invisible bits")
+                yield Piece(said, range(*found.span()), OBSCURED, "invisible bits")
 
 
 def _from_bits(bits: str) -> str:
@@ -348,6 +362,7 @@ def _percent(code: str) -> str:
     return unquote(code.replace("+", " ")) if "%20" not in code else unquote(code)
 
 
+_ESCAPED = r"%[0-9A-Fa-f]{2}|&#?\w+;|\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-7]{3}"
 # The last number is how many beginnings of it are tried.
 _CODES: tuple[tuple[str, object, Callable[[str], str], int], ...] = (
     ("base64", _BASE64, _base64, 4),
@@ -355,10 +370,20 @@ _CODES: tuple[tuple[str, object, Callable[[str], str], int], ...] = (
     ("hex", _HEX, _hex, 3),
     ("binary digits", _BINARY, lambda code: _from_bits(re.sub(r"[^01]", "", code)), 1),
     ("percent signs", _PERCENT, _percent, 1),
+    ("plus signs", _PLUS, lambda code: code.replace("+", " "), 1),
     ("HTML entities", _ENTITIES, html.unescape, 1),
     ("escapes", _ESCAPES, _escapes, 1),
     ("character numbers", _NUMBERS, lambda code: _text(n for n in map(int, re.findall(r"\d+", code)) if n < 256), 1),
 )
+
+
+def _kind_of(how: str, code: str, said: str) -> str:
+    """Nobody escapes letters that need no escape."""
+    if how in ("percent signs", "HTML entities", "escapes", "plus signs"):
+        kept = sum(letter.isascii() and letter.isalpha() for letter in re.sub(_ESCAPED, "", code))
+        plain_letters = sum(letter.isascii() and letter.isalpha() for letter in said)
+        return OBSCURED if plain_letters - kept >= 8 else ENCODED
+    return OBSCURED
 
 
 def _is_readable(text: str) -> bool:
