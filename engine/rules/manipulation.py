@@ -38,7 +38,7 @@ _MOST_MATCHES = 40
 _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
 _COMMON = re.compile(
-    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|der|die|das|und|alle|les|et"
+    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und|alle|les|et"
     r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
 )
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
