@@ -42,6 +42,7 @@ class Lexicon:
     take a sign back: it is forbidden, only quoted, or told of as done with. `spoils` does so for one sign alone."""
 
     enough: int
+    minor: frozenset[str]
     concealed: Mapping[str, int]
     glances: Sequence[tuple[str, int, Any]]
     signs: Sequence[Sign]
@@ -59,6 +60,7 @@ def lexicon() -> Lexicon:
     table = tomllib.loads(text)
     return Lexicon(
         enough=table["enough"],
+        minor=frozenset(table["minor"]),
         concealed=table["concealed"],
         glances=tuple(_glances(table)),
         signs=tuple(_signs(table)),

@@ -37,6 +37,9 @@ _END_OF_ONE = 160  # characters that are joined from the end of one field with t
 _MOST_MATCHES = 40
 _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
+_SAYS = re.compile(r"[^\W\d_] [^\W\d_]|^[^\W\d_]+$|[^\x00-\u02ff]{2}")
+_BEGINS = re.compile(r"(?:^|[\x1e\n:(])[\s\"'`]*$")
+_WORDS = re.compile(r"(?:[^\W\d_]+[ ,']+){3}|[^\x00-\u02ff]{4}")
 _COMMON = re.compile(
     r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und|alle|les|et"
     r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
@@ -85,18 +88,22 @@ def _parts(value: str) -> Iterator[str]:
 
 def _judged(text: str) -> Safety | None:
     rules = lexicon()
+    verdict: Safety | None = None
     for reading in readings(text):
-        if (signs := _worst(reading, text, rules)) is not None:
+        # What a comment says is also seen where it stands; that it is hidden says more.
+        if (verdict is None or reading.kind == HIDDEN) and (signs := _worst(reading, text, rules)) is not None:
             start, end = _whole_sentence(reading, signs)
             first, last = reading.where(start, end)
-            return _blocked(signs, reading, text[first:last].strip(), rules)
-    return None
+            verdict = _blocked(signs, reading, text[first:last].strip(), rules)
+            if reading.kind != PLAIN:
+                return verdict
+    return verdict
 
 
 def _joined(fields: Sequence[str]) -> Safety | None:
     """What only says it once fields stand side by side, in any order. The quote shows both parts."""
     rules = lexicon()
-    prose = [value for value in fields if " " in value.strip() or not value.isascii()][:_MOST_JOINED]
+    prose = [value for value in fields if _SAYS.search(value)][:_MOST_JOINED]
     sides = [(one[-_END_OF_ONE:].rstrip(), other[:_END_OF_ONE].lstrip()) for one, other in permutations(prose, 2)]
     folded = _prepared(fold("\n\n".join(f"{one} {other}" for one, other in sides)))
     if not _can_be_enough(folded, PLAIN, rules):
@@ -160,12 +167,24 @@ def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon)
     names = {found.sign.name for found in counted}
     kind = _kind(counted, reading, text)
     threats = names & rules.threats.keys()
-    is_bare_order = "act" in names and (kind == OBSCURED or (kind != PLAIN and "address" in names))
-    if not threats and not is_bare_order:
+    if not threats and not _is_order(counted, kind, reading):
         return 0
     useless = {"run"} if not names & {"fetch", "backdoor"} else set()
-    useless |= {"act"} if threats and kind != OBSCURED else set()
+    useless |= {"act"} if threats else set()
+    if kind == PLAIN:
+        useless |= set(sorted(names & rules.minor)[1:])
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
+
+
+def _is_order(signs: Sequence[Found], kind: str, reading: Reading) -> bool:
+    """Any order at all, to whoever reads it: it is one where it is hidden."""
+    if any(found.sign.name == "address" for found in signs):
+        return kind != PLAIN and any(found.sign.name == "act" for found in signs)
+    starts = [found.start for found in signs if found.sign.name == "act"]
+    prepared = _prepared(reading.text)
+    return kind == OBSCURED and any(
+        _BEGINS.search(prepared[:start][-_LEAD:]) and _WORDS.match(prepared[start : start + _AROUND]) for start in starts
+    )
 
 
 def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
