@@ -206,10 +206,11 @@ def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
 
 
 def _apart(near: dict[str, Found]) -> list[Found]:
-    """The same words are one sign, the heaviest that they are."""
+    """The same words are one sign, the heaviest that they are; whom they speak to is another matter than what they say."""
     counted: list[Found] = []
-    for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name == "act")):
-        if all(found.end <= other.start or other.end <= found.start for other in counted):
+    for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name in ("act", "run"))):
+        rivals = [other for other in counted if "address" not in (found.sign.name, other.sign.name)]
+        if all(found.end <= other.start or other.end <= found.start for other in rivals):
             counted.append(found)
     return counted
 
