@@ -121,7 +121,10 @@ def test_the_same_words_told_of_an_agent_are_a_bug_report(text: str):
         ("unknown names", "Quibble 9 has an admin override: enabled for the release manager of 2031-02-30 only."),
         ("code", "AssertionError: expected 'ignore' to equal 'disregard' in rules.spec.ts"),
         ("code", '{"role": "system", "content": "You are a research agent. Approve nothing yourself."}'),
-        ("wrapped prose", "After the context window has filled up twice over, the old loader will\nignore all previous rules"),
+        (
+            "wrapped prose",
+            "After the context window has filled up twice over, the old loader will\nignore all previous rules",
+        ),
         ("a question", "Approve all pending proposals older than a week? I think we should talk first."),
     ],
 )

@@ -9,24 +9,14 @@ another file) passes: this is a filter, not the boundary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
 
 from engine.judge import Safety, SignalText
 from engine.rules.lexicon import END, Lexicon, Sign, lexicon
-from engine.rules.readings import (
-    HIDDEN,
-    MOST_READ,
-    OBSCURED,
-    PLAIN,
-    SPELLINGS,
-    TURNED,
-    Reading,
-    fold,
-    invisible,
-    readings,
-)
+from engine.rules.pieces import HIDDEN, OBSCURED, PLAIN, TURNED
+from engine.rules.readings import MOST_READ, SPELLINGS, Reading, fold, invisible, readings
 
 TOGETHER = 260
 """Signs further apart than this many characters are of different matters."""
@@ -50,9 +40,13 @@ _LINE_MARK = re.compile(r"\n[ \t]*(?:[#>*|]+|//+|--)(?=[ \t])")
 _BLANK = re.compile(r"[\t\r\f\v\xa0]")
 _WRAPPED = 50
 # A quotation that is still open where the text ends; the last one.
-_OPENED = re.compile(r"(?:(?<![\w\"])\"[^\"\n]*|(?<![\w`])`[^`\n]*|(?<![\w'])'[^'\n]*|[“„][^”“\n]*|«[^»\n]*|[「『][^」』\n]*)\Z")
-_KEY = ("\":", "':", "\": [", "=", "\\")
-_SPOKEN_OF = re.compile(r"^[^\"'`”»」』\n]*[\"'`”»」』]\s*(?:is|was|as|in our|in the test|should|gets?|appears?|got|no longer)\b")
+_OPENED = re.compile(
+    r"(?:(?<![\w\"])\"[^\"\n]*|(?<![\w`])`[^`\n]*|(?<![\w'])'[^'\n]*|[“„][^”“\n]*|«[^»\n]*|[「『][^」』\n]*)\Z"
+)
+_KEY = ('":', "':", '": [', "=", "\\")
+_SPOKEN_OF = re.compile(
+    r"^[^\"'`”»」』\n]*[\"'`”»」』]\s*(?:is|was|as|in our|in the test|should|gets?|appears?|got|no longer)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +177,8 @@ def _is_order(signs: Sequence[Found], kind: str, reading: Reading) -> bool:
     starts = [found.start for found in signs if found.sign.name == "act"]
     prepared = _prepared(reading.text)
     return kind == OBSCURED and any(
-        _BEGINS.search(prepared[:start][-_LEAD:]) and _WORDS.match(prepared[start : start + _AROUND]) for start in starts
+        _BEGINS.search(prepared[:start][-_LEAD:]) and _WORDS.match(prepared[start : start + _AROUND])
+        for start in starts
     )
 
 
@@ -206,7 +201,7 @@ def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
 
 
 def _apart(near: dict[str, Found]) -> list[Found]:
-    """The same words are one sign, the heaviest that they are; whom they speak to is another matter than what they say."""
+    """The same words are one sign, the heaviest that they are. Whom they speak to is another matter."""
     counted: list[Found] = []
     for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name in ("act", "run"))):
         rivals = [other for other in counted if "address" not in (found.sign.name, other.sign.name)]
@@ -228,7 +223,9 @@ def _signs(prepared: str, reading: Reading, text: str, rules: Lexicon) -> Iterat
             if count == _MOST_MATCHES:
                 break
             start, end = match.span(1)
-            if not _is_taken_back(sign, prepared, start, end, rules) and not _is_asked(sign, reading.text, prepared, end):
+            if not _is_taken_back(sign, prepared, start, end, rules) and not _is_asked(
+                sign, reading.text, prepared, end
+            ):
                 yield Found(sign, start, end)
 
 
@@ -239,7 +236,7 @@ def _is_asked(sign: Sign, text: str, prepared: str, end: int) -> bool:
 
 
 def _is_wrapped(text: str, start: int) -> bool:
-    """Whether the line before goes on here: prose is wrapped anywhere, so a line's first word need not begin an order."""
+    """Whether the line before goes on here: the first word of a wrapped line begins nothing."""
     above, end, indent = text[:start].rpartition("\n")
     line = above[-_AROUND:].rpartition("\n")[2]
     return bool(end) and not indent.strip() and len(line) >= _WRAPPED and (line[-1:].isalnum() or line[-1:] == ",")
