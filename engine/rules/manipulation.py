@@ -27,9 +27,10 @@ _END_OF_ONE = 160  # characters that are joined from the end of one field with t
 _MOST_MATCHES = 40
 _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
+_ANY_ORDER = ("act", "mild")
 _SAYS = re.compile(r"[^\W\d_] [^\W\d_]|^[^\W\d_]+$|[^\x00-\u02ff]{2}")
 _BEGINS = re.compile(r"(?:^|[\x1e\n:(])[\s\"'`]*$")
-_WORDS = re.compile(r"(?:[^\W\d_]+[ ,']+){3}|[^\x00-\u02ff]{4}")
+_WORDS = re.compile(r"(?:\w+[ ,']+){3}")
 _COMMON = re.compile(
     r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und|alle|les|et"
     r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
@@ -119,7 +120,7 @@ def _blocked(signs: Sequence[Found], reading: Reading, quote: str, rules: Lexico
     if threat not in ("remote_code", "secret_exfiltration"):
         if reading.code is not None or reading.how.endswith(TURNED):
             threat = "encoded_payload"
-        elif reading.kind == HIDDEN or invisible(quote) > 3:
+        elif reading.kind == HIDDEN or invisible(quote) * 4 > len(quote):
             threat = "hidden_instructions"
     said = list(dict.fromkeys(rules.says[found.sign.name] for found in signs))
     how = f"; read as {reading.how}" if reading.how else ""
@@ -164,7 +165,7 @@ def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon)
     if not threats and not _is_order(counted, kind, reading):
         return 0
     useless = {"run"} if not names & {"fetch", "backdoor"} else set()
-    useless |= {"act"} if threats else set()
+    useless |= {"act", "mild"} if threats else {"mild"} if "act" in names or kind != OBSCURED else set()
     if kind == PLAIN:
         useless |= set(sorted(names & rules.minor)[1:])
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
@@ -172,27 +173,31 @@ def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon)
 
 def _is_order(signs: Sequence[Found], kind: str, reading: Reading) -> bool:
     """Any order at all, to whoever reads it: it is one where it is hidden."""
-    if any(found.sign.name == "address" for found in signs):
-        return kind != PLAIN and any(found.sign.name == "act" for found in signs)
-    starts = [found.start for found in signs if found.sign.name == "act"]
+    names = {found.sign.name for found in signs}
+    if {"address", "act"} <= names and kind != PLAIN:
+        return True
     prepared = _prepared(reading.text)
-    return kind == OBSCURED and any(
-        _BEGINS.search(prepared[:start][-_LEAD:]) and _WORDS.match(prepared[start : start + _AROUND])
-        for start in starts
-    )
+    return kind == OBSCURED and any(_begins_sentence(one, prepared) for one in signs if one.sign.name in _ANY_ORDER)
+
+
+def _begins_sentence(found: Found, prepared: str) -> bool:
+    """Where the verb comes last, its form says enough."""
+    before, after = prepared[: found.start][-_LEAD:], prepared[found.start :][:_AROUND]
+    return not found.sign.is_order or bool(_BEGINS.search(before) and _WORDS.match(after))
 
 
 def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
     """How a person would have met just these signs: not all of a text need be broken up or spelled otherwise."""
     if reading.kind == OBSCURED and reading.how.endswith(TURNED):
-        # By chance a word turned round is another word; a sentence is not.
+        # By chance a word turned round is another word; a phrase or a sentence is not.
         around = reading.text[max(0, signs[0].start - _LEAD) : signs[0].end + _AROUND]
-        return OBSCURED if len(set(_COMMON.findall(around))) >= 2 else PLAIN
+        is_phrase = signs[0].sign.weight > 1 or not reading.text[signs[0].start : signs[0].end].isascii()
+        return OBSCURED if is_phrase or len(set(_COMMON.findall(around))) >= 2 else PLAIN
     if reading.kind != PLAIN:
         return reading.kind
     spans = [reading.where(found.start, found.end) for found in signs]
     stands = text[min(start for start, _ in spans) : max(end for _, end in spans)]
-    if invisible(stands) > 3:
+    if invisible(stands) * 4 > len(stands):
         return OBSCURED
     if reading.how.endswith(SPELLINGS):
         first, last = min(found.start for found in signs), max(found.end for found in signs)
@@ -203,7 +208,7 @@ def _kind(signs: Sequence[Found], reading: Reading, text: str) -> str:
 def _apart(near: dict[str, Found]) -> list[Found]:
     """The same words are one sign, the heaviest that they are. Whom they speak to is another matter."""
     counted: list[Found] = []
-    for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name in ("act", "run"))):
+    for found in sorted(near.values(), key=lambda found: (-found.sign.weight, found.sign.name in (*_ANY_ORDER, "run"))):
         rivals = [other for other in counted if "address" not in (found.sign.name, other.sign.name)]
         if all(found.end <= other.start or other.end <= found.start for other in rivals):
             counted.append(found)
