@@ -18,6 +18,7 @@ PLAIN, HIDDEN, ENCODED, OBSCURED = "plain", "hidden", "encoded", "obscured"
 WORSE = (PLAIN, HIDDEN, ENCODED, OBSCURED)
 TURNED = ("rot13", "reversed letters", "reversed words")
 _MOST_PIECES = 256
+_A_FILE = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,7 @@ _NOT_LATIN = re.compile("[^\x00-\u024f]")  # rot13 leaves it as it is
 _FLAG = "\U0001f3f4"
 
 
-def pieces(text: str, is_turned: bool) -> Iterator[Piece]:
-    """`is_turned`: it was made by turning a text round already; turned back it would only be that again."""
+def pieces(text: str) -> Iterator[Piece]:
     for how, pattern in _OUT_OF_SIGHT:
         for found in _first(pattern, text):
             if group := next((number for number, said in enumerate(found.groups(), 1) if said), 0):
@@ -81,12 +81,11 @@ def pieces(text: str, is_turned: bool) -> Iterator[Piece]:
                 if said != code[begin:] and _is_readable(said):
                     yield Piece(said, range(found.start() + begin, found.end()), _kind_of(how, code, said), how)
                     break
-    if not is_turned:
-        # In both, what is no code turns into nonsense that matches nothing.
-        turned = _NOT_LATIN.sub(" ", codecs.encode(text, "rot13"))
-        yield Piece(turned, range(len(text)), OBSCURED, "rot13")
-        yield Piece(text[::-1], range(len(text) - 1, -1, -1), OBSCURED, "reversed letters")
-        yield Piece(_LETTERS.sub(lambda word: word[0][::-1], text), range(len(text)), OBSCURED, "reversed words")
+    # Turned round, what is no code is nonsense that matches nothing.
+    turned = _NOT_LATIN.sub(" ", codecs.encode(text, "rot13"))
+    yield Piece(turned, range(len(text)), OBSCURED, "rot13")
+    yield Piece(text[::-1], range(len(text) - 1, -1, -1), OBSCURED, "reversed letters")
+    yield Piece(_LETTERS.sub(lambda word: word[0][::-1], text), range(len(text)), OBSCURED, "reversed words")
 
 
 def _first(pattern: Any, text: str) -> Iterator[Any]:
@@ -190,12 +189,12 @@ _CODES: tuple[tuple[str, object, Callable[[str], str], int], ...] = (
 
 
 def _kind_of(how: str, code: str, said: str) -> str:
-    """Nobody escapes letters that need no escape."""
+    """Nobody escapes letters that need no escape, or hides a sentence in base64; whole files travel in it every day."""
     if how in ("percent signs", "HTML entities", "escapes", "plus signs"):
         kept = sum(letter.isascii() and letter.isalpha() for letter in re.sub(_ESCAPED, "", code))
-        plain_letters = sum(letter.isascii() and letter.isalpha() for letter in said)
-        return OBSCURED if plain_letters - kept >= 8 else ENCODED
-    return OBSCURED
+        letters = sum(letter.isascii() and letter.isalpha() for letter in said)
+        return OBSCURED if letters - kept >= 8 else ENCODED
+    return OBSCURED if len(said) < _A_FILE else ENCODED
 
 
 def _is_readable(text: str) -> bool:

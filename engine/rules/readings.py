@@ -92,9 +92,10 @@ def _readings(raw: Reading, depth: int, budget: list[int]) -> Iterator[Reading]:
     if base.text.strip():
         yield base
         yield from _respelled(base)
-    if depth == _DEEPEST:
+    # What was turned round is read, not searched for more: by chance anything turns into anything.
+    if depth == _DEEPEST or raw.how.endswith(TURNED):
         return
-    for piece in pieces(raw.text, raw.how.endswith(TURNED)):
+    for piece in pieces(raw.text):
         if budget[0] <= 0:
             return
         budget[0] -= len(piece.says) + 64
