@@ -52,6 +52,7 @@ CREATE TABLE reports (
   summary TEXT NOT NULL,
   question TEXT NOT NULL,
   note TEXT NOT NULL,
+  hold TEXT NOT NULL DEFAULT '',
   priority TEXT NOT NULL,
   actionability TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -157,11 +158,13 @@ CREATE TABLE commands (
   applied_at INTEGER,
   refused_at INTEGER,
   said TEXT NOT NULL DEFAULT '',
+  announced_at INTEGER,
   CHECK (undone_at IS NULL OR claimed_at IS NULL),
   CHECK (applied_at IS NULL OR refused_at IS NULL)
 );
 CREATE INDEX commands_waiting ON commands(apply_after) WHERE claimed_at IS NULL AND undone_at IS NULL;
 CREATE INDEX commands_of_a_report ON commands(report_id);
+CREATE INDEX commands_unannounced ON commands(seq) WHERE announced_at IS NULL AND claimed_at IS NOT NULL;
 
 CREATE TABLE transitions (
   seq INTEGER PRIMARY KEY,
@@ -195,25 +198,43 @@ CREATE TABLE source_state (
 
 CREATE TABLE spend (
   seq INTEGER PRIMARY KEY,
-  job_id TEXT NOT NULL,
-  attempt INTEGER NOT NULL,
+  job_id TEXT NOT NULL DEFAULT '',
+  attempt INTEGER NOT NULL DEFAULT 0,
   report_id TEXT NOT NULL,
+  role TEXT NOT NULL,
   model TEXT NOT NULL,
-  input_tokens INTEGER NOT NULL,
-  output_tokens INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0,
   cost_usd REAL NOT NULL,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  booked_at INTEGER
 );
 CREATE INDEX spend_by_time ON spend(at);
 CREATE INDEX spend_of_a_report ON spend(report_id);
 
+CREATE TABLE budget_holds (
+  night_at INTEGER NOT NULL,
+  report_id TEXT NOT NULL,
+  held_at INTEGER NOT NULL,
+  PRIMARY KEY (night_at, report_id)
+) WITHOUT ROWID;
+
 CREATE TABLE notifications (
-  subject TEXT PRIMARY KEY,
+  seq INTEGER PRIMARY KEY,
+  subject TEXT NOT NULL,
+  way TEXT NOT NULL CHECK (way IN ('command', 'webhook', 'mail')),
   kind TEXT NOT NULL,
-  text TEXT NOT NULL,
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
   intended_at INTEGER NOT NULL,
-  sent_at INTEGER
+  not_before INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  claimed_at INTEGER,
+  sent_at INTEGER,
+  error TEXT NOT NULL DEFAULT '',
+  UNIQUE (subject, way)
 );
+CREATE INDEX notifications_waiting ON notifications(seq, not_before) WHERE claimed_at IS NULL;
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.judge import Safety, SignalText
-from engine.rules import manipulation
+from engine.judge import Assessment, Case, Safety, SignalText
+from engine.rules import assessing, manipulation
 
 
 class RulesJudge:
@@ -16,3 +16,6 @@ class RulesJudge:
 
     async def safety_together(self, texts: Sequence[SignalText]) -> Safety:
         return manipulation.found_together(texts)
+
+    async def assess(self, case: Case) -> Assessment:
+        return assessing.assess(case)
