@@ -168,7 +168,7 @@ class TestSentences:
         inbox.submit(inbox.command("research", "R1", {}, now=datetime.now(UTC)))
         done = loopdesk("engine", "once", "--workspace", workspace.root)
         assert done.stdout.splitlines() == [
-            "Took in 1 signal, applied 0 commands.",
+            "Took in 1 signal, applied 0 commands, ended 1 job.",
             "1 command can still be undone and wait for the end of that time.",
         ]
         told = json.loads(loopdesk("engine", "status", "--json", "--workspace", workspace.root).stdout)
