@@ -81,7 +81,8 @@ def adjusted_rand(truth: Labels, found: Labels) -> float:
 
 
 def homogeneity(truth: Labels, found: Labels) -> float:
-    """1 - H(truth | found) / H(truth): 1 where no group mixes problems. (Rosenberg and Hirschberg, "V-measure", 2007.)"""
+    """1 - H(truth | found) / H(truth): 1 where no group mixes problems. (Rosenberg and Hirschberg, "V-measure: a
+    conditional entropy-based external cluster evaluation measure", 2007.)"""
     _check(truth, found)
     whole = _entropy(truth)
     return 1.0 if whole == 0 else max(0.0, 1 - _entropy_within(truth, found) / whole)
