@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from engine import verbs
+from engine import general, verbs
+from engine.decision import Decision, Refused
 from engine.effects import (
     AddArtefact,
     AddDecision,
     Effect,
     Log,
     PlaceSignal,
-    ReleaseSignal,
     Remember,
     SaveJob,
     SaveProposal,
@@ -22,7 +22,6 @@ from engine.effects import (
 )
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal
 from engine.states import SHOWN
-from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 OLDEST = timedelta(hours=12)
@@ -36,7 +35,9 @@ NO_FIXER = "Its start is approved; no fixer is set up, so it stays ready."
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What a command may look at. `signals` are its report's own, id -> title; `joined` are those that came with
-    `other`, the report that is joined into or split off. `jobs` are live ones. `ran_us` is as in `Command`, now."""
+    `other`, the report that is joined into or split off. `jobs` are live ones. `safety` is what was found of the
+    signal that a command names, `blocked_run` the last of the report's passes that its safety check ended. `ran_us` is
+    as in `Command`, now."""
 
     report: Report | None = None
     other: Report | None = None
@@ -45,26 +46,18 @@ class Scene:
     signals: Mapping[str, str] = field(default_factory=dict)
     joined: Sequence[str] = ()
     safety: str = ""
+    blocked_run: int = 0
     undoes: Command | None = None
     ran_us: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    effects: tuple[Effect, ...]
-    said: str
-
-
-class Refused(LoopdeskError):
-    """The command is not applied, and the person is shown why."""
 
 
 def decide(scene: Scene, command: Command, now: datetime) -> Decision:
     """Raises `LoopdeskError`: stale, without sense in the present state, or not a command at all."""
     verbs.check(command.verb, command.report_id, command.arguments)
     _refuse_stale(scene, command)
-    if command.verb == "release":
-        return _release(scene, command)
+    if not command.report_id:
+        decision = general.decide(scene.safety, command, now)
+        return replace(decision, effects=(*decision.effects, AddDecision(_signal(None, command, now))))
     report = scene.report
     if report is None:
         raise Refused("That report is not in this workspace")
@@ -115,7 +108,7 @@ def _decline(scene: Scene, report: Report, command: Command, now: datetime) -> D
         effects = _asleep(report, command, now, said, wakes_at_signals=report.signals + 1)
         said = "Declined as fixed already; it comes back with its next signal."
     else:
-        effects = _ended(report, "suppressed", command, now, said)
+        effects = _ended(report, "suppressed", command, now, said, declined_for=reason)
         said = f"{said}."
     learned = f"“{_title(report)}” was declined: {verbs.REASONS[reason]}. {note}".strip()
     return Decision(
@@ -193,7 +186,8 @@ def _reopen(scene: Scene, report: Report, command: Command, now: datetime) -> De
         return _wake(scene, report, command, now)
     if report.status not in ("suppressed", "resolved"):
         raise Refused(f"It is open: {SHOWN[report.status].lower()}")
-    effects = _moved(report, report.status_before or "potential", command, now, "reopened", status_before="")
+    back = report.status_before or "potential"
+    effects = _moved(report, back, command, now, "reopened", status_before="", declined_for="")
     return Decision((*effects, Withdraw(f"declined:{report.id}")), "Open again.")
 
 
@@ -288,12 +282,15 @@ def _split_joined(scene: Scene, report: Report, command: Command, now: datetime)
     )
 
 
-def _release(scene: Scene, command: Command) -> Decision:
-    if scene.safety not in ("blocked", "held"):
-        raise Refused("That signal is not held back")
-    return Decision(
-        (ReleaseSignal(str(command.arguments["signal"]), command.id),), "Released; it is grouped like others."
+def _release(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
+    """A report that its safety check refused as a whole: whoever has read what it quotes takes it on."""
+    if not scene.blocked_run or report.status != "failed":
+        raise Refused("That report is not held back")
+    released = Artefact(
+        report.id, "safety_released", {"run": scene.blocked_run, "command": command.id}, command.actor, now
     )
+    effects = _queued(report, command, now, "released by hand")
+    return Decision((AddArtefact(released), *effects), "Released; it is researched again.")
 
 
 _VERBS: Mapping[str, Callable[[Scene, Report, Command, datetime], Decision]] = {
@@ -308,6 +305,7 @@ _VERBS: Mapping[str, Callable[[Scene, Report, Command, datetime], Decision]] = {
     "research": _research,
     "join": _join,
     "split": _split,
+    "release": _release,
 }
 _AWAKE: Mapping[str, None] = {"snoozed_until": None, "wakes_at_signals": None}
 
@@ -327,8 +325,11 @@ def _asleep(report: Report, command: Command, now: datetime, reason: str, **mark
     return _moved(report, "potential", command, now, reason, status_before=_kept(report), **changes)
 
 
-def _ended(report: Report, status: str, command: Command, now: datetime, reason: str) -> tuple[Effect, ...]:
-    return _moved(report, status, command, now, reason, status_before=_kept(report), is_by_hand=False, **_AWAKE)
+def _ended(
+    report: Report, status: str, command: Command, now: datetime, reason: str, declined_for: str = ""
+) -> tuple[Effect, ...]:
+    changes = {"status_before": _kept(report), "is_by_hand": False, "declined_for": declined_for, **_AWAKE}
+    return _moved(report, status, command, now, reason, **changes)
 
 
 def _queued(report: Report, command: Command, now: datetime, reason: str) -> tuple[Effect, ...]:
@@ -376,10 +377,11 @@ def _note(key: str, text: str, report: Report, command: Command, now: datetime) 
     return Remember(Note(key, f"{now:%Y-%m-%d}: {text}", report.id, command.id, now))
 
 
-def _signal(report: Report, command: Command, now: datetime) -> Signal:
-    note = str(command.arguments.get("note", ""))
-    content = f"{command.verb}: {_title(report)}\n{note}".strip()
-    extra = {"report": report.id, "verb": command.verb, **command.arguments}
+def _signal(report: Report | None, command: Command, now: datetime) -> Signal:
+    note = str(command.arguments.get("note") or command.arguments.get("text") or "")
+    about = _title(report) if report else str(next(iter(command.arguments.values()), ""))
+    content = f"{command.verb}: {plain(about, 120)}\n{note}".strip()
+    extra = {**({"report": report.id} if report else {}), "verb": command.verb, **command.arguments}
     return Signal("loopdesk", "command", command.id, content, 0.0, now, extra)
 
 

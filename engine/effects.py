@@ -52,10 +52,11 @@ class PlaceSignal:
 
 @dataclass(frozen=True, slots=True)
 class AddDecision:
-    """A command as a signal that weighs nothing, on the report it decided; no safety filter, it is the owner's."""
+    """A command as a signal that weighs nothing, on the report it decided (or on none); no safety filter, it is the
+    owner's."""
 
     signal: Signal
-    report_id: str
+    report_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,30 @@ class Withdraw:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class WeighSource:
+    """By hand: what the weights of a source (`product/type`) are multiplied by; None is "by its record"."""
+
+    source: str
+    weight: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSource:
+    """By hand: whether a source is asked; None is "as configured"."""
+
+    source: str
+    is_on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetMeta:
+    """A value of the workspace, as JSON."""
+
+    key: str
+    value: object
+
+
 Effect = (
     SaveReport
     | SaveProposal
@@ -98,4 +123,7 @@ Effect = (
     | ReleaseSignal
     | Remember
     | Withdraw
+    | WeighSource
+    | SwitchSource
+    | SetMeta
 )

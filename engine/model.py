@@ -101,6 +101,8 @@ class Report:
     """Whether the pass that waits or runs was asked for by hand."""
     start_approved_by: str = ""
     """The command that approved the start of a fix."""
+    declined_for: str = ""
+    """One of `verbs.REASONS` while it is declined."""
     recurrence_of: str = ""
     joined_into: str = ""
     signals: int = 0

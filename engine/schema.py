@@ -63,6 +63,7 @@ CREATE TABLE reports (
   runs INTEGER NOT NULL,
   is_by_hand INTEGER NOT NULL,
   start_approved_by TEXT NOT NULL,
+  declined_for TEXT NOT NULL,
   recurrence_of TEXT NOT NULL,
   joined_into TEXT NOT NULL,
   signals INTEGER NOT NULL,
@@ -186,8 +187,9 @@ CREATE TABLE memory (
 CREATE TABLE source_state (
   source TEXT PRIMARY KEY,
   cursor TEXT NOT NULL DEFAULT '',
-  record TEXT NOT NULL DEFAULT '{}',
-  weight REAL NOT NULL DEFAULT 1.0,
+  learned_weight REAL NOT NULL DEFAULT 1.0,
+  weight_by_hand REAL,
+  is_on INTEGER,
   changed_at INTEGER NOT NULL
 );
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from engine import intake, reading, states
-from engine.commands import Decision, Scene
+from engine import intake, reading, states, weighing
+from engine.commands import Scene
 from engine.crash_points import crash_point
+from engine.decision import Decision
 from engine.effects import (
     AddArtefact,
     AddDecision,
@@ -23,15 +24,18 @@ from engine.effects import (
     SaveJob,
     SaveProposal,
     SaveReport,
+    SetMeta,
+    SwitchSource,
+    WeighSource,
     Withdraw,
 )
 from engine.instants import read, stored
 from engine.intake import Ingested
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
-from engine.promotion import weight_of
 from engine.reconcile import State
-from engine.rows import SIGNAL_COLUMNS, insert, row, signal_of, signal_row, upsert
+from engine.rows import SIGNAL_COLUMNS, insert, row, signal_of, signal_row, spelled, upsert
 from engine.schema import MIGRATIONS
+from engine.source_state import switch_source
 from engine.states import IllegalTransition, Noun
 from workspace import databases
 from workspace.errors import LoopdeskError
@@ -158,6 +162,10 @@ class Store:
             "SELECT signal_id FROM report_signals WHERE report_id = ? AND came_from = ? AND left_at IS NULL",
             (command.report_id, str(other_id)),
         )
+        blocked = connection.execute(
+            "SELECT max(json_extract(content, '$.run')) FROM artefacts WHERE report_id = ? AND kind = 'safety_blocked'",
+            (command.report_id,),
+        ).fetchone()
         safety = connection.execute(
             "SELECT safety FROM signals WHERE id = ?", (str(arguments.get("signal", "")),)
         ).fetchone()
@@ -169,6 +177,7 @@ class Store:
             signals={id: signal.title for id, signal in signals.items()},
             joined=[id for (id,) in joined],
             safety=safety[0] if safety else "",
+            blocked_run=blocked[0] or 0,
             undoes=reading.command(connection, str(arguments.get("undoes", ""))),
             ran_us=reading.ran_us(connection),
         )
@@ -192,7 +201,7 @@ class Store:
         with self.transaction("ingest"):
             taken = intake.take(self.connection, now, most)
             for report_id in taken.reports:
-                self._weigh(report_id)
+                weighing.weigh(self.connection, report_id)
         return taken
 
     def apply(self, command_id: str, decide: Decide, now: datetime) -> Command | None:
@@ -218,6 +227,8 @@ class Store:
         try:
             decision = decide(self.scene(command), command, now)
             self.write(decision.effects, now)
+            if command.report_id:
+                weighing.learn(self.connection, command.report_id, now)
             outcome, said = "applied_at", decision.said
         except LoopdeskError as error:
             outcome, said = "refused_at", str(error)
@@ -311,12 +322,21 @@ class Store:
                     )
                 case Remember(note):
                     self.connection.execute(_SAVE_NOTE, row(note))
+                case WeighSource(source, weight):
+                    weighing.by_hand(self.connection, source, weight, now)
+                case SwitchSource(source, is_on):
+                    switch_source(self.connection, source, is_on, now)
+                case SetMeta(key, value):
+                    self.connection.execute(
+                        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                        (key, spelled(value)),
+                    )
                 case Withdraw(key):
                     self.connection.execute(
                         "UPDATE memory SET withdrawn_at = ? WHERE key = ? AND withdrawn_at IS NULL", (stored(now), key)
                     )
         for report_id in touched:
-            self._weigh(report_id)
+            weighing.weigh(self.connection, report_id)
 
     def _log(self, line: Transition) -> None:
         found = self._stored_state(line.noun, line.subject)
@@ -360,23 +380,12 @@ class Store:
 
     def _add_decision(self, signal: Signal, report_id: str, now: datetime) -> None:
         self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "passed", 1))
-        self.connection.execute(_PLACE, (report_id, signal.id, "decided by hand", stored(now), ""))
+        if report_id:
+            self.connection.execute(_PLACE, (report_id, signal.id, "decided by hand", stored(now), ""))
 
     def _read(self, report_id: str, run: int, revisions: Mapping[str, int]) -> None:
         self.connection.executemany(
             "UPDATE report_signals SET read_in_run = ? WHERE report_id = ? AND signal_id = ? "
             "AND EXISTS (SELECT 1 FROM signals WHERE id = signal_id AND revisions = ?)",
             [(run, report_id, id, revision) for id, revision in revisions.items()],
-        )
-
-    def _weigh(self, report_id: str) -> None:
-        found = self.connection.execute(
-            "SELECT weight, occurred_at, read_in_run FROM report_signals JOIN signals ON signals.id = signal_id "
-            "WHERE report_id = ? AND left_at IS NULL AND weight > 0",
-            (report_id,),
-        ).fetchall()
-        weight, newest = weight_of([(weight, read(at)) for weight, at, run in found if run is None])
-        self.connection.execute(
-            "UPDATE reports SET signals = ?, weight = ?, weighed_at = ? WHERE id = ?",
-            (len(found), weight, stored(newest) if newest else 0, report_id),
         )

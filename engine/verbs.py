@@ -14,6 +14,7 @@ from workspace.errors import LoopdeskError
 GRACE = timedelta(seconds=10)
 """How long a command can be undone before the engine takes it."""
 MOST_NOTE = 4_000
+MOST_NAME = 300
 MOST_SIGNALS = 1_000
 # Why a report is declined (the public reference's list), and the words for it.
 REASONS: Mapping[str, str] = {
@@ -28,6 +29,8 @@ REASONS: Mapping[str, str] = {
 EXPECTS = ("start", "push", "merge")
 # They say something about a report whatever became of it meanwhile, or are meaningful in one state only.
 NEVER_STALE = ("context", "withdraw", "wake", "reopen", "release")
+WITHOUT_REPORT = ("release", "remember", "forget", "weigh", "switch", "consent")
+"""Verbs about the engine rather than a report. `release` is about a signal, or about a report that was blocked."""
 
 
 class BadCommand(LoopdeskError):
@@ -50,7 +53,7 @@ def check(verb: str, report_id: str, arguments: Mapping[str, object]) -> None:
     checked = _CHECKS.get(verb)
     if checked is None:
         raise BadCommand(f"There is no command {verb[:40]!r}", do=f"Known are {', '.join(_CHECKS)}")
-    if not report_id and verb != "release":
+    if not report_id and verb not in WITHOUT_REPORT:
         raise BadCommand(f"{verb} needs a report")
     checked(arguments)
 
@@ -96,8 +99,44 @@ def _split(arguments: Mapping[str, object]) -> None:
 
 
 def _release(arguments: Mapping[str, object]) -> None:
-    if not isinstance(arguments.get("signal"), str) or not arguments["signal"]:
-        raise BadCommand("Releasing needs the signal")
+    _named(arguments, "signal", "Releasing needs the signal, or a report that was blocked", is_optional=True)
+
+
+def _remember(arguments: Mapping[str, object]) -> None:
+    _named(arguments, "key", "A note needs a key to find it by")
+    if not str(arguments.get("text", "")).strip():
+        raise BadCommand("There is no text to remember", do="Write what the engine should know")
+    _note({"note": arguments["text"]})
+
+
+def _forget(arguments: Mapping[str, object]) -> None:
+    _named(arguments, "key", "Forgetting needs the note's key")
+
+
+def _weigh(arguments: Mapping[str, object]) -> None:
+    _named(arguments, "source", "Weighing needs the source")
+    weight = arguments.get("weight")
+    if weight is not None and not (type(weight) in (int, float) and 0 <= weight <= 1):  # type: ignore[operator]
+        raise BadCommand("A source's weight is from 0 to 1", do="Leave it out to have it follow its record")
+
+
+def _switch(arguments: Mapping[str, object]) -> None:
+    _named(arguments, "source", "Switching needs the source")
+    if arguments.get("on") not in (True, False, None):
+        raise BadCommand("A source is switched on or off", do="Leave it out to have it as configured")
+
+
+def _consent(arguments: Mapping[str, object]) -> None:
+    if arguments.get("answer") not in ("yes", "no"):
+        raise BadCommand("Whether a model may be called is answered with yes or no")
+
+
+def _named(arguments: Mapping[str, object], name: str, otherwise: str, *, is_optional: bool = False) -> None:
+    value = arguments.get(name)
+    if is_optional and value is None:
+        return
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MOST_NAME:
+        raise BadCommand(otherwise)
 
 
 def _withdraw(arguments: Mapping[str, object]) -> None:
@@ -124,13 +163,31 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, object]], None]] = {
     "release": _release,
     "research": _note,
     "withdraw": _withdraw,
+    "remember": _remember,
+    "forget": _forget,
+    "weigh": _weigh,
+    "switch": _switch,
+    "consent": _consent,
 }
 VERBS = tuple(_CHECKS)
 
 
 def inverse(command: Command) -> tuple[str, str, dict[str, object]] | None:
-    """Verb, report and arguments of what takes an applied command back; None where nothing does."""
+    """Verb, report and arguments of what takes an applied command back; None where nothing does.
+
+    What a `remember`, `forget`, `weigh` or `switch` replaced is its argument `was`; without it nothing was there.
+    """
     undoes: dict[str, object] = {"undoes": command.id}
+    given = command.arguments
+    if command.verb in ("remember", "forget"):
+        verb = "remember" if given.get("was") else "forget"
+        return verb, "", {"key": given["key"], **({"text": given["was"]} if given.get("was") else {}), **undoes}
+    if command.verb == "weigh":
+        return "weigh", "", {"source": given["source"], "weight": given.get("was"), "was": given.get("weight")} | undoes
+    if command.verb == "switch":
+        return "switch", "", {"source": given["source"], "on": given.get("was"), "was": given.get("on")} | undoes
+    if command.verb == "consent":
+        return "consent", "", {**given, "answer": "no" if given["answer"] == "yes" else "yes", **undoes}
     if command.verb in ("decline", "resolve"):
         return "reopen", command.report_id, undoes
     if command.verb == "snooze":

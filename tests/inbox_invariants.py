@@ -72,7 +72,7 @@ def _commands(db: sqlite3.Connection, told: set[str]) -> None:
     assert db.execute(both).fetchall() == []
     effects = "SELECT source_id, count(*) FROM signals WHERE source_type = 'command' GROUP BY source_id"
     done = dict(db.execute(effects).fetchall())
-    applied = {id for (id,) in db.execute("SELECT id FROM commands WHERE applied_at IS NOT NULL AND verb != 'release'")}
+    applied = {id for (id,) in db.execute("SELECT id FROM commands WHERE applied_at IS NOT NULL")}
     assert done == dict.fromkeys(applied, 1)
     for kind, verb in (("start_approved", "approve"), ("context", "context"), ("dismissal", "decline")):
         artefacts = [

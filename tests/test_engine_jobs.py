@@ -337,7 +337,7 @@ class TestNothingStopsTheOthers:
         store = Store.open(desk.workspace.inbox_db)
         assert source_state(store.connection, "plateaus") is None
         for cursor in ("1", "2"):
-            state = SourceState("plateaus", desk.now, cursor, {"merged": 1}, 0.5)
+            state = SourceState("plateaus", desk.now, cursor, 0.5)
             with store.transaction("ingest"):
                 save_source_state(store.connection, state)
         assert source_state(store.connection, "plateaus") == state
