@@ -1,0 +1,77 @@
+"""Reports, signals and commands as a person names them: by an id, or by as much of its beginning as is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from engine.inbox import Inbox, ReportDetail, StoredSignal
+from engine.model import Command
+from queries.views.words import listed
+from workspace.errors import LoopdeskError
+from workspace.text import plain
+
+_SHORTEST = 8
+_MOST_COMMANDS = 10_000
+
+
+def short(ids: Collection[str]) -> int:
+    """How many characters tell all of them apart."""
+    length = _SHORTEST
+    longest = max(map(len, ids), default=0)
+    while length < longest and len({id[:length] for id in ids}) < len(set(ids)):
+        length += 1
+    return length
+
+
+def report(inbox: Inbox, text: str) -> ReportDetail:
+    """Raises `LoopdeskError` for none, and for several."""
+    found = inbox.report(text.strip()) if text.strip() else None
+    if found is None:
+        ids = [one.report.id for one in inbox.reports()]
+        _one("report", text.upper(), ids)
+        raise _none("report", text)  # one that came in the meantime
+    return found
+
+
+def signal(text: str, among: Sequence[StoredSignal], what: str) -> StoredSignal:
+    """`what` names those that are looked among, such as "signal of this report"."""
+    id = _one(what, text.lower(), [one.id for one in among])
+    return next(one for one in among if one.id == id)
+
+
+def command(inbox: Inbox, text: str) -> Command:
+    """The one that is named, or for an empty text the newest that stands. Raises `LoopdeskError`."""
+    known = inbox.commands(_MOST_COMMANDS)
+    if text:
+        id = _one("command", text.upper(), [one.id for one in known])
+        return next(one for one in known if one.id == id)
+    newest = next(iter(standing(known)), None)
+    if newest is None:
+        raise LoopdeskError("There is nothing to undo")
+    return newest
+
+
+def standing(commands: Sequence[Command]) -> list[Command]:
+    """Those that were neither refused nor undone, and that undo nothing themselves. `commands` are the newest first."""
+    in_force = [one for one in commands if one.undone_at is None and one.refused_at is None]
+    taken_back = {one.arguments.get("undoes") for one in in_force}
+    return [one for one in in_force if one.id not in taken_back and "undoes" not in one.arguments]
+
+
+def _one(what: str, text: str, ids: Sequence[str]) -> str:
+    found = [id for id in ids if text and id.startswith(text.strip())]
+    if text in found:
+        return text
+    if not found:
+        raise _none(what, text)
+    if len(found) > 1:
+        length = short(found)
+        shown = listed([id[:length] for id in found])
+        raise LoopdeskError(f"{plain(text, 40)!r} is the beginning of {len(found)}: {shown}", do="Give more of it")
+    return found[0]
+
+
+def _none(what: str, text: str) -> LoopdeskError:
+    return LoopdeskError(
+        f"There is no {what} whose id begins with {plain(text, 40)!r}", do="loopdesk inbox list shows what there is"
+    )
