@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len, set_cell_size
 
+from engine import verbs
 from engine.groups import DONE
 from engine.inbox import InboxReport, ReportDetail, StoredSignal
 from engine.model import Artefact, Command, aged
 from engine.promotion import promotion
+from engine.states import SHOWN
 from queries.views.words import counted
 from tui.commands.inbox_deciding import state
 from tui.commands.inbox_listing import Listing, status
 from tui.commands.inbox_naming import short
+from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 
 _MOST_DONE = 10  # of a list that nothing is asked of any more
@@ -40,13 +44,13 @@ def listing(found: Listing, now: datetime, zone: ZoneInfo, width: int, *, is_who
         lines += ["", f"Held back by the safety filter ({len(found.held)})"]
         lines += [line for one in found.held for line in _held(one, short([each.id for each in found.held]), width)]
     if "" in found.refused:
-        lines += ["", _cut(f"Refused: {_refusal(found.refused[''])}", width)]
+        lines += ["", _cut(_refusal(found.refused[""], zone), width)]
     return lines[1:]
 
 
 def detail(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> list[str]:
     wide = min(width, _WIDEST)
-    lines = [*_wrapped(found.listed.title, wide, ""), *_head(found, zone, wide)]
+    lines = [*_wrapped(found.listed.title, wide, ""), *_head(found, now, zone, wide)]
     report = found.listed.report
     for title, text in (("Summary", report.summary), ("Question", report.question)):
         if text.strip():
@@ -71,7 +75,10 @@ def age(since: timedelta) -> str:
     return f"{seconds // 60} m"
 
 
-_SECTIONS: Sequence[tuple[str, Sequence[str]]] = (("Judged", ("judgement", "blocked")), ("Evidence", ("finding",)))
+_SECTIONS: Sequence[tuple[str, Sequence[str]]] = (
+    ("Judged", ("judgement", "safety_blocked")),
+    ("Evidence", ("finding",)),
+)
 _LONGEST_STATUS = len("Needs input")
 
 
@@ -88,12 +95,9 @@ def _row(
     if one.why:
         yield from _wrapped(one.why, min(width, _WIDEST), under)
     for command in one.waiting:
-        at = f"{command.apply_after.astimezone(zone):%H:%M:%S}"
-        yield _cut(
-            f"{under}{_said(command)} was decided and applies after {at}; loopdesk inbox undo {command.id}", width
-        )
+        yield from _wrapped(_waiting(command, now, zone), min(width, _WIDEST), under)
     if refused is not None:
-        yield from _wrapped(_refusal(refused), min(width, _WIDEST), under)
+        yield from _wrapped(_refusal(refused, zone), min(width, _WIDEST), under)
 
 
 def _held(one: StoredSignal, length: int, width: int) -> Iterator[str]:
@@ -104,7 +108,7 @@ def _held(one: StoredSignal, length: int, width: int) -> Iterator[str]:
         yield from _wrapped(said, min(width, _WIDEST), _INDENT * 2)
 
 
-def _head(found: ReportDetail, zone: ZoneInfo, width: int) -> Iterator[str]:
+def _head(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> Iterator[str]:
     one = found.listed
     report = one.report
     words = [status(one), one.group, report.priority, report.actionability.replace("_", " ")]
@@ -122,8 +126,7 @@ def _head(found: ReportDetail, zone: ZoneInfo, width: int) -> Iterator[str]:
     for said in dict.fromkeys(word for word in waits if word):
         yield from _wrapped(said, width, "")
     for command in one.waiting:
-        at = f"{command.apply_after.astimezone(zone):%H:%M:%S}"
-        yield f"{_said(command)} was decided and applies after {at}: loopdesk inbox undo {command.id}"
+        yield from _wrapped(_waiting(command, now, zone), width, "")
 
 
 def _signal(one: StoredSignal, length: int, now: datetime, zone: ZoneInfo, width: int) -> Iterator[str]:
@@ -153,27 +156,43 @@ def _history(found: ReportDetail, zone: ZoneInfo, width: int) -> Iterator[str]:
     told = [(report.created_at, "engine: opened")]
     for line in found.log:
         noun = "" if line.noun == "report" else f"{line.noun} "
-        change = f"{line.before} -> {line.after}".replace("_", " ")
+        before, after = (SHOWN.get(each, each) if line.noun == "report" else each for each in (line.before, line.after))
+        change = f"{before} -> {after}".replace("_", " ")
         told.append((line.at, f"{line.actor}: {noun}{change}, {line.reason}"))
     for command in found.commands:
+        note = f" “{command.arguments['note']}”" if command.arguments.get("note") else ""
         outcome = f"{state(command)}. {command.said}" if command.said else state(command)
-        told.append((command.made_at, f"{command.actor}: {_said(command)}: {outcome}"))
+        told.append((command.made_at, f"{command.actor}: {_said(command, zone)}{note}: {outcome}"))
+    known = {command.id for command in found.commands}
     for artefact in found.artefacts:
-        if artefact.kind == "context":
-            told.append((artefact.at, f"{artefact.actor}: context: {artefact.content.get('note', '')}"))
+        # What came of a decision about another report, such as one that joined this one.
+        by = artefact.content.get("command")
+        if by is not None and by not in known:
+            told.append(
+                (artefact.at, f"{artefact.actor}: {artefact.kind}: {_value(artefact.content.get('report', ''))}")
+            )
     for at, said in sorted(told, key=lambda each: each[0]):
         yield from _wrapped(f"{_at(at, zone)}  {plain(said)}", width, _INDENT)
 
 
-def _said(command: Command) -> str:
+def _said(command: Command, zone: ZoneInfo) -> str:
     """The verb with what tells it apart: `decline (wontfix intentional)`."""
     given: Mapping[str, object] = command.arguments
-    about = given.get("expect") or given.get("reason") or given.get("until") or given.get("into") or ""
+    about = str(given.get("expect") or given.get("reason") or given.get("until") or given.get("into") or "")
+    if "until" in given:
+        with suppress(LoopdeskError):
+            about = f"until {_at(verbs.instant(given['until']), zone)}"
     return f"{command.verb} ({plain(about, 60).replace('_', ' ')})" if about else command.verb
 
 
-def _refusal(command: Command) -> str:
-    return f"{_said(command)} was refused: {plain(command.said, 300)}"
+def _waiting(command: Command, now: datetime, zone: ZoneInfo) -> str:
+    is_due = command.apply_after <= now
+    when = "waits for an engine" if is_due else f"applies after {command.apply_after.astimezone(zone):%H:%M:%S}"
+    return f"decided: {_said(command, zone)}, {when}; loopdesk inbox undo {command.id}"
+
+
+def _refusal(command: Command, zone: ZoneInfo) -> str:
+    return f"refused: {_said(command, zone)}: {plain(command.said, 300)}"
 
 
 def _value(value: object) -> str:
