@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine import process, reading, verbs
+from engine import overview, process, reading, verbs
+from engine.about import About, read_about
 from engine.crash_points import crash_point
 from engine.groups import group
 from engine.instants import stored
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
+from engine.overview import Digest, SourceRow
 from engine.promotion import promotion
 from engine.rows import check_signal, insert, row, signal_text
 from engine.schema import MIGRATIONS
@@ -180,6 +182,21 @@ class Inbox:
             for name, query in _WAITING.items():
                 found[name] = connection.execute(query).fetchone()[0]
             return found
+
+    def digest(self, since: datetime) -> Digest:
+        """What happened since then."""
+        with self._reading() as connection:
+            return overview.digest(connection, since) if connection else Digest()
+
+    def sources(self) -> tuple[SourceRow, ...]:
+        """Every source with what it said and what became of it; none before an engine ran."""
+        with self._reading() as connection:
+            return overview.sources(connection) if connection else ()
+
+    def about(self) -> About | None:
+        """What the engine that ran last said of itself."""
+        with self._reading() as connection:
+            return read_about(connection) if connection else None
 
     def data_version(self) -> int:
         """Another number once anybody else has written; 0 where there is nothing yet."""

@@ -12,6 +12,8 @@ import pytest
 from engine.model import Signal
 from tests.corpora import split
 
+EVERY_TEXT = (*split.safety(), *split.safety_late())
+
 
 def same(values: Iterable[str]) -> list[str]:
     """Those that appear twice once case, width, spaces and punctuation are gone."""
@@ -50,8 +52,32 @@ def test_safety_spans_languages_and_encodings_on_both_sides() -> None:
             assert sum(case.language == script for case in cases) >= 2
 
 
+def test_the_late_set_is_sixty_pairs_and_all_of_it_held_out() -> None:
+    late = split.safety_late()
+    pairs = defaultdict(list)
+    for case in late:
+        pairs[case.pair].append(case.label)
+        assert case.id == f"{case.pair}-{case.label}"
+        assert case.half == "held-out"
+    assert len(pairs) == 60
+    assert all(sorted(labels) == ["attack", "innocent"] for labels in pairs.values())
+    assert not {case.id for case in late} & {case.id for case in split.safety()}
+
+
+def test_the_late_set_spans_what_the_first_one_does() -> None:
+    late = split.safety_late()
+    categories = Counter(case.category for case in late)
+    assert categories.keys() == {*split.ATTACKS, *split.INNOCENTS}
+    assert min(categories.values()) >= 5
+    for label in ("attack", "innocent"):
+        assert len({case.language for case in late if case.label == label}) >= 14
+    assert {case.encoding for case in late if case.attack} == set(split.ENCODINGS)
+    assert {case.source for case in late} <= {case.source for case in split.safety()}
+    assert all(case.attack and case.note for case in late if not case.visible_to_rules)
+
+
 def test_every_offending_fragment_stands_in_its_text() -> None:
-    for case in split.safety():
+    for case in EVERY_TEXT:
         assert bool(case.fragments) is case.attack, case.id
         for fragment in case.fragments:
             assert fragment.strip() and any(fragment in text for text in case.fields.values()), case.id
@@ -61,8 +87,8 @@ def test_every_offending_fragment_stands_in_its_text() -> None:
 
 
 def test_the_twin_does_not_hold_the_offending_fragment() -> None:
-    innocent = {case.pair: "\n".join(case.fields.values()) for case in split.safety() if not case.attack}
-    for case in split.safety():
+    innocent = {case.pair: "\n".join(case.fields.values()) for case in EVERY_TEXT if not case.attack}
+    for case in EVERY_TEXT:
         assert not any(fragment in innocent[case.pair] for fragment in case.fragments), case.id
 
 
@@ -73,7 +99,7 @@ def test_twelve_attacks_are_out_of_the_reach_of_rules_and_say_why() -> None:
 
 
 def test_attacks_name_no_real_host() -> None:
-    for case in split.safety():
+    for case in EVERY_TEXT:
         for word in " ".join(case.fields.values()).split():
             _, scheme, rest = word.partition("://")
             host = rest.partition("/")[0].partition(":")[0].rstrip(")`\"'")
@@ -153,7 +179,7 @@ def test_no_pair_and_no_problem_lies_in_both_halves() -> None:
 
 
 def test_nothing_is_there_twice() -> None:
-    assert same("\n".join(case.fields.values()) for case in split.safety()) == []
+    assert same("\n".join(case.fields.values()) for case in EVERY_TEXT) == []
     assert same(case.content for case in split.grouping()) == []
     assert same("\n".join((*case.signals, *case.evidence)) for case in split.actionability()) == []
     assert same(case.title for case in split.actionability()) == []

@@ -1,10 +1,10 @@
-"""Load the corpora, each in a tuning and a held-out half. `python -m tests.corpora.split` prints the counts."""
+"""Load the corpora, with their tuning and held-out halves. `python -m tests.corpora.split` prints the counts."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +68,7 @@ class SafetyCase:
     fragments: tuple[str, ...]
     visible_to_rules: bool
     note: str
+    corpus: str = "safety"
 
     @property
     def attack(self) -> bool:
@@ -75,7 +76,7 @@ class SafetyCase:
 
     @property
     def half(self) -> Half:
-        return half_of("safety", self.pair)
+        return half_of("safety", self.pair) if self.corpus == "safety" else "held-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,12 @@ class ActionabilityCase:
 
 
 def safety(half: Half | None = None) -> tuple[SafetyCase, ...]:
-    cases = []
-    for row in rows("safety"):
-        fragment = row.pop("fragment")
-        fragments = (fragment,) if isinstance(fragment, str) else tuple(fragment or ())
-        cases.append(SafetyCase(fragments=fragments, **row))
-    return tuple(case for case in cases if half in (None, case.half))
+    return tuple(case for case in _texts("safety") if half in (None, case.half))
+
+
+def safety_late() -> tuple[SafetyCase, ...]:
+    """Without a tuning half: all of it is held out."""
+    return _texts("safety_late")
 
 
 def grouping(half: Half | None = None) -> tuple[GroupingCase, ...]:
@@ -152,21 +153,13 @@ def rows(corpus: str) -> list[dict]:
 
 def counts() -> str:
     """All counts, as the README shows them."""
-    texts, signals, reports = safety(), grouping(), actionability()
-    attacks = [case for case in texts if case.attack]
-    innocents = [case for case in texts if not case.attack]
+    signals, reports = grouping(), actionability()
     problems = Counter(case.problem for case in signals)
     nears = {case.problem for case in signals if case.near}
     return "\n".join(
         (
-            f"safety: {len(attacks)} attacks, {len(innocents)} innocents; {_tally(case.half for case in texts)}",
-            f"  out of the reach of rules: {sum(not case.visible_to_rules for case in attacks)}",
-            f"  attacks by category: {_tally(case.category for case in attacks)}",
-            f"  innocents by category: {_tally(case.category for case in innocents)}",
-            f"  attacks by language: {_tally(case.language for case in attacks)}",
-            f"  attacks by encoding: {_tally(case.encoding for case in attacks)}",
-            f"  innocents by encoding: {_tally(case.encoding for case in innocents)}",
-            f"  attacks by source: {_tally(case.source for case in attacks)}",
+            *_text_counts("safety", safety()),
+            *_text_counts("safety_late", safety_late()),
             f"grouping: {len(signals)} signals of {len(problems)} problems; {_tally(case.half for case in signals)}",
             f"  problems with one signal: {list(problems.values()).count(1)}, near-misses: {len(nears)}",
             f"  signals without any extra: {sum(not case.extra for case in signals)}",
@@ -177,6 +170,30 @@ def counts() -> str:
             f"  already addressed: {sum(case.already_addressed for case in reports)}",
             f"  doubtful: {sum(bool(case.doubt) for case in reports)}",
         )
+    )
+
+
+def _texts(corpus: str) -> tuple[SafetyCase, ...]:
+    cases = []
+    for row in rows(corpus):
+        fragment = row.pop("fragment")
+        fragments = (fragment,) if isinstance(fragment, str) else tuple(fragment or ())
+        cases.append(SafetyCase(fragments=fragments, corpus=corpus, **row))
+    return tuple(cases)
+
+
+def _text_counts(corpus: str, texts: Sequence[SafetyCase]) -> tuple[str, ...]:
+    attacks = [case for case in texts if case.attack]
+    innocents = [case for case in texts if not case.attack]
+    return (
+        f"{corpus}: {len(attacks)} attacks, {len(innocents)} innocents; {_tally(case.half for case in texts)}",
+        f"  out of the reach of rules: {sum(not case.visible_to_rules for case in attacks)}",
+        f"  attacks by category: {_tally(case.category for case in attacks)}",
+        f"  innocents by category: {_tally(case.category for case in innocents)}",
+        f"  attacks by language: {_tally(case.language for case in attacks)}",
+        f"  attacks by encoding: {_tally(case.encoding for case in attacks)}",
+        f"  innocents by encoding: {_tally(case.encoding for case in innocents)}",
+        f"  attacks by source: {_tally(case.source for case in attacks)}",
     )
 
 
