@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine import process
 from engine.judge import Judge
-from engine.main import Stage
+from engine.main import Stage, utc_now
 from engine.store import Store
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
@@ -30,25 +30,26 @@ class Asked:
 def judged_by(name: str, context: Context) -> Iterator[Asked]:
     """`rules` or `model`. Raises `LoopdeskError` where no model can be asked, and beside a running engine: what a model
     costs is booked in the workspace, by one process at a time."""
-    if name == "rules":
-        from engine.rules.judge import RulesJudge
+    from engine.rules.judge import RulesJudge
 
-        yield _asked(RulesJudge(), context)
+    rules = RulesJudge()
+    if name == "rules":
+        yield _asked(rules)
         return
-    from engine.judges import judge_of
+    from engine.judges import MODEL, judge_of, mode
 
     with process.only_engine(context.workspace.create()):
         store = Store.open(context.workspace.inbox_db)
         try:
-            judge = judge_of(context.config, store)
-            if judge.name == "rules":
-                raise LoopdeskError("No model judges here", "There is no key, or its use was not agreed to")
-            yield _asked(judge, context)
+            now = mode(context.config, store.connection, utc_now())
+            if now.judge != MODEL:
+                raise LoopdeskError("No model can be asked here", now.said[0].rstrip("."))
+            yield _asked(judge_of(context.config, store, rules, utc_now))
         finally:
             store.close()
 
 
-def _asked(judge: Judge, context: Context) -> Asked:
+def _asked(judge: Judge) -> Asked:
     def grouping(store: Store) -> Stage:
         from engine.grouping import Grouping
 
