@@ -22,6 +22,7 @@ from engine.store import Store
 from workspace.errors import LoopdeskError
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_YEARS = range(1970, 3000)
 _A_WHILE = timedelta(hours=1)
 
 
@@ -80,6 +81,7 @@ def case(record: Record) -> GroupingCase:
         extra=record.mapping("extra", {}),
     )
     check_signal(signal)
+    signal_text(signal)  # what could not be handed in at the door cannot be scored
     near = record.text("near", "")
     return GroupingCase(record.text("id", f"line {number}"), problem, signal, near)
 
@@ -191,6 +193,9 @@ def _time(text: str, number: int) -> datetime:
         return _FIRST + timedelta(minutes=number)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError("occurred_at is not a time") from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    if found.year not in _YEARS:
+        raise ValueError(f"occurred_at is not of the years {_YEARS[0]} to {_YEARS[-1]}")
+    return found
