@@ -97,7 +97,7 @@ def join(door: Door, report: str, into: str) -> None:
 @deciding
 def split(door: Door, report: str, signals: tuple[str, ...]) -> None:
     """Make a report of its own of some of a report's signals. The engine learns from it."""
-    mine = door.report(report).signals
+    mine = naming.observed(door.report(report))
     going = [naming.signal(text, mine, "signal of this report").id for text in signals]
     door.decide("split", report, {"signals": list(dict.fromkeys(going))}, "Split off")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -53,11 +51,13 @@ class Door:
     def undo(self, command: Command) -> None:
         undone = self.inbox.undo(command.id, self.now)
         if undone.inverse is not None:
-            self._tell(undone.inverse, f"{_done(command)} is taken back by its opposite: {undone.inverse.verb}.")
+            self._tell(
+                undone.inverse, f"{_done(command, self.zone)} is taken back by its opposite: {undone.inverse.verb}."
+            )
         elif self._as_json:
             click.echo(json.dumps({"undone": command.id, "command": None}))
         else:
-            click.echo(f"{_done(command)} is undone: it never happens.")
+            click.echo(f"{_done(command, self.zone)} is undone: it never happens.")
 
     def _tell(self, made: Command, said: str) -> None:
         engine = self._engine()
@@ -139,19 +139,11 @@ def written(title: str) -> str:
     if not sys.stdin.isatty():
         text = sys.stdin.read(verbs.MOST_NOTE + 1)
         return "\n".join(plain_lines(text))
-    from tui.editor import editor_command, private_file
+    from tui.editor import rewritten
 
-    editor = editor_command(os.environ)
-    with private_file(_ASKED.format(title=plain(title, 120)), ".txt") as path:
-        try:
-            code = subprocess.run([*editor, str(path)]).returncode
-        except OSError as error:
-            raise LoopdeskError(f"The editor {editor[0]} could not be started ({error.strerror})") from error
-        if code:
-            raise LoopdeskError(f"The editor {editor[0]} ended with exit code {code}", "Nothing of it was taken")
-        lines = plain_lines(path.read_text(encoding="utf-8", errors="replace"))
-    return "\n".join(line for line in lines if not line.startswith("#")).strip()
+    lines = plain_lines(rewritten(_ASKED.format(title=plain(title, 120))) or "")
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
-def _done(command: Command) -> str:
-    return f"“{command.verb}” of {command.made_at:%Y-%m-%d %H:%M} UTC"
+def _done(command: Command, zone: ZoneInfo) -> str:
+    return f"“{command.verb}” of {command.made_at.astimezone(zone):%Y-%m-%d %H:%M}"

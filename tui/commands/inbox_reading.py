@@ -82,7 +82,7 @@ def _detail_document(found: ReportDetail, now: datetime) -> dict[str, Any]:
         "passes": report.passes,
         "runs": report.runs,
         "waits_for": plain(promotion(report).why),
-        "signals_in_it": [_signal(one, now) for one in found.signals],
+        "signals_in_it": [_signal(one, now) for one in inbox_naming.observed(found)],
         "artefacts": [
             {"kind": one.kind, "actor": plain(one.actor), "at": one.at.isoformat(), "content": one.content}
             for one in found.artefacts

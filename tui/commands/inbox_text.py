@@ -20,7 +20,7 @@ from engine.states import SHOWN
 from queries.views.words import counted
 from tui.commands.inbox_deciding import state
 from tui.commands.inbox_listing import Listing, status
-from tui.commands.inbox_naming import short
+from tui.commands.inbox_naming import observed, short
 from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 
@@ -55,9 +55,10 @@ def detail(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> li
     for title, text in (("Summary", report.summary), ("Question", report.question)):
         if text.strip():
             lines += ["", title, *_paragraphs(text, wide)]
-    lines += ["", f"Signals ({len(found.signals)})"]
-    length = short([one.id for one in found.signals])
-    for one in found.signals:
+    signals = observed(found)
+    lines += ["", f"Signals ({len(signals)})"]
+    length = short([one.id for one in signals])
+    for one in signals:
         lines += _signal(one, length, now, zone, wide)
     for title, kinds in _SECTIONS:
         chosen = [one for one in found.artefacts if one.kind in kinds]
