@@ -108,7 +108,9 @@ class TestList:
         waiting = decided(inbox, "snooze", report, "--signals", "2")
         (shown,) = reports(inbox)
         assert [one["command"] for one in shown["waiting"]] == [waiting["command"]]
-        assert f"inbox undo {waiting['command']}" in inbox("list")
+        assert f"inbox undo {waiting['command'][-8:]}" in inbox("list")
+        assert decided(inbox, "undo", waiting["command"][-8:])["undone"] == waiting["command"]
+        waiting = decided(inbox, "snooze", report, "--signals", "2")
         applied(desk, waiting)
         refused = decided(inbox, "approve", report, "--expect", "start")
         assert applied(desk, refused).refused_at
@@ -283,13 +285,21 @@ def test_of_several_that_begin_alike_more_is_asked(desk: Desk, inbox: Inbox):
     desk.comes(signal("crash", project="b", at=desk.now))
     desk.turn()
     for name in ("R", "r0"):
-        with pytest.raises(LoopdeskError, match="beginning of 2"):
+        with pytest.raises(LoopdeskError, match="names 2"):
             inbox("show", name)
     for name in ("", "X", "%", "'"):
         with pytest.raises(LoopdeskError, match="no report"):
             inbox("show", name)
-    length = inbox_naming.short(["AAAAAAAAAA1", "AAAAAAAAAA2", "B"])
-    assert length == 11 and inbox_naming.short([]) == inbox_naming.short(["A", "B"]) == 8
+
+
+def test_what_came_in_one_moment_is_told_apart_by_its_end(desk: Desk, inbox: Inbox):
+    assert inbox_naming.end(["1AAAAAAAAAA", "2AAAAAAAAAA", "B"]) == 11
+    assert inbox_naming.end([]) == inbox_naming.end(["A", "B"]) == 6
+    report = desk.report().id
+    shown = inbox("list").splitlines()[1].split()[0]
+    assert shown == report[-6:]
+    for name in (shown, shown.lower(), f"…{shown}", report, report[:5]):
+        assert json.loads(inbox("show", name, "--json"))["id"] == report
 
 
 def test_a_decision_says_how_it_is_undone_and_when_it_applies(desk: Desk, inbox: Inbox):

@@ -15,7 +15,8 @@ from workspace.errors import LoopdeskError
 @click.group("inbox", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Reports of the engine, and what you decide about them. A report is named by its id or the beginning of it."""
+    """Reports of the engine, and what you decide about them. A report is named by its id, or by the id's beginning or
+    end."""
     if ctx.invoked_subcommand is None:
         raise click.UsageError(f"Say which: {', '.join(command.commands)}", ctx)
 
@@ -107,7 +108,7 @@ def split(door: Door, report: str, signals: tuple[str, ...]) -> None:
 @deciding
 def release(door: Door, name: str) -> None:
     """Let a signal pass that is held back, or a report that was blocked as a whole. Read what is quoted first."""
-    held = [one for one in door.inbox.blocked() if one.id.startswith(name.lower())]
+    held = [one for one in door.inbox.blocked() if naming.fits(name, one.id)]
     if name and held:
         signal = naming.signal(name, held, "signal that is held back")
         door.decide("release", "", {"signal": signal.id}, "Released", about=signal.signal.title)

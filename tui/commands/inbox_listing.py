@@ -10,6 +10,7 @@ from engine.inbox import InboxReport, StoredSignal
 from engine.model import Command
 from engine.states import SHOWN
 from queries.views.words import listed
+from tui.commands.inbox_naming import end
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -17,10 +18,12 @@ from workspace.text import plain
 @dataclass(frozen=True, slots=True)
 class Listing:
     """`groups` that have any, in the order of `GROUPS`. `refused` by report: a refusal stands until something else is
-    decided about it; by an empty id the one about no report. `held` are signals that the safety filter holds back."""
+    decided about it; by an empty id the one about no report. `end` is how many characters at the end of an id tell all
+    reports apart. `held` are signals that the safety filter holds back."""
 
     groups: tuple[tuple[str, tuple[InboxReport, ...]], ...]
     refused: Mapping[str, Command]
+    end: int
     held: tuple[StoredSignal, ...] = ()
 
     @property
@@ -45,6 +48,7 @@ def listing(
     return Listing(
         groups=tuple((name, tuple(members)) for name, members in by_group.items() if members),
         refused=_refused(commands),
+        end=end([one.report.id for one in reports]),
         # What is held back is in no group.
         held=() if wanted else tuple(one for one in held if text in f"{one.id} {one.signal.content}".casefold()),
     )

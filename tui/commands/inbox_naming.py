@@ -1,4 +1,4 @@
-"""Reports, signals and commands as a person names them: by an id, or by as much of its beginning as is enough."""
+"""Reports, signals and commands as a person names them: by an id, or by enough of its beginning or its end."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from queries.views.words import listed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-_SHORTEST = 8
+_SHORTEST = 6
 _MOST_COMMANDS = 10_000
 
 
-def short(ids: Collection[str]) -> int:
-    """How many characters tell all of them apart."""
+def end(ids: Collection[str]) -> int:
+    """How many characters at the end tell all of them apart. What came in one moment has the same beginning."""
     length = _SHORTEST
     longest = max(map(len, ids), default=0)
-    while length < longest and len({id[:length] for id in ids}) < len(set(ids)):
+    while length < longest and len({id[-length:] for id in ids}) < len(set(ids)):
         length += 1
     return length
 
 
 def report(inbox: Inbox, text: str) -> ReportDetail:
     """Raises `LoopdeskError` for none, and for several."""
-    found = inbox.report(text.strip()) if text.strip() else None
-    if found is None:
-        ids = [one.report.id for one in inbox.reports()]
-        _one("report", text.upper(), ids)
-        raise _none("report", text)  # one that came in the meantime
+    said = _said(text)
+    # One that joined another is in no list, but can be named.
+    found = inbox.report(said) if said else None
+    found = found or inbox.report(_one("report", said, [one.report.id for one in inbox.reports()]))
+    if found is None:  # it has joined another this moment
+        raise _none("report", said)
     return found
 
 
@@ -44,7 +45,7 @@ def _is_decision(signal: Signal) -> bool:
 
 def signal(text: str, among: Sequence[StoredSignal], what: str) -> StoredSignal:
     """`what` names those that are looked among, such as "signal of this report"."""
-    id = _one(what, text.lower(), [one.id for one in among])
+    id = _one(what, _said(text).lower(), [one.id for one in among])
     return next(one for one in among if one.id == id)
 
 
@@ -52,7 +53,7 @@ def command(inbox: Inbox, text: str) -> Command:
     """The one that is named, or for an empty text the newest that stands. Raises `LoopdeskError`."""
     known = inbox.commands(_MOST_COMMANDS)
     if text:
-        id = _one("command", text.upper(), [one.id for one in known])
+        id = _one("command", _said(text), [one.id for one in known])
         return next(one for one in known if one.id == id)
     newest = next(iter(standing(known)), None)
     if newest is None:
@@ -67,20 +68,30 @@ def standing(commands: Sequence[Command]) -> list[Command]:
     return [one for one in in_force if one.id not in taken_back and "undoes" not in one.arguments]
 
 
+def fits(text: str, id: str) -> bool:
+    said = _said(text).lower()
+    return bool(said) and (id.lower().startswith(said) or id.lower().endswith(said))
+
+
+def _said(text: str) -> str:
+    """As it is compared; an ellipsis may have been copied along."""
+    return text.strip().lstrip("…").upper()
+
+
 def _one(what: str, text: str, ids: Sequence[str]) -> str:
-    found = [id for id in ids if text and id.startswith(text.strip())]
-    if text in found:
+    if text in ids:
         return text
+    found = [id for id in ids if text and id.startswith(text)] or [id for id in ids if text and id.endswith(text)]
     if not found:
         raise _none(what, text)
     if len(found) > 1:
-        length = short(found)
-        shown = listed([id[:length] for id in found])
-        raise LoopdeskError(f"{plain(text, 40)!r} is the beginning of {len(found)}: {shown}", do="Give more of it")
+        shown = listed([f"…{id[-end(found) :]}" for id in found])
+        raise LoopdeskError(f"{plain(text, 40)!r} names {len(found)}: {shown}", do="Say it as one of these")
     return found[0]
 
 
 def _none(what: str, text: str) -> LoopdeskError:
     return LoopdeskError(
-        f"There is no {what} whose id begins with {plain(text, 40)!r}", do="loopdesk inbox list shows what there is"
+        f"There is no {what} whose id begins or ends with {plain(text, 40)!r}",
+        do="loopdesk inbox list shows what there is",
     )

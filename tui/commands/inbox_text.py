@@ -20,7 +20,7 @@ from engine.states import SHOWN
 from queries.views.words import counted
 from tui.commands.inbox_deciding import state
 from tui.commands.inbox_listing import Listing, status
-from tui.commands.inbox_naming import observed, short
+from tui.commands.inbox_naming import end, observed
 from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 
@@ -31,18 +31,17 @@ _WIDEST = 100  # longer lines of prose are hard to read
 
 def listing(found: Listing, now: datetime, zone: ZoneInfo, width: int, *, is_whole: bool) -> list[str]:
     """`is_whole` False: of what is done only the newest are shown."""
-    length = short([one.report.id for one in found.reports])
     lines: list[str] = []
     for name, members in found.groups:
         most = len(members) if is_whole or name != DONE else _MOST_DONE
         lines += ["", f"{name} ({len(members)})"]
         for one in members[:most]:
-            lines += _row(one, found.refused.get(one.report.id), length, now, zone, width)
+            lines += _row(one, found.refused.get(one.report.id), found.end, now, zone, width)
         if len(members) > most:
             lines.append(f"{_INDENT}... and {len(members) - most} more: loopdesk inbox list --group {name.lower()}")
     if found.held:
         lines += ["", f"Held back by the safety filter ({len(found.held)})"]
-        lines += [line for one in found.held for line in _held(one, short([each.id for each in found.held]), width)]
+        lines += [line for one in found.held for line in _held(one, end([each.id for each in found.held]), width)]
     if "" in found.refused:
         lines += ["", _cut(_refusal(found.refused[""], zone), width)]
     return lines[1:]
@@ -57,7 +56,7 @@ def detail(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> li
             lines += ["", title, *_paragraphs(text, wide)]
     signals = observed(found)
     lines += ["", f"Signals ({len(signals)})"]
-    length = short([one.id for one in signals])
+    length = end([one.id for one in signals])
     for one in signals:
         lines += _signal(one, length, now, zone, wide)
     for title, kinds in _SECTIONS:
@@ -80,6 +79,7 @@ _SECTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("Judged", ("judgement", "safety_blocked")),
     ("Evidence", ("finding",)),
 )
+_COMMAND = 8  # characters of its end that tell a command from all others
 _LONGEST_STATUS = len("Needs input")
 
 
@@ -89,7 +89,7 @@ def _row(
     report = one.report
     signals, old = counted(report.signals, "signal"), age(now - report.created_at)
     columns = (
-        f"{report.id[:length]}  {report.priority or '–':2}  {status(one):{_LONGEST_STATUS}}  {signals:>10}  {old:>5}"
+        f"{report.id[-length:]}  {report.priority or '–':2}  {status(one):{_LONGEST_STATUS}}  {signals:>10}  {old:>5}"
     )
     yield _cut(f"{_INDENT}{columns}  {one.title}", width)
     under = _INDENT * 2
@@ -103,7 +103,7 @@ def _row(
 
 def _held(one: StoredSignal, length: int, width: int) -> Iterator[str]:
     kind = one.threat.replace("_", " ") or one.safety
-    yield _cut(f"{_INDENT}{one.id[:length]}  {plain(kind, 30)}  {plain(one.signal.title, 200)}", width)
+    yield _cut(f"{_INDENT}{one.id[-length:]}  {plain(kind, 30)}  {plain(one.signal.title, 200)}", width)
     said = f"“{plain(one.quote, 200)}” {plain(one.why, 200)}" if one.quote else plain(one.why, 200)
     if said:
         yield from _wrapped(said, min(width, _WIDEST), _INDENT * 2)
@@ -134,7 +134,7 @@ def _signal(one: StoredSignal, length: int, now: datetime, zone: ZoneInfo, width
     signal = one.signal
     worth = aged(signal.weight, now - signal.occurred_at)
     kind = plain(f"{signal.source_product}/{signal.source_type}", 40)
-    yield f"{_INDENT}{one.id[:length]}  {_at(signal.occurred_at, zone)}  weighs {worth:.2f}  {kind}"
+    yield f"{_INDENT}{one.id[-length:]}  {_at(signal.occurred_at, zone)}  weighs {worth:.2f}  {kind}"
     for line in plain_lines(signal.content):
         yield from _wrapped(line, width, _INDENT * 2)
     if one.reason:
@@ -189,7 +189,7 @@ def _said(command: Command, zone: ZoneInfo) -> str:
 def _waiting(command: Command, now: datetime, zone: ZoneInfo) -> str:
     is_due = command.apply_after <= now
     when = "waits for an engine" if is_due else f"applies after {command.apply_after.astimezone(zone):%H:%M:%S}"
-    return f"decided: {_said(command, zone)}, {when}; loopdesk inbox undo {command.id}"
+    return f"decided: {_said(command, zone)}, {when}; loopdesk inbox undo {command.id[-_COMMAND:]}"
 
 
 def _refusal(command: Command, zone: ZoneInfo) -> str:
