@@ -29,9 +29,14 @@ class Door:
     """The inbox, and what the command line said about how to decide."""
 
     def __init__(self, inbox: Inbox, zone: ZoneInfo, *, as_json: bool, at_once: bool, starts_engine: bool) -> None:
-        self.inbox, self.zone, self.now = inbox, zone, datetime.now(UTC)
+        self.inbox, self.zone = inbox, zone
         self._as_json, self._starts_engine = as_json, starts_engine
         self._grace = timedelta() if at_once else verbs.GRACE
+
+    @property
+    def now(self) -> datetime:
+        """Asked for each time: a text may have been in the editor for an hour."""
+        return datetime.now(UTC)
 
     def report(self, text: str) -> ReportDetail:
         """Raises `LoopdeskError`."""
@@ -46,7 +51,7 @@ class Door:
         made = self.inbox.submit(
             self.inbox.command(verb, id, arguments, now=self.now, seen_version=version, actor=ACTOR, grace=self._grace)
         )
-        self._tell(made, f"{said}: “{plain(about, 120)}”." if not said.endswith(".") else said)
+        self._tell(made, f"{said}: “{plain(about, 120)}”.")
 
     def undo(self, command: Command) -> None:
         undone = self.inbox.undo(command.id, self.now)
@@ -65,7 +70,7 @@ class Door:
             document = {**command_document(made), "undone": made.arguments.get("undoes"), "engine": engine}
             click.echo(json.dumps(document))
             return
-        if made.apply_after > self.now:
+        if made.apply_after > made.made_at:
             at = f"{made.apply_after.astimezone(self.zone):%H:%M:%S}"
             click.echo(f"{said} Until {at} it can be undone: loopdesk inbox undo")
             click.echo(_APPLIES[engine].format(when=f" after {at}"))
