@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.effects import Effect, Log, SaveJob, SaveReport
 from engine.model import ENGINE, Job, Report
@@ -12,6 +12,8 @@ from engine.model import ENGINE, Job, Report
 MOST_FAILURES = 3
 BACK_OFF = timedelta(minutes=1)
 LONGEST_BACK_OFF = timedelta(hours=1)
+HELD_FOR = timedelta(minutes=15)
+"""How long work is held where nobody says until when."""
 MOST_ERROR = 500
 
 
@@ -82,6 +84,20 @@ def failed(report: Report | None, job: Job, error: str, now: datetime, *, is_fau
     if report is not None and report.status == "in_progress":
         waiting, moved = report.moved("candidate", by=ENGINE, reason="the attempt failed", now=now)
         effects += [Log(moved), SaveReport(waiting)]
+    return tuple(effects)
+
+
+def held(report: Report | None, job: Job, why: str, until: datetime | None, now: datetime) -> tuple[Effect, ...]:
+    """What the attempt needs cannot be had now, such as a model or a budget: nobody's fault, and never a reason to give
+    up. Its report says so, and the next attempt waits until then."""
+    until = max(until or now + HELD_FOR, now + BACK_OFF)
+    why = why[:MOST_ERROR]
+    after, line = job.moved("failed", by=ENGINE, reason=why, now=now, error=why)
+    effects: list[Effect] = [Log(line), SaveJob(after)]
+    if report is not None and report.status == "in_progress":
+        hold = f"Its research is held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
+        waiting, moved = report.moved("candidate", by=ENGINE, reason="its research is held", now=now, hold=hold)
+        effects += [Log(moved), SaveReport(waiting), SaveJob(replace(next_attempt(after, now), not_before=until))]
     return tuple(effects)
 
 

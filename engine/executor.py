@@ -10,6 +10,7 @@ from datetime import datetime
 
 from engine import attempts, reading
 from engine.crash_points import crash_point
+from engine.judge import Unavailable
 from engine.model import Job, Report
 from engine.results import APPLY
 from engine.rows import spelled
@@ -19,7 +20,7 @@ from workspace.text import plain
 
 Handler = Callable[[Job], Awaitable[Mapping[str, object]]]
 """Does a job's work from its brief alone and returns JSON. May be run again after a crash: its effects are looked up
-before they are repeated."""
+before they are repeated. Raises `Unavailable` where the work has to wait."""
 MOST_RESULT = 256 * 1024
 _AT_ONCE = 2
 
@@ -132,6 +133,9 @@ class Executor:
             text = spelled(dict(result))
             if len(text) > MOST_RESULT:
                 raise LoopdeskError(f"Its result has {len(text):,} bytes; at most {MOST_RESULT:,} are taken")
+        except Unavailable as error:
+            self._hold(job.id, job.attempt, plain(error, attempts.MOST_ERROR), error.retry_at)
+            return
         except Exception as error:
             said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
             self._end(job.id, job.attempt, plain(said, attempts.MOST_ERROR), self._clock())
@@ -146,6 +150,13 @@ class Executor:
             if (running := self._own(id, attempt)) is not None:
                 report = reading.report(self._store.connection, running.report_id)
                 self._store.write(attempts.failed(report, running, error, now, is_fault=is_fault), now)
+
+    def _hold(self, id: str, attempt: int, why: str, until: datetime | None) -> None:
+        now = self._clock()
+        with self._store.transaction("fail_job"):
+            if (running := self._own(id, attempt)) is not None:
+                report = reading.report(self._store.connection, running.report_id)
+                self._store.write(attempts.held(report, running, why, until, now), now)
 
     def _own(self, id: str, attempt: int) -> Job | None:
         """The attempt if it is still this process's to end; a result for any other is dropped."""

@@ -59,7 +59,7 @@ class InboxReport:
     def why(self) -> str:
         """A sentence: what holds it, what it asks, or what it lacks; empty where it lacks nothing."""
         report = self.report
-        said = report.note or (report.question if report.status in ("pending_input", "failed") else "")
+        said = report.hold or report.note or (report.question if report.status in ("pending_input", "failed") else "")
         return plain(said or (promotion(report).why if report.status == "potential" else ""), 400)
 
 

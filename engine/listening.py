@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 
 from engine.inbox import Inbox
 from engine.main import Worked, warn
+from engine.source_state import source_states
 from engine.sources import registry
 from engine.sources.source import Gathered
 from engine.store import Store
@@ -37,7 +38,7 @@ class Listening:
         last = self._listened_at
         if last is not None and now - last < EVERY:
             return Worked(next_due=last + EVERY)
-        gathered = await asyncio.to_thread(self._gather, now)
+        gathered = await asyncio.to_thread(self._gather, now, _switched(store))
         if gathered is None:
             return Worked(next_due=now + EVERY)
         for failure in gathered.failures:
@@ -50,7 +51,7 @@ class Listening:
                 inbox.add_signals(list(gathered.signals), now)
         return Worked(len(gathered.signals), now + EVERY)
 
-    def _gather(self, now: datetime) -> Gathered | None:
+    def _gather(self, now: datetime, switched: Mapping[str, bool]) -> Gathered | None:
         """None where there is no store, or nothing new in it."""
         config = self._config
         backend = open_local(config, lambda: now)
@@ -62,9 +63,19 @@ class Listening:
             if not version or (version == self._version and not is_due):
                 return None
             found = registry.gather(
-                backend, now, config.zone, config.signal_sources, night_starts_hour=config.night_starts_hour
+                backend,
+                now,
+                config.zone,
+                registry.switched(config.signal_sources, switched),
+                night_starts_hour=config.night_starts_hour,
             )
             self._version, self._listened_at = version, now
             return found
         finally:
             backend.close()
+
+
+def _switched(store: Store) -> Mapping[str, bool]:
+    """Sources that a human switched, by `product/type`."""
+    states = source_states(store.connection)
+    return {name: state.is_on for name, state in states.items() if state.is_on is not None}

@@ -17,6 +17,11 @@ ENGINE = "engine"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def signal_id(source_product: str, source_type: str, source_id: str) -> str:
+    key = "\x1f".join((source_product, source_type, source_id))
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One normalised observation that something may be wrong or worth doing.
@@ -39,8 +44,7 @@ class Signal:
     @property
     def id(self) -> str:
         """32 hex digits, the same for every revision of the condition."""
-        key = "\x1f".join((self.source_product, self.source_type, self.source_id))
-        return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return signal_id(self.source_product, self.source_type, self.source_id)
 
     @property
     def title(self) -> str:
@@ -85,6 +89,8 @@ class Report:
     """What a human is asked (needs input), or why it failed."""
     note: str = ""
     """A sentence about what holds it, such as a start that was approved where nothing can run it."""
+    hold: str = ""
+    """Until when and why its research waits, in a sentence; it ends with the status that it was said of."""
     priority: str = ""
     actionability: str = ""
     version: int = 1
@@ -116,7 +122,7 @@ class Report:
     def moved(self, status: str, *, by: str, reason: str, now: datetime, **changes: Any) -> tuple[Report, Transition]:
         """This report in another status, and the line of the log. Raises `IllegalTransition`."""
         states.check("report", self.id, self.status, status)
-        after = self.edited(by=by, now=now, status=status, **changes)
+        after = self.edited(by=by, now=now, **{"hold": "", **changes, "status": status})
         return after, Transition("report", self.id, self.status, status, by, reason, now)
 
     def edited(self, *, by: str, now: datetime, **changes: Any) -> Report:

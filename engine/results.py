@@ -8,6 +8,7 @@ from datetime import datetime
 from engine.effects import AddArtefact, Effect, Log, ReadSignals, SaveReport
 from engine.model import ENGINE, Artefact, Job, Report
 from workspace.errors import LoopdeskError
+from workspace.text import plain
 
 PRIORITIES = ("P0", "P1", "P2", "P3", "P4")
 # What research found about whether something can be done -> where the report goes.
@@ -16,7 +17,15 @@ LEADS_TO: Mapping[str, str] = {
     "requires_human_input": "pending_input",
     "not_actionable": "potential",
 }
-MOST_TITLE, MOST_SUMMARY = 70, 4_000
+MOST_TITLE, MOST_SUMMARY, MOST_QUOTE = 70, 4_000, 300
+# What a text that manipulates tries to do, by its threat.
+_TRIES: Mapping[str, str] = {
+    "instruction_override": "give orders to whoever reads it",
+    "hidden_instructions": "hide orders from people",
+    "encoded_payload": "smuggle in encoded orders",
+    "secret_exfiltration": "get at secrets",
+    "remote_code": "have foreign code run",
+}
 
 
 class BadResult(LoopdeskError):
@@ -26,10 +35,14 @@ class BadResult(LoopdeskError):
 def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
     """A completed pass, whatever its answer: what it has read weighs nothing any more.
 
-    `job.result` is `{"title", "summary", "actionability", "priority"?, "question"?, "reason"?, "findings"?: [{...}]}`.
-    Raises `BadResult`.
+    `job.result` is `{"title", "summary", "actionability", "reason"?, "priority"?, "priority_reason"?, "question"?,
+    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?}`; `judged` is the actionability that the judge
+    gave where it leads elsewhere. Or `{"blocked": {"threat", "quote", "why"}}`: the report's texts together manipulate
+    whoever reads them, and nothing was researched. Raises `BadResult`.
     """
     result = job.result or {}
+    if "blocked" in result:
+        return _blocked(report, job, result["blocked"], now)
     actionability = result.get("actionability")
     if actionability not in LEADS_TO:
         raise BadResult(f"Research gave no actionability of {', '.join(LEADS_TO)}")
@@ -44,6 +57,7 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         raise BadResult("Research gave no title or no summary")
     status = LEADS_TO[str(actionability)]
     reason = _text(result, "reason")
+    is_addressed = result.get("already_addressed") is True
     after, line = report.moved(
         status,
         by=ENGINE,
@@ -52,7 +66,7 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         title=(title or report.title)[:MOST_TITLE],
         summary=(summary or report.summary)[:MOST_SUMMARY],
         question=question[:MOST_SUMMARY],
-        note=_note(report, str(actionability), reason),
+        note=_note(report, str(actionability), reason, is_addressed),
         priority=priority,
         actionability=str(actionability),
         passes=report.passes if report.is_by_hand else report.passes + 1,
@@ -65,7 +79,15 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
     run = int(str(job.brief.get("run", 0)))
     findings = [dict(found) for found in _list(result, "findings") if isinstance(found, Mapping)]
     artefacts = [AddArtefact(Artefact(report.id, "finding", found, ENGINE, now)) for found in findings]
-    judged = {"actionability": actionability, "priority": priority, "reason": reason, "run": run}
+    judged = {
+        "actionability": _judged(result, str(actionability)),
+        "reason": reason,
+        "priority": priority,
+        "priority_reason": _text(result, "priority_reason"),
+        "already_addressed": is_addressed,
+        "by": _text(result, "judged_by"),
+        "run": run,
+    }
     artefacts.append(AddArtefact(Artefact(report.id, "judgement", judged, ENGINE, now)))
     return (Log(line), SaveReport(after), ReadSignals(report.id, run, signals), *artefacts)
 
@@ -73,14 +95,46 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
 APPLY: Mapping[str, Callable[[Report, Job, datetime], tuple[Effect, ...]]] = {"research": research}
 
 
-def _note(report: Report, actionability: str, reason: str) -> str:
+def _blocked(report: Report, job: Job, found: object, now: datetime) -> tuple[Effect, ...]:
+    """No pass was completed: what was to be read keeps its weight. Only a human's release leads on."""
+    if not isinstance(found, Mapping):
+        raise BadResult("Research was blocked and does not say by what")
+    threat, quote, why = (plain(_text(found, name), MOST_QUOTE) for name in ("threat", "quote", "why"))
+    tries = _TRIES.get(threat, "manipulate whoever reads it")
+    shown = f": “{quote}”" if quote else ""
+    question = (
+        f"Nothing was researched, because the texts of its signals, read together, seem to {tries}{shown}. {why} "
+        "If this is harmless, release the report, and it is researched; if not, decline it."
+    )
+    after, line = report.moved(
+        "failed",
+        by=ENGINE,
+        reason=f"its texts together were blocked: {threat.replace('_', ' ') or 'manipulation'}",
+        now=now,
+        question=" ".join(question.split()),
+        note="",
+        is_by_hand=False,
+        status_before="",
+        start_approved_by="",
+    )
+    content = {"threat": threat, "quote": quote, "why": why, "run": job.brief.get("run", 0)}
+    blocked = Artefact(report.id, "safety_blocked", content, ENGINE, now)
+    return (Log(line), SaveReport(after), AddArtefact(blocked))
+
+
+def _judged(result: Mapping[str, object], actionability: str) -> str:
+    judged = _text(result, "judged") or actionability
+    if judged not in LEADS_TO:
+        raise BadResult(f"Research was judged as none of {', '.join(LEADS_TO)}")
+    return judged
+
+
+def _note(report: Report, actionability: str, reason: str, is_addressed: bool) -> str:
     if report.start_approved_by:
         return "Its start was approved for what research had found before; approve it again."
-    return (
-        f"Research found nothing to do: {reason or 'no reason given'}"[:300]
-        if actionability == "not_actionable"
-        else ""
-    )
+    if actionability == "not_actionable":
+        return f"Research found nothing to do: {reason or 'no reason given'}"[:300]
+    return f"Somebody seems to have it in hand already: {reason}"[:300] if is_addressed else ""
 
 
 def _text(result: Mapping[str, object], name: str) -> str:

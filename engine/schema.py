@@ -52,6 +52,7 @@ CREATE TABLE reports (
   summary TEXT NOT NULL,
   question TEXT NOT NULL,
   note TEXT NOT NULL,
+  hold TEXT NOT NULL DEFAULT '',
   priority TEXT NOT NULL,
   actionability TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -195,14 +196,16 @@ CREATE TABLE source_state (
 
 CREATE TABLE spend (
   seq INTEGER PRIMARY KEY,
-  job_id TEXT NOT NULL,
-  attempt INTEGER NOT NULL,
+  job_id TEXT NOT NULL DEFAULT '',
+  attempt INTEGER NOT NULL DEFAULT 0,
   report_id TEXT NOT NULL,
+  role TEXT NOT NULL,
   model TEXT NOT NULL,
-  input_tokens INTEGER NOT NULL,
-  output_tokens INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0,
   cost_usd REAL NOT NULL,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  booked_at INTEGER
 );
 CREATE INDEX spend_by_time ON spend(at);
 CREATE INDEX spend_of_a_report ON spend(report_id);

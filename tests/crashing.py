@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine import main, process
+from engine.budget import Books
 from engine.inbox import Inbox
 from engine.main import Parts
 from engine.model import Job
+from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import READY, place_by_project, signal
+from workspace.config import Config
 from workspace.paths import Workspace
 
 PROJECTS = ("quick", "slow", "broken")
+RESERVED_USD, BOOKED_USD = 0.5, 0.125
 
 
 def clock(seconds: float):
@@ -60,10 +65,22 @@ def decide(inbox: Inbox, now: datetime) -> None:
         print("undone", command.id, flush=True)
 
 
+def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
+    """A request is sent, and costs less than was reserved."""
+    store = Store.open(workspace.inbox_db)
+    books = Books(replace(Config(), timezone="UTC"), store, now)
+    reserved = books.reserve(RESERVED_USD, role="safety", model="scripted")
+    print("reserved", flush=True)
+    books.book(reserved, BOOKED_USD)
+    print("booked", flush=True)
+
+
 def run(step: str, workspace: Workspace, seconds: float) -> None:
     now = clock(seconds)
     if step == "engine":
         main.run_once(workspace, lambda _: Parts((place_by_project,), {"research": research}), clock=now)
+    elif step == "spend":
+        spend(workspace, now)
     elif step == "start":
         process.start_detached(workspace)
     elif step == "serve":

@@ -109,7 +109,9 @@ def _jobs(db: sqlite3.Connection) -> None:
     for states in attempts.values():
         assert not any(state in LIVE for state in states[:-1])
         assert states.count("applied") <= 1
-    judged = "SELECT report_id, json_extract(content, '$.run') FROM artefacts WHERE kind = 'judgement'"
+    judged = (
+        "SELECT report_id, json_extract(content, '$.run') FROM artefacts WHERE kind IN ('judgement', 'safety_blocked')"
+    )
     runs = db.execute(judged).fetchall()
     assert len(runs) == len(set(runs))
     assert len(runs) == sum(states.count("applied") for states in attempts.values())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,19 @@ from engine import process
 from engine.crash_points import POINTS
 from engine.inbox import Inbox
 from tests import inbox_invariants
+from tests.crashing import BOOKED_USD, RESERVED_USD
 from tests.test_commands import ROOT
 from tests.test_engine_process import until
 from workspace.paths import Workspace
 
 # Every step with the second at which it happens; the last ones bring everything to its end.
 STEPS = ("door:0", "engine:1", "decide:2", "engine:20", "engine:300", "engine:600")
-OTHERS = {"start_engine": "start:0", "say_engine": "serve:0"}
+OTHERS = {
+    "start_engine": "start:0",
+    "say_engine": "serve:0",
+    "reserve": "spend:0",
+    "book": "spend:0",
+}
 
 
 def run(folder: Path, steps: Sequence[str], crash_at: str = "") -> tuple[int, list[str]]:
@@ -55,6 +63,7 @@ def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_
         assert process.stop(workspace) is not None
     if database.exists():
         inbox_invariants.check(database, signals=told(lines, "signal"), commands=told(lines, "command"))
+        check_spend(database, lines)
     # A human who was at the door does not do again what was cut short; an engine is started again.
     died_at = len(told_in_order(lines)) - 1 - bool(other)
     left = STEPS[max(died_at, 0) :]
@@ -73,6 +82,17 @@ def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_
         is_resolved = any(one.verb == "resolve" and one.applied_at for one in detail.commands)
         assert listed.report.status == ("resolved" if is_resolved else "ready")
     inbox.close()
+
+
+def check_spend(database: Path, lines: Sequence[str]) -> None:
+    """What was said is kept; what was reserved costs all of it until it is booked."""
+    with closing(sqlite3.connect(database)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spend'").fetchone():
+            return
+        rows = db.execute("SELECT cost_usd, booked_at IS NOT NULL FROM spend").fetchall()
+    assert len(rows) >= lines.count("reserved")
+    assert all(row in ((RESERVED_USD, 0), (BOOKED_USD, 1)) for row in rows)
+    assert sum(is_booked for _, is_booked in rows) >= lines.count("booked")
 
 
 def told_in_order(lines: Sequence[str]) -> list[str]:

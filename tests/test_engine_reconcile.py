@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine import attempts
 from engine.effects import Log, SaveJob, SaveReport
 from engine.model import Job, Report
 from engine.reconcile import Plan, State, reconcile
@@ -80,6 +81,17 @@ def test_a_failed_attempt_is_followed_later_and_later(failures: int, minutes: in
     (again,) = [effect.job for effect in found.effects if isinstance(effect, SaveJob)]
     assert (again.attempt, again.state, again.error, again.owner) == (2, "intended", "", "")
     assert again.not_before == NOW + timedelta(minutes=minutes)
+
+
+def test_what_is_held_waits_for_its_time_and_counts_no_failure():
+    until = NOW + timedelta(hours=3)
+    effects = attempts.held(report("in_progress", runs=1), job("running"), "The budget is spent.", until, NOW)
+    (waiting,) = [effect.report for effect in effects if isinstance(effect, SaveReport)]
+    ended, following = [effect.job for effect in effects if isinstance(effect, SaveJob)]
+    assert (ended.failures, following.attempt, following.not_before) == (0, 2, until)
+    assert "The budget is spent." in waiting.hold
+    found = plan(waiting, jobs=(following,))
+    assert found.is_settled and found.next_due == until
 
 
 def test_after_three_failures_the_report_says_so():

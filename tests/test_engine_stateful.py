@@ -17,10 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine import crash_points, executor, process, store
 from engine import inbox as door
 from engine.commands import decide
+from engine.judge import Unavailable
 from engine.model import Job
 from engine.reconcile import reconcile
 from engine.store import Store
 from tests import inbox_invariants
+from tests.conftest import NOW
 from tests.engines import READY, Desk, signal
 from workspace.errors import LoopdeskError
 
@@ -29,7 +31,10 @@ ANSWERS = (
     {**READY, "actionability": "requires_human_input", "question": "Which one?"},
     {"actionability": "not_actionable", "reason": "noise"},
     {"actionability": "nonsense"},
-    None,
+    {"blocked": {"threat": "secret_exfiltration", "quote": "send the key", "why": "It asks for a key."}},
+    OSError("the model is away"),
+    Unavailable("The night's budget is spent"),
+    Unavailable("The model is overloaded", retry_at=NOW),
 )
 PROJECTS = ("autoagent", "autoresearch", "gtm")
 MODULES = (store, executor, process, door)
@@ -45,7 +50,7 @@ class Engines(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.desk = Desk(self.folder / "w")
         self.desk.handlers = {"research": self.research}
-        self.answer: Mapping[str, object] | None = READY
+        self.answer: Mapping[str, object] | Exception = READY
         self.signals: set[str] = set()
         self.commands: list[str] = []
         self.undone: set[str] = set()
@@ -68,8 +73,8 @@ class Engines(RuleBasedStateMachine):
                 raise Killed(name)
 
     async def research(self, job: Job) -> Mapping[str, object]:
-        if self.answer is None:
-            raise OSError("the model is away")
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
 
     @rule(
@@ -108,6 +113,7 @@ class Engines(RuleBasedStateMachine):
                     ("resolve", {}),
                     ("reopen", {}),
                     ("research", {}),
+                    ("release", {}),
                     ("join", {"into": other.id}),
                     *([("split", {"signals": ids[:1]})] if ids else []),
                 ]
@@ -128,7 +134,7 @@ class Engines(RuleBasedStateMachine):
                 self.commands.append(undone.inverse.id)
 
     @rule(answer=st.sampled_from(ANSWERS))
-    def research_will_find(self, answer: Mapping[str, object] | None) -> None:
+    def research_will_find(self, answer: Mapping[str, object] | Exception) -> None:
         self.answer = answer
 
     @rule(minutes=st.sampled_from([-600, -1, 0.2, 1, 30, 600, 20_000]))
@@ -181,7 +187,6 @@ def test_a_command_that_is_decided_twice_has_the_same_effects() -> None:
     """`decide` is pure: nothing of one call is in the other."""
     from engine.commands import Scene
     from engine.model import Command, Report
-    from tests.conftest import NOW
 
     command = Command("C", "resolve", "R", NOW, NOW)
     scene = Scene(report=Report("R", NOW, NOW, status="ready"))

@@ -27,6 +27,7 @@ FORBIDDEN = (
     "github",
     "hogql_parser",
     "httpx",
+    "httpx2",
     "model2vec",
     "numpy",
     "plotext",

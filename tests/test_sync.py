@@ -516,7 +516,7 @@ def test_two_syncs_of_one_source_do_not_run_at_once(recent: Store, asking: Local
             for _ in range(2):
                 assert posthog.arrived.acquire(timeout=60)
             done = run(posthog.url, tmp_path)
-            assert done.returncode == 1 and "is running in this workspace" in done.stderr
+            assert done.returncode == 1 and "Another process pulls" in done.stderr
         finally:
             first.kill()
             first.wait(10)

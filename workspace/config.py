@@ -81,7 +81,7 @@ class Config:
     github_token: str = field(default="", repr=False)
     """What GitHub's issues are read with; a secret."""
     models: Mapping[str, object] = field(default_factory=dict)
-    """`[models]`: role -> model; `engine.llm` checks it."""
+    """`[models]`: role -> model; `engine.roles` checks it."""
     budgets: Mapping[str, object] = field(default_factory=dict)
     """`[budgets]`: the most that the engine spends; `engine.budget` checks it."""
     notify: Mapping[str, object] = field(default_factory=dict)

@@ -59,6 +59,22 @@ def settings(config: Mapping[str, object]) -> dict[str, Setting]:
     return found
 
 
+def key(source: Source) -> str:
+    """`product/type`, as its signals name it."""
+    return f"{source.source_product}/{source.name}"
+
+
+def switched(config: Mapping[str, object], by_hand: Mapping[str, bool]) -> Mapping[str, object]:
+    """The table `[sources]` with what a human switched since, by `key`."""
+    chosen = dict(config)
+    for name in NAMES:
+        is_on = by_hand.get(key(load(name)))
+        table = chosen.get(name, {})
+        if is_on is not None and isinstance(table, Mapping):
+            chosen[name] = {**table, "enabled": is_on}
+    return chosen
+
+
 def collect(
     backend: Backend, now: datetime, zone: str, config: Mapping[str, object], *, night_starts_hour: int = 18
 ) -> list[Signal]:

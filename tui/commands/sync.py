@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
@@ -16,19 +15,16 @@ import click
 
 from queries.cursor import source_key
 from queries.keyset import MOST_ROWS
-from queries.local.keys import load_keys
 from queries.local.retention import keeps_prompts
 from queries.local.store import Store
+from queries.pulls import one_at_a_time, refuse_wrong_places
 from queries.remote import Manner, RemoteBackend, open_remote
 from queries.sync import FIRST_PULL, OVERLAP, Synced, Wanted, kept, sync
 from queries.turns import Priority, Wait
 from queries.views.words import counted
 from tui.commands.cli import Context
 from tui.commands.moments import moment
-from workspace.config import Config
 from workspace.errors import LoopdeskError
-from workspace.locks import only_one
-from workspace.paths import Workspace
 from workspace.text import plain
 
 # A sync is not in a hurry: it waits where the desk would say so, and a page may take several tries.
@@ -89,11 +85,11 @@ def command(
         most_rows=page,
     )
     config = replace(context.config, posthog_project_id=project_id) if project_id else context.config
-    _refuse_wrong_places(config, context.workspace)
+    refuse_wrong_places(config)
     backend = open_remote(config, warn=_say, manner=replace(_MANNER, told=_tell_wait))
     try:
         source = source_key(backend.host, backend.project_number())
-        with _one_at_a_time(context.workspace.create(), source), _bar() as told:
+        with one_at_a_time(context.workspace.create(), source), _bar() as told:
             store = Store.open(context.workspace.events_db, keep_prompts=keeps_prompts(config.prompt_days))
             done = _pull(backend, store, source, wanted, now, told)
     finally:
@@ -124,32 +120,6 @@ def _pull(
         return stopped
     finally:
         store.close()
-
-
-def _refuse_wrong_places(config: Config, workspace: Workspace) -> None:
-    if workspace.demo_marker.exists():
-        raise LoopdeskError(
-            f"{workspace.root} holds a simulated weekend",
-            "Real rounds are never mixed with simulated ones",
-            "Name another folder with --workspace DIR",
-        )
-    own_keys = workspace.root / "keys.json"
-    if own_keys.exists() and load_keys(workspace.root).personal == config.posthog_personal_key.strip():
-        raise LoopdeskError(
-            "The configured PostHog is this workspace's own `loopdesk serve`",
-            "Its events are in this store already",
-            "Set POSTHOG_HOST and POSTHOG_PERSONAL_API_KEY to the PostHog to pull from",
-        )
-
-
-@contextmanager
-def _one_at_a_time(workspace: Workspace, source: str) -> Iterator[None]:
-    name = hashlib.sha256(source.encode()).hexdigest()[:12]
-    busy = LoopdeskError(
-        f"Another `loopdesk sync` of {plain(source, 120)} is running in this workspace", do="Let it finish"
-    )
-    with only_one(workspace.root / f"sync-{name}.lock", busy):
-        yield
 
 
 @contextmanager

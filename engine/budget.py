@@ -1,0 +1,173 @@
+"""What the engine may spend, and what it has spent: reserved before a request is sent, booked from its answer.
+
+A row of `spend` costs its whole reservation until it is booked. So a request whose answer never came, because the
+engine died or the line did, counts as spent. Reading is stdlib `sqlite3` alone: the desk shows the same figures.
+
+[budgets]
+night_usd = 5.0
+report_usd = 2.0
+proposals_a_night = 3
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from engine.instants import stored
+from engine.judge import Unavailable
+from workspace.config import Config
+from workspace.errors import LoopdeskError
+
+if TYPE_CHECKING:
+    from engine.store import Store
+
+_ROUNDING_USD = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most in USD of a night and of one report, and the most proposals that a night starts. 0 is none at all."""
+
+    night_usd: float = 5.0
+    report_usd: float = 2.0
+    proposals_a_night: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """From `since` (included) to `until` (excluded): from one `night_starts_hour` to the next, local time. What is
+    spent by day counts to the night before, so there is no hour without a limit."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """USD. `reserved_usd` is the part of `usd` whose requests are on their way, or never came back."""
+
+    usd: float = 0.0
+    reserved_usd: float = 0.0
+    requests: int = 0
+    by_role: Mapping[str, float] = field(default_factory=dict)
+    by_report: Mapping[str, float] = field(default_factory=dict)
+    """By report id; empty is for what belongs to none yet, such as the safety of a signal."""
+
+
+def limits(config: Config) -> Limits:
+    """`[budgets]` over the defaults. Raises `LoopdeskError` for an unknown name or an odd value."""
+    defaults = {one.name: getattr(Limits(), one.name) for one in fields(Limits)}
+    for name, value in config.budgets.items():
+        if name not in defaults:
+            raise LoopdeskError(
+                f"[budgets] has a setting that loopdesk does not know: {name}",
+                do=f"Known settings are {', '.join(defaults)}",
+            )
+        is_whole = isinstance(defaults[name], int)
+        right = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
+        if not right or not (math.isfinite(value) and value >= 0):  # type: ignore[arg-type, operator]
+            wanted = "a whole number from 0 on" if is_whole else "a number of USD from 0 on"
+            raise LoopdeskError(f"budgets.{name} is {value!r}, but must be {wanted}")
+    return Limits(**{**defaults, **config.budgets})
+
+
+def night_of(now: datetime, config: Config) -> Night:
+    """The night that `now` counts to."""
+    zone = ZoneInfo(config.zone)
+    start = now.astimezone(zone).replace(hour=config.night_starts_hour, minute=0, second=0, microsecond=0, fold=0)
+    # By timestamps: wall clocks of one zone subtract wrongly where it changes its time.
+    if start.timestamp() > now.timestamp():
+        start -= timedelta(days=1)
+    return Night(start, start + timedelta(days=1))
+
+
+def spent(connection: sqlite3.Connection, since: datetime | None = None) -> Spent:
+    """Everything that was reserved from `since` on, or ever."""
+    rows = connection.execute(
+        "SELECT role, report_id, sum(cost_usd), count(*), total(CASE WHEN booked_at IS NULL THEN cost_usd END) "
+        "FROM spend WHERE at >= ? GROUP BY role, report_id",
+        (stored(since) if since else 0,),
+    ).fetchall()
+    by_role: dict[str, float] = {}
+    by_report: dict[str, float] = {}
+    for role, report_id, usd, _, _ in rows:
+        by_role[role] = by_role.get(role, 0.0) + usd
+        by_report[report_id] = by_report.get(report_id, 0.0) + usd
+    return Spent(sum(by_role.values()), sum(row[4] for row in rows), sum(row[3] for row in rows), by_role, by_report)
+
+
+def spent_tonight(connection: sqlite3.Connection, config: Config, now: datetime) -> Spent:
+    return spent(connection, night_of(now, config).since)
+
+
+def spent_on(connection: sqlite3.Connection, report_id: str) -> float:
+    """USD, ever."""
+    return _usd(connection, "report_id = ?", report_id)
+
+
+def _usd(connection: sqlite3.Connection, where: str, value: object) -> float:
+    return connection.execute(f"SELECT total(cost_usd) FROM spend WHERE {where}", (value,)).fetchone()[0]
+
+
+class Books:
+    """What keeps the engine within its limits. For the one thread of the engine."""
+
+    def __init__(self, config: Config, store: Store, clock: Callable[[], datetime]) -> None:
+        """Raises `LoopdeskError` for `[budgets]` that make no sense."""
+        self._config, self._store, self._clock = config, store, clock
+        self.limits = limits(config)
+
+    def reserve(self, usd: float, *, role: str, model: str, report_id: str = "") -> int:
+        """Put aside what a request costs at most, before it is sent. Raises `Unavailable` where a limit is reached."""
+        # Within another transaction it would be undone with it, and the request be sent all the same.
+        assert not self._store.connection.in_transaction
+        now = self._clock()
+        with self._store.transaction("reserve"):
+            self._check(usd, report_id, now)
+            row = self._store.connection.execute(
+                "INSERT INTO spend(report_id, role, model, cost_usd, at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+                (report_id, role, model, usd, stored(now)),
+            ).fetchone()
+        return row[0]
+
+    def _check(self, usd: float, report_id: str, now: datetime) -> None:
+        # Always with a time to try again: what no night lifts, the owner may have lifted by then.
+        night = night_of(now, self._config)
+        tonight = _usd(self._store.connection, "at >= ?", stored(night.since))
+        most = self.limits.night_usd
+        if usd > most + _ROUNDING_USD:
+            raise Unavailable(
+                f"One request may cost ${usd:.2f}, and a night's budget is ${most:.2f}",
+                "So no model is asked",
+                "Raise night_usd under [budgets] in config.toml",
+                retry_at=night.until,
+            )
+        if tonight + usd > most + _ROUNDING_USD:
+            raise Unavailable(
+                f"The night's budget of ${most:.2f} is reached (${tonight:.2f} are spent or reserved)",
+                "What needs a model waits for the next night",
+                "Raise night_usd under [budgets] in config.toml to go on now",
+                retry_at=night.until,
+            )
+        on_report = spent_on(self._store.connection, report_id) if report_id else 0.0
+        if report_id and on_report + usd > self.limits.report_usd + _ROUNDING_USD:
+            raise Unavailable(
+                f"The report's budget of ${self.limits.report_usd:.2f} is reached (${on_report:.2f} are spent)",
+                "No model is asked about it any more",
+                "Raise report_usd under [budgets] in config.toml to go on",
+                retry_at=night.until,
+            )
+
+    def book(self, seq: int, usd: float, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """What it did cost, in place of the reservation; 0 for a request that was refused."""
+        with self._store.transaction("book"):
+            self._store.connection.execute(
+                "UPDATE spend SET cost_usd = ?, input_tokens = ?, output_tokens = ?, booked_at = ? WHERE seq = ?",
+                (usd, input_tokens, output_tokens, stored(self._clock()), seq),
+            )
