@@ -23,7 +23,8 @@ from engine.main import Stage, Worked
 from engine.model import Signal
 from engine.store import Store
 from tests.corpora import split
-from tests.engines import place_by_project
+from tests.engines import Desk, place_by_project
+from tests.messages_api import messages_api, says
 from tui.commands import eval as command
 from tui.commands.cli import run
 from tui.commands.eval_judges import Asked
@@ -445,6 +446,54 @@ class TestCommand:
                 scored(*arguments)
         with pytest.raises(LoopdeskError, match="half"):
             scored("safety", file, "--half", other_half(file))
+
+
+class TestRealJudges:
+    def test_the_rules_are_scored_on_the_corpus_of_the_house(self, capsys: pytest.CaptureFixture[str]):
+        for half in HALVES:
+            file = split.FOLDER / "actionability.jsonl"
+            assert run(["eval", "actionability", str(file), "--half", half, "--json"]) == 0
+            found = json.loads(capsys.readouterr().out)
+            assert found["judge"] == "rules" and found["reports"] == len(split.actionability(half))
+            assert found["right"]["share"] > 0.7 and found["without_answer"] == 0
+
+    def test_a_model_without_key_or_yes_is_a_sentence(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        (tmp_path / "mine.jsonl").write_text(ACTIONABILITY)
+        arguments = ["--workspace", str(tmp_path / "w"), "eval", "actionability", str(tmp_path / "mine.jsonl")]
+        with pytest.raises(LoopdeskError, match="ANTHROPIC_API_KEY"):
+            run([*arguments, "--judge", "model"])
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+        with pytest.raises(LoopdeskError, match="say yes"):
+            run([*arguments, "--judge", "model"])
+
+    def test_a_model_is_asked_within_the_workspaces_budget(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        desk = Desk(tmp_path / "w")
+        desk.applied("consent", "", answer="yes")
+        desk.close()
+        file = tmp_path / "mine.jsonl"
+        file.write_text(f"{ACTIONABILITY}\n" * 3)
+        with messages_api() as api:
+            api.plays(says({**ASSESSED, "actionability": "requires_human_input", "question": "Which?"}), says(ASSESSED))
+            monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+            monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
+            command_ = ["--workspace", str(tmp_path / "w"), "eval", "actionability", str(file), "--judge", "model"]
+            assert run([*command_, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["judge"] not in ("rules", "") and len(api.requests) == 3
+        assert found["confusion"]["not_actionable"] == {
+            "immediately_actionable": 2, "requires_human_input": 1, "not_actionable": 0,
+        }  # fmt: skip
+        store = Store.open(desk.workspace.inbox_db)
+        assert store.connection.execute("SELECT count(*), sum(cost_usd) > 0 FROM spend").fetchone() == (3, 1)
+        store.close()
+
+
+ASSESSED = {
+    "reason": "the cause is named", "actionability": "immediately_actionable", "question": "", "priority": "P1",
+    "priority_reason": "12 of 40 rounds crashed", "already_addressed": False, "title": "Stop it", "summary": "It is.",
+}  # fmt: skip
 
 
 def other_half(file: Path) -> str:

@@ -43,7 +43,13 @@ def _scores(name: str, help: str) -> Callable[[Callable[..., None]], click.Comma
             click.option("--mistakes", is_flag=True, help="Also name each mistake."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
             click.option("--half", type=click.Choice((*HALVES, "all")), default="all", show_default=True),
-            click.option("--judge", type=click.Choice(("rules", "model")), default="rules", show_default=True),
+            click.option(
+                "--judge",
+                type=click.Choice(("rules", "model")),
+                default="rules",
+                show_default=True,
+                help="What a model costs is taken from the night's budget.",
+            ),
             click.argument("file", type=_FILE),
         ):
             function = option(function)

@@ -36,14 +36,14 @@ def judged_by(name: str, context: Context) -> Iterator[Asked]:
     if name == "rules":
         yield _asked(rules)
         return
-    from engine.judges import MODEL, judge_of, mode
+    from engine.judges import RULES, judge_of, mode
 
     with process.only_engine(context.workspace.create()):
         store = Store.open(context.workspace.inbox_db)
         try:
             now = mode(context.config, store.connection, utc_now())
-            if now.judge != MODEL:
-                raise LoopdeskError("No model can be asked here", now.said[0].rstrip("."))
+            if now.judge == RULES:
+                raise LoopdeskError("No model can be asked here", now.why)
             yield _asked(judge_of(context.config, store, rules, utc_now))
         finally:
             store.close()
