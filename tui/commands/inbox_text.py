@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -59,10 +59,12 @@ def detail(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> li
     length = end([one.id for one in signals])
     for one in signals:
         lines += _signal(one, length, now, zone, wide)
-    for title, kinds in _SECTIONS:
-        chosen = [one for one in found.artefacts if one.kind in kinds]
-        if chosen:
-            lines += ["", title, *(line for one in chosen for line in _artefact(one, zone, wide))]
+    judged = [one for one in found.artefacts if one.kind in _JUDGED]
+    if judged:
+        lines += ["", "Judged", *(line for one in judged for line in _artefact(one, zone, wide))]
+    findings = [one for one in found.artefacts if one.kind == "finding"]
+    if findings:
+        lines += ["", "Evidence", *(line for one in findings for line in _finding(one, zone, wide))]
     return [*lines, "", "History", *_history(found, zone, wide)]
 
 
@@ -75,10 +77,7 @@ def age(since: timedelta) -> str:
     return f"{seconds // 60} m"
 
 
-_SECTIONS: Sequence[tuple[str, Sequence[str]]] = (
-    ("Judged", ("judgement", "safety_blocked")),
-    ("Evidence", ("finding",)),
-)
+_JUDGED = ("judgement", "safety_blocked")
 _COMMAND = 8  # characters of its end that tell a command from all others
 _LONGEST_STATUS = len("Needs input")
 
@@ -123,7 +122,8 @@ def _head(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> Ite
         proposal = one.proposal
         number = f" #{proposal.number}" if proposal.number else ""
         yield f"Proposal{number}: {proposal.state.replace('_', ' ')} {plain(proposal.url, 200)}".rstrip()
-    waits = [one.why, promotion(report).why if report.status in ("potential", "ready") else ""]
+    is_question = one.why == plain(report.question, 400)  # which has a place of its own
+    waits = ["" if is_question else one.why, promotion(report).why if report.status in ("potential", "ready") else ""]
     for said in dict.fromkeys(word for word in waits if word):
         yield from _wrapped(said, width, "")
     for command in one.waiting:
@@ -150,6 +150,15 @@ def _artefact(one: Artefact, zone: ZoneInfo, width: int) -> Iterator[str]:
     for name, value in one.content.items():
         if value not in ("", None, [], {}):
             yield from _wrapped(f"{plain(name, 40).replace('_', ' ')}: {_value(value)}", width, _INDENT * 2)
+
+
+def _finding(one: Artefact, zone: ZoneInfo, width: int) -> Iterator[str]:
+    """What was measured, in a sentence, and what was asked for it."""
+    content = one.content
+    yield from _wrapped(f"{_at(one.at, zone)}  {_value(content.get('said', ''))}", width, _INDENT)
+    if content.get("question"):
+        given = f", {_value(content['parameters'])}" if content.get("parameters") else ""
+        yield from _wrapped(f"asked: {_value(content['question'])}{given}", width, _INDENT * 2)
 
 
 def _history(found: ReportDetail, zone: ZoneInfo, width: int) -> Iterator[str]:
