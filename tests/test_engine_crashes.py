@@ -14,16 +14,18 @@ from pathlib import Path
 import pytest
 
 from engine import process
+from engine.announcing import announcement
 from engine.crash_points import POINTS
 from engine.inbox import Inbox
 from tests import inbox_invariants
-from tests.crashing import BOOKED_USD, RESERVED_USD
+from tests.crashing import BOOKED_USD, EVENTS, NOTICES, RESERVED_USD
 from tests.test_commands import ROOT
 from tests.test_engine_process import until
 from workspace.paths import Workspace
 
 # Every step with the second at which it happens; the last ones bring everything to its end.
 STEPS = ("door:0", "engine:1", "decide:2", "engine:20", "engine:300", "engine:600")
+MAY_MISS = ("after_notify", "before_send_notice")
 OTHERS = {
     "start_engine": "start:0",
     "say_engine": "serve:0",
@@ -81,7 +83,18 @@ def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_
         assert detail is not None
         is_resolved = any(one.verb == "resolve" and one.applied_at for one in detail.commands)
         assert listed.report.status == ("resolved" if is_resolved else "ready")
+    subjects = {f"report:{listed.report.id}:ready" for listed in inbox.reports()}
+    commands = {announcement(one).uuid for one in inbox.commands() if one.applied_at}
     inbox.close()
+    told_of = lines_of(workspace.root / NOTICES)
+    assert len(told_of) == len(set(told_of)) and set(told_of) <= subjects
+    # Cut short between its claim and its answer, a notice is not sent again: it may have arrived.
+    assert point in MAY_MISS or set(told_of) == subjects
+    assert set(lines_of(workspace.root / EVENTS)) == commands
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def check_spend(database: Path, lines: Sequence[str]) -> None:

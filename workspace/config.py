@@ -84,8 +84,8 @@ class Config:
     """`[models]`: role -> model; `engine.roles` checks it."""
     budgets: Mapping[str, object] = field(default_factory=dict)
     """`[budgets]`: the most that the engine spends; `engine.budget` checks it."""
-    notify: Mapping[str, object] = field(default_factory=dict)
-    """`[notify]`: how you are told what deserves it; `engine.notify` checks it."""
+    notify: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """`[notify]`: how you are told what deserves it; `engine.notify` checks it. A webhook's address may be a secret."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
