@@ -168,13 +168,14 @@ def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon)
     useless |= {"act", "mild"} if threats else {"mild"} if "act" in names or kind != OBSCURED else set()
     if kind == PLAIN:
         useless |= set(sorted(names & rules.minor)[1:])
+        useless |= {"approve"} if "grant" in names else set()  # the same wish twice
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
 
 
 def _is_order(signs: Sequence[Found], kind: str, reading: Reading) -> bool:
     """Any order at all, to whoever reads it: it is one where it is hidden."""
     names = {found.sign.name for found in signs}
-    if {"address", "act"} <= names and kind != PLAIN:
+    if "address" in names and names & {"act", "secrecy"} and kind != PLAIN:
         return True
     prepared = _prepared(reading.text)
     return kind == OBSCURED and any(_begins_sentence(one, prepared) for one in signs if one.sign.name in _ANY_ORDER)
