@@ -32,8 +32,8 @@ _SAYS = re.compile(r"[^\W\d_] [^\W\d_]|^[^\W\d_]+$|[^\x00-\u02ff]{2}")
 _BEGINS = re.compile(r"(?:^|[\x1e\n:(])[\s\"'`]*$")
 _WORDS = re.compile(r"(?:\w+[ ,']+){3}")
 _COMMON = re.compile(
-    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und|alle|les|et"
-    r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
+    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und"
+    r"|alle|les|et|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
 )
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
 _CLAUSE_END = re.compile(r"[:;(\n\x1e]")
@@ -169,6 +169,9 @@ def _weight(near: dict[str, Found], reading: Reading, text: str, prepared: str, 
     if kind == PLAIN:
         useless |= set(sorted(names & rules.minor)[1:])
         useless |= {"approve"} if "grant" in names else set()  # the same wish twice
+    # In the open, signs that are everyday words never add up to an attack.
+    if kind == PLAIN and all(one.sign.weight == 1 for one in counted):
+        return 0
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
 
 
