@@ -65,7 +65,7 @@ class Announcing:
         tell: Callable[[str], None] = warn,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._deliver = deliver or (_to_posthog(config) if _is_elsewhere(config) else _to_store(config))
+        self._deliver = deliver or (_to_posthog(config) if config.sends_to_posthog else _to_store(config))
         self._tell, self._patience_s = tell, patience_s
         self._flight: tuple[Sequence[str], asyncio.Task[str]] | None = None
         self._failures, self._not_before = 0, datetime.min
@@ -136,11 +136,6 @@ async def _sent(deliver: Deliver, commands: Sequence[Command]) -> str:
         return f"PostHog did not take it ({type(error).__name__}{f' {status}' if status else ''})."
     crash_point("after_announce")
     return ""
-
-
-def _is_elsewhere(config: Config) -> bool:
-    is_set = config.posthog_host and config.posthog_project_key
-    return bool(is_set) and config.backend != "embedded" and not config.is_own_server
 
 
 def _to_posthog(config: Config) -> Deliver:

@@ -28,10 +28,13 @@ CREATE TABLE signals (
   released_by TEXT NOT NULL DEFAULT '',
   recurs_from TEXT NOT NULL DEFAULT '',
   is_placed INTEGER NOT NULL DEFAULT 0,
-  embedding BLOB
+  embedding BLOB,
+  embedded_by TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
+CREATE INDEX signals_unembedded ON signals(occurred_at, id) WHERE is_placed = 1 AND embedded_by = ''
+  AND NOT (source_product = 'loopdesk' AND source_type = 'command');
 CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
@@ -72,6 +75,7 @@ CREATE TABLE reports (
   weighed_at INTEGER NOT NULL
 );
 CREATE INDEX reports_by_status ON reports(status, changed_at);
+CREATE INDEX reports_that_came_again ON reports(recurrence_of) WHERE recurrence_of != '';
 CREATE INDEX reports_snoozed ON reports(snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 CREATE TABLE report_signals (

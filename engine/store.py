@@ -256,15 +256,18 @@ class Store:
     def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:
         """Signals that the safety filter has to read, in (occurred at, id) order; a held one once its time has come."""
         found = self.connection.execute(
-            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE safety = 'waiting' "
-            "OR (safety = 'held' AND judge_again_at <= ?) ORDER BY occurred_at, id LIMIT ?",
+            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE safety IN ('waiting', 'held') "
+            "AND (safety = 'waiting' OR judge_again_at <= ?) ORDER BY occurred_at, id LIMIT ?",
             (stored(now), most),
         )
         return [(id, signal_of(rest)) for id, *rest in found]
 
     def next_judgement(self) -> datetime | None:
         """When the first held signal is to be judged again."""
-        found = self.connection.execute("SELECT min(judge_again_at) FROM signals WHERE safety = 'held'").fetchone()[0]
+        found = self.connection.execute(
+            # Both, as the index has it.
+            "SELECT min(judge_again_at) FROM signals WHERE safety IN ('waiting', 'held') AND safety = 'held'"
+        ).fetchone()[0]
         return None if found is None else read(found)
 
     def judged(
@@ -303,6 +306,13 @@ class Store:
                 "judge_again_at = ? WHERE safety = 'waiting' OR (safety = 'held' AND judge_again_at <= ?)",
                 (storable(why), stored(again_at), stored(now)),
             ).rowcount
+
+    def embedded(self, signal_id: str, vector: bytes, embedder: str) -> None:
+        """Within a transaction of the caller's."""
+        assert self.connection.in_transaction
+        self.connection.execute(
+            "UPDATE signals SET embedding = ?, embedded_by = ? WHERE id = ?", (vector, embedder, signal_id)
+        )
 
     def write(self, effects: Iterable[Effect], now: datetime) -> None:
         """Within a transaction of the caller's. Raises `IllegalTransition` where the store is not in the state that was

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -116,7 +117,20 @@ def run(step: str, workspace: Workspace, seconds: float) -> None:
         {"door": door, "decide": decide}[step](inbox, now())
 
 
+def run_all(folder: Path, steps: Sequence[str]) -> None:
+    for step in steps:
+        print("step", step, flush=True)
+        run(step.partition(":")[0], Workspace(folder), float(step.partition(":")[2]))
+
+
+def run_forked(folder: Path, steps: Sequence[str], crash_at: str, output: Path) -> None:
+    """In a process of its own that has loaded everything already; what it prints goes to `output`."""
+    os.environ["LOOPDESK_CRASH_AT"] = crash_at
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    run_all(folder, steps)
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[2:]:
-        print("step", argument, flush=True)
-        run(argument.partition(":")[0], Workspace(Path(sys.argv[1])), float(argument.partition(":")[2]))
+    run_all(Path(sys.argv[1]), sys.argv[2:])

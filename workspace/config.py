@@ -104,6 +104,12 @@ class Config:
         return bool(self.posthog_personal_key and self.posthog_host) and not self.is_own_server
 
     @property
+    def sends_to_posthog(self) -> bool:
+        """Whether the engine's own events go to a PostHog elsewhere rather than into the embedded store."""
+        is_set = bool(self.posthog_host and self.posthog_project_key)
+        return is_set and self.backend != "embedded" and not self.is_own_server
+
+    @property
     def is_own_server(self) -> bool:
         """Whether `posthog_host` is where this machine's `loopdesk serve` listens."""
         parts = urlsplit(self.posthog_host)
