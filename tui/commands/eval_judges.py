@@ -51,9 +51,8 @@ def judged_by(name: str, context: Context) -> Iterator[Asked]:
 
 def _asked(judge: Judge) -> Asked:
     def grouping(store: Store) -> Stage:
-        from engine.grouping import Grouping
-
         from engine.embedding import embedder
+        from engine.grouping import Grouping
 
         return Grouping(judge, embedder(None))
 

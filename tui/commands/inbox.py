@@ -6,6 +6,7 @@ import click
 
 from engine import verbs
 from tui.commands import inbox_naming as naming
+from tui.commands import inbox_posthog
 from tui.commands.inbox_deciding import Door, deciding, written
 from tui.commands.inbox_reading import list_, show
 from tui.commands.moments import later
@@ -23,6 +24,7 @@ def command(ctx: click.Context) -> None:
 
 command.add_command(list_)
 command.add_command(show)
+command.add_command(inbox_posthog.command)
 
 
 @command.command("approve", short_help="Have the next step taken.")
