@@ -55,7 +55,8 @@ class SafetyFilter:
             waiting = store.unjudged(now)
             for first in range(0, len(waiting), _AT_ONCE):
                 done += await self._judged(store, waiting[first : first + _AT_ONCE], now)
-                if self._unavailable is not None:
+                # A model takes its time: whoever is at the door does not wait for all of them.
+                if self._unavailable is not None or store.has_waiting():
                     break
         if self._unavailable is not None and self._again_at is not None:
             done += store.hold_unjudged(str(self._unavailable), now, again_at=self._again_at)

@@ -127,6 +127,13 @@ def test_a_few_are_asked_at_once_and_never_all(desk: Desk, store: Store):
     assert 1 < judge.most_at_once <= 4 and sorted(judge.asked) == sorted(set(judge.asked))
 
 
+def test_what_is_at_the_door_waits_for_a_few_and_not_for_all(desk: Desk, store: Store):
+    comes(desk, store, *(signal(f"c{number:02}") for number in range(30)))
+    desk.decides("resolve", "R1")
+    judge = Scripted(safe)
+    assert works(SafetyFilter(judge), store).done == len(judge.asked) <= 4
+
+
 class TestUnavailable:
     def test_all_that_wait_are_held_and_only_a_few_are_asked(self, desk: Desk, store: Store):
         comes(desk, store, *(signal(f"c{number}") for number in range(250)))
