@@ -11,6 +11,8 @@ from engine.model import Report, aged
 # The public reference's policy: at most four passes that signals earn, each at more signals than the one before.
 PASSES_AT = (1, 2, 4, 10)
 ENOUGH = 1.0
+TOO_LITTLE = 0.9
+"""With less no pass is due, however it is rounded: whoever looks for those that are need not read such a report."""
 PROMOTES = ("potential", "ready")
 
 
