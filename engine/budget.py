@@ -159,14 +159,14 @@ class Books:
             return Reached(
                 f"One request may cost ${usd:.2f}, and a night's budget is ${most:.2f}",
                 "So no model is asked",
-                "Raise night_usd under [budgets] in config.toml",
+                "Raise night_usd under [budgets] in config.toml and start the engine again",
                 retry_at=night.until,
             )
         if tonight + usd > most + _ROUNDING_USD:
             return Reached(
                 f"The night's budget of ${most:.2f} is reached (${tonight:.2f} are spent or reserved)",
                 "What needs a model waits for the next night",
-                "Raise night_usd under [budgets] in config.toml to go on now",
+                "Raise night_usd under [budgets] in config.toml and start the engine again to go on now",
                 retry_at=night.until,
             )
         on_report = spent_on(self._store.connection, report_id) if report_id else 0.0
@@ -174,7 +174,7 @@ class Books:
             return Reached(
                 f"The report's budget of ${self.limits.report_usd:.2f} is reached (${on_report:.2f} are spent)",
                 "No model is asked about it any more",
-                "Raise report_usd under [budgets] in config.toml to go on",
+                "Raise report_usd under [budgets] in config.toml and start the engine again to go on",
                 retry_at=night.until,
                 report_id=report_id,
             )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from engine import judges
-from engine.about import KEY, About, AboutSource, document
+from engine import holding, judges
+from engine.about import KEY, About, AboutSource, document, read_about
 from engine.announcing import Announcing
 from engine.budget import limits
 from engine.effects import SetMeta
@@ -63,7 +63,8 @@ def _simulated(config: Config) -> Config:
 
 
 class _Saying:
-    """Leaves word of what the engine is, at its start and whenever that changes: a yes or a no changes who judges."""
+    """Leaves word of what the engine is, at its start and whenever that changes: a yes or a no changes who judges. What
+    was held for who judged before, or for another budget, is tried again."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -73,9 +74,11 @@ class _Saying:
         found = about(self._config, store, self._said.at if self._said else now)
         if found == self._said:
             return Worked()
-        self._said = replace(found, at=now)
+        before, self._said = self._said or read_about(store.connection), replace(found, at=now)
         with store.transaction("reconcile"):
             store.write([SetMeta(KEY, document(self._said))], now)
+            if before is not None and (before.judge, before.limits) != (found.judge, found.limits):
+                holding.lift(store.connection, now)
         return Worked()
 
 

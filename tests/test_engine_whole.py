@@ -263,15 +263,33 @@ class TestWithAModel:
         (unread,) = engine.inbox.blocked()
         assert (unread.safety, unread.signal) == ("held", PLOTS) and "budget" in unread.why
         assert self.told(engine).count("budget") == 1
-        engine.config = replace(engine.config, budgets={})
         engine.now = datetime(2026, 11, 20, 17, 59, tzinfo=UTC)
         requests = len(model.api.requests)
         engine.turn()
         assert len(model.api.requests) == requests
-        engine.now = datetime(2026, 11, 20, 18, tzinfo=UTC)
+        engine.now, model.usage = datetime(2026, 11, 20, 18, tzinfo=UTC), USAGE
         engine.turn()
         assert set(engine.reports()) == set(engine.reports("ready")) and len(engine.reports()) == 2
         assert not engine.inbox.blocked()
+
+    @pytest.mark.parametrize("helps", ["a raised budget", "a no"])
+    def test_what_a_budget_holds_goes_on_once_it_does_not_hold_any_more(
+        self, engine: Whole, model: Scripted, helps: str
+    ):
+        engine.config = replace(engine.config, budgets={"night_usd": 0.06})
+        model.usage = {**USAGE, "output_tokens": 2_000}
+        engine.says_yes()
+        engine.comes(CACHE)
+        engine.comes(PLOTS)
+        assert engine.reports("candidate") and engine.inbox.blocked()
+        if helps == "a no":
+            engine.decides("consent", answer="no")
+        else:
+            engine.config = replace(engine.config, budgets={"night_usd": 5.0})
+            engine.turn()
+        settled = engine.reports("pending_input" if helps == "a no" else "ready")
+        assert len(settled) == len(engine.reports()) == 2 and not engine.inbox.blocked()
+        assert all("budget" not in one.why for one in settled.values())
 
     @pytest.mark.parametrize("answered", range(7))
     def test_a_model_that_dies_holds_what_it_left_and_then_it_is_done(

@@ -135,6 +135,17 @@ def test_what_is_at_the_door_waits_for_a_few_and_not_for_all(desk: Desk, store: 
 
 
 class TestUnavailable:
+    def test_another_judge_is_asked_at_once(self, desk: Desk, store: Store):
+        """After a no to the model: what waits for the model's next hour is none of the rules' business."""
+        comes(desk, store, signal("before"))
+        judge = Scripted(fails(Unavailable("The budget is reached", retry_at=NOW + timedelta(hours=9))))
+        stage = SafetyFilter(judge)
+        works(stage, store)
+        judge.name, judge.answer = "rules", safe
+        comes(desk, store, signal("after"))
+        works(stage, store)
+        assert found(store) == {"before": "held", "after": "passed"}
+
     def test_all_that_wait_are_held_and_only_a_few_are_asked(self, desk: Desk, store: Store):
         comes(desk, store, *(signal(f"c{number}") for number in range(250)))
         judge = Scripted(fails(Unavailable("The model does not answer")))
