@@ -148,7 +148,10 @@ class Inbox:
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""
         with self._reading() as connection:
-            return tuple(_signals(connection, "", ()))[::-1][:most] if connection else ()
+            if connection is None:
+                return ()
+            newest = "WHERE signals.id IN (SELECT id FROM signals ORDER BY occurred_at DESC, id DESC LIMIT ?)"
+            return tuple(_signals(connection, newest, (most,)))[::-1]
 
     def blocked(self) -> tuple[StoredSignal, ...]:
         """Signals that the safety filter holds back, the newest first."""
