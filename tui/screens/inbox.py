@@ -21,6 +21,7 @@ from tui.messages import Failed, Told
 from tui.reports import Contents, Entry, Group, Listed, Stopped
 from tui.reporttabs import SIGNALS, TABS, Known, Page
 from tui.screens import inboxchoices
+from tui.screens.base import BaseScreen
 from tui.screens.deciding import Deciding
 from tui.screens.searching import Searching
 from tui.screens.sorting import Sortable
@@ -35,7 +36,7 @@ from workspace.text import plain
 INBOX, REPORT, EXPORT = "inbox", "report", "export"
 
 
-class InboxScreen(Deciding, Sortable, Searching):
+class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
     KEYS = "inbox"
     CSS_PATH = "../styles/inbox.tcss"
     AUTO_FOCUS = "#list"

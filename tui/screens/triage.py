@@ -18,6 +18,7 @@ from tui.inboxdoor import Deed
 from tui.messages import Failed, Told
 from tui.reports import Entry, Listed
 from tui.reporttabs import SIGNALS, TABS, Known, Page
+from tui.screens.base import BaseScreen
 from tui.screens.deciding import Deciding
 from tui.screens.rounds import took
 from tui.screens.searching import Searching
@@ -29,7 +30,7 @@ from workspace.text import plain
 REPORT = "report"
 
 
-class TriageScreen(Deciding, Searching):
+class TriageScreen(Deciding, Searching, BaseScreen):
     KEYS = "triage"
     CSS_PATH = "../styles/inbox.tcss"
     AUTO_FOCUS = "#detail"
