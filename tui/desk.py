@@ -38,7 +38,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
-from tui.words import change_words, clock_time, place_words, window_in_short, window_words
+from tui.words import change_words, clock_time, place_words, short_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
 
@@ -255,6 +255,9 @@ class Desk(Decisions, inherit_bindings=False):
 
     def clock_time(self, instant: datetime, *, seconds: bool = False) -> str:
         return clock_time(instant, self.now(), self.zone, seconds=seconds)
+
+    def short_time(self, instant: datetime) -> str:
+        return short_time(instant, self.now(), self.zone)
 
     def window_words(self, answer: Answer | None) -> tuple[str, str]:
         """The window's name and times, and a remark where it is not the one that was asked for."""

@@ -21,8 +21,12 @@ from workspace.text import plain
 
 BLOCKED = "Blocked"
 ORDER = (*(name for name in GROUPS if name != DONE), BLOCKED, DONE)
-FOR_YOU = GROUPS[0], GROUPS[2], GROUPS[3]
-"""What waits for a human: a merge, an answer, a start."""
+FOR_YOU: Mapping[str, tuple[str, str]] = {
+    GROUPS[0]: ("is to review", "are to review"),
+    GROUPS[2]: ("needs input", "need input"),
+    GROUPS[3]: ("is ready to start", "are ready to start"),
+}
+"""What waits for a human, with the words for one and for more."""
 MEANS: Mapping[str, str] = {
     "Review and merge": "A proposal is ready: it waits for your review.",
     "In progress": "The engine is at it; nothing is asked of you.",
@@ -168,7 +172,7 @@ def verdict(contents: Contents) -> str:
     if not contents.reports and not contents.blocked:
         return nothing(contents)
     count = {name: sum(row.group == name for row in contents.reports) for name in GROUPS}
-    for_you = [f"{count[name]} {name.lower()}" for name in FOR_YOU if count[name]]
+    for_you = [f"{count[name]} {words[count[name] > 1]}" for name, words in FOR_YOU.items() if count[name]]
     parts = [f"For you: {', '.join(for_you)}." if for_you else "Nothing waits for you."]
     if contents.blocked:
         parts.append(f"{counted(len(contents.blocked), 'signal')} blocked.")

@@ -57,7 +57,8 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
     def content(self) -> Iterable[Widget]:
         desk = self.desk
         self._left_at = desk.left.report_id
-        listed = InboxList(desk.palette, desk.clock_time, id="list")
+        unfolds = desk.keys.key("fold-group", self.KEYS)
+        listed = InboxList(desk.palette, desk.clock_time, desk.short_time, unfolds=unfolds, id="list")
         self.sort_as_left(listed.table)
         yield Line(id="title")
         with Container(id="body"):

@@ -28,6 +28,23 @@ from tui.widgets.statusbar import Line
 from workspace.text import plain
 
 REPORT = "report"
+_LEGEND = {
+    "inbox-approve": "start the fix",
+    "inbox-decline": "decline",
+    "inbox-context": "context",
+    "inbox-snooze": "snooze",
+    "inbox-resolve": "resolve",
+    "inbox-research": "research again",
+    "inbox-release": "release",
+    "inbox-split": "split",
+    "inbox-join": "join",
+    "next-tab": "next tab",
+    "triage-rounds": "signals, rounds",
+    "skip": "skip",
+    "triage-previous": "back one",
+    "undo": "undo",
+    "back": "leave",
+}
 
 
 class TriageScreen(Deciding, Searching, BaseScreen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from rich.cells import cell_len
@@ -22,8 +23,9 @@ _LEAD = 6  # cells: the mark and the priority
 class InboxTable(Table[Entry]):
     """A table whose rows stand under lines of their own."""
 
-    def __init__(self, palette: Palette, clock_time: Callable[..., str], marked: set[str]) -> None:
-        super().__init__(columns(clock_time, marked), palette)
+    def __init__(self, columns: Sequence[Column[Entry]], palette: Palette, unfolds: str) -> None:
+        super().__init__(columns, palette)
+        self._unfolds = unfolds
 
     def paint(self, row: Row, width: int) -> Strip:
         return self._group(row, width) if isinstance(row, Group) else super().paint(row, width)
@@ -36,7 +38,7 @@ class InboxTable(Table[Entry]):
 
     def _group(self, row: Group, width: int) -> Strip:
         palette = self.palette
-        folded = " folded: za unfolds" if row.is_folded else ""
+        folded = f"  folded{f': {self._unfolds} unfolds' if self._unfolds else ''}" if row.is_folded else ""
         runs: list[Run] = [
             (f"{row.name} ", palette.bad if row.name == BLOCKED else palette.title),
             (f"{row.count}{folded}", palette.dim),
@@ -47,10 +49,19 @@ class InboxTable(Table[Entry]):
 class InboxList(RowList):
     """`marked` are the ids of the entries that the next decision is about."""
 
-    def __init__(self, palette: Palette, clock_time: Callable[..., str], *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        palette: Palette,
+        clock_time: Callable[..., str],
+        short_time: Callable[[datetime], str],
+        *,
+        unfolds: str = "",
+        id: str | None = None,
+    ) -> None:
         self.marked: set[str] = set()
         self.folded = frozenset((DONE,))
-        super().__init__(InboxTable(palette, clock_time, self.marked), empty="Reading…", id=id)
+        table = InboxTable(columns(clock_time, short_time, self.marked), palette, unfolds)
+        super().__init__(table, empty="Reading…", id=id)
 
     @property
     def table(self) -> InboxTable:
@@ -139,7 +150,9 @@ def refresh_changed(widget: RowList, before: Sequence[Strip], now: Sequence[Stri
             widget.refresh(Region(0, y, min(width + 1, widget.size.width), 1))
 
 
-def columns(clock_time: Callable[..., str], marked: set[str]) -> tuple[Column[Entry], ...]:
+def columns(
+    clock_time: Callable[..., str], short_time: Callable[[datetime], str], marked: set[str]
+) -> tuple[Column[Entry], ...]:
     """A narrow list keeps what it is about and when; why stands where there is room for it."""
 
     def mark(row: Entry, palette: Palette) -> Run:
@@ -147,18 +160,20 @@ def columns(clock_time: Callable[..., str], marked: set[str]) -> tuple[Column[En
         priority = row.found.report.priority if isinstance(row, Listed) else "!"
         return f"{sign} {priority:2}", palette.strong
 
+    def seen(row: Entry, palette: Palette) -> Run:
+        return short_time(row.last_seen), palette.dim
+
     def words(row: Entry, palette: Palette) -> Run:
         is_loud = isinstance(row, Stopped) or row.refused is not None
         return why(row, clock_time), palette.warn if is_loud else palette.dim
 
     return (
         Column("prio", 4, mark, _priority),
-        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=52),
-        Column("signals", 7, _signals, lambda r: _number(r), True, 2, True),
-        Column("last seen", 12, lambda r, p: (clock_time(r.last_seen), p.dim), lambda r: r.last_seen, rank=1,
-               descending=True, most=16),
+        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=46),
+        Column("signals", 7, _signals, _number, right=True, rank=2, descending=True),
+        Column("last seen", 9, seen, lambda r: r.last_seen, rank=1, descending=True),
         Column("why", 12, words, rank=3, grows=True),
-    )  # fmt: skip
+    )
 
 
 def _priority(row: Entry) -> str | None:
