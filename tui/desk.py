@@ -22,12 +22,14 @@ from textual.screen import Screen
 from queries import boards
 from queries.boards import Answer
 from queries.cache import AnswerCache
+from queries.views.filters import Filters
 from queries.views.window import Window
 from themes import loader
 from tui.asker import Asker, Place
-from tui.deeds import Deeds
+from tui.decisions import Decisions
 from tui.driver import desk_driver
 from tui.history import Change
+from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
 from tui.left import PLACE, Left
 from tui.messages import Arrived
@@ -36,7 +38,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
-from tui.words import change_words, clock_time, place_words, window_in_short, window_words
+from tui.words import change_words, clock_time, place_words, short_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
 from workspace.connection import CURRENT, HOSTS, Connection
 
@@ -54,11 +56,17 @@ def _rounds() -> Screen:
     return RoundsScreen()
 
 
-class Desk(Deeds, inherit_bindings=False):
+def _inbox() -> Screen:
+    from tui.screens.inbox import InboxScreen
+
+    return InboxScreen()
+
+
+class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds}
+    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox}
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -77,6 +85,7 @@ class Desk(Deeds, inherit_bindings=False):
         label: str = "",
         read_only: bool = False,
         connection: Connection | None = None,
+        door: InboxDoor | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
         watch: bool = True,
@@ -98,6 +107,7 @@ class Desk(Deeds, inherit_bindings=False):
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
         self.begin_journal()
+        self.begin_decisions(door)
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
@@ -106,7 +116,7 @@ class Desk(Deeds, inherit_bindings=False):
         self._painted = painted
         self.is_starting = True
         self._waiting: list[Callable[[], object]] = []
-        self._watcher = Watcher(asker.arrived, self) if watch else None
+        self._watcher = Watcher(asker.arrived, self, *([door.has_moved] if door else [])) if watch else None
 
     def get_css_variables(self) -> dict[str, str]:
         # Textual's own style sheets name these two, which a theme of terminal colours must bring itself.
@@ -136,6 +146,8 @@ class Desk(Deeds, inherit_bindings=False):
         for call in self._waiting:
             call()
         self._waiting.clear()
+        if self.door is not None:
+            self.door.hold()
         # Written behind the questions that were just asked: nobody waits for it.
         self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
 
@@ -220,7 +232,7 @@ class Desk(Deeds, inherit_bindings=False):
         self.place, self.chosen = place, None
         if not self.is_read_only:
             self.cache.set_state(PLACE, asdict(place))
-        if isinstance(self.screen, BoardsScreen):
+        if isinstance(self.screen, BaseScreen):
             self.screen.moved()
 
     def choose_window(self) -> None:
@@ -243,6 +255,9 @@ class Desk(Deeds, inherit_bindings=False):
 
     def clock_time(self, instant: datetime, *, seconds: bool = False) -> str:
         return clock_time(instant, self.now(), self.zone, seconds=seconds)
+
+    def short_time(self, instant: datetime) -> str:
+        return short_time(instant, self.now(), self.zone)
 
     def window_words(self, answer: Answer | None) -> tuple[str, str]:
         """The window's name and times, and a remark where it is not the one that was asked for."""
@@ -327,6 +342,16 @@ class Desk(Deeds, inherit_bindings=False):
         from tui.screens.behind import BehindScreen
 
         self.push_screen(BehindScreen(drill, answer.window, answer.filters))
+
+    def open_rounds(self, round_ids: Sequence[str], about: str, near: datetime) -> None:
+        """Rounds that somebody named, over what is shown; one alone opens step by step."""
+        from queries.views import drill, window
+        from tui.screens.behind import BehindScreen
+
+        if len(round_ids) == 1:
+            self.open_trace(round_ids[0])
+        else:
+            self.push_screen(BehindScreen(drill.named(about, round_ids), window.around(near, self.now()), Filters()))
 
     def open_trace(self, round_id: str, among: Sequence[str] = ()) -> None:
         """A round step by step, over what is shown; `among` are the rounds that `{` and `}` go through."""

@@ -160,5 +160,26 @@ TEXTS: Mapping[str, HelpText] = {
         "what failed. Times are absolute. The newest thousand lines are kept in this workspace; what was copied is "
         "not.",
     ),
+    "inbox": HelpText(
+        "Inbox",
+        "What does the engine want decided? Reports stand under what they ask of you, the most urgent first; each says "
+        "in a few words what holds it or what it lacks. A decision can be undone with one key, also after the engine "
+        "took it. Done is folded. Blocked are signals that the safety filter stopped.",
+        (
+            Mark("P0-P4", "how urgent it is; P0 cannot wait", "strong"),
+            Mark("dot", "marked: the next decision is about all that are", "strong"),
+            Mark("!", "a signal that was stopped: no report and no model reads it", "warn"),
+        ),
+    ),
+    "inbox.detail": HelpText(
+        "The report",
+        "Its summary and the next step; why it is where it is; its signals with what was measured; all that happened "
+        "to it. Among the signals the cursor goes from one to the next, and the rounds behind it are one key away.",
+    ),
+    "triage": HelpText(
+        "Triage",
+        "One report after the other: those to review, those that ask something, those ready to start. A decision goes "
+        "on to the next; below the report stand the keys that mean something for it.",
+    ),
     "welcome": HelpText("First screen", "Nothing is stored here yet: four ways to see something."),
 }

@@ -9,7 +9,7 @@ from queries.views.filters import Filters
 from queries.views.window import KINDS
 from tui.asker import Place
 
-SCREENS = ("morning", "rounds")
+SCREENS = ("morning", "rounds", "inbox")
 PLACE, LEFT = "place", "left"
 """Names in the table of states: the place is written as soon as it changes, the rest on leaving."""
 
@@ -23,6 +23,7 @@ class Left:
     pane: str = ""
     round_id: str = ""
     sorts: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    report_id: str = ""
 
 
 def read(states: Mapping[str, object]) -> Left:
@@ -35,13 +36,15 @@ def read(states: Mapping[str, object]) -> Left:
         _word(left.get("pane")),
         _word(left.get("round_id")),
         _sorts(left.get("sorts")),
+        _word(left.get("report_id")),
     )
 
 
 def document(left: Left) -> dict[str, object]:
     """What `read` takes as the state `LEFT`."""
     sorts = {name: list(sorting) for name, sorting in left.sorts.items()}
-    return {"screen": left.screen, "pane": left.pane, "round_id": left.round_id, "sorts": sorts}
+    named = {"pane": left.pane, "round_id": left.round_id, "report_id": left.report_id}
+    return {"screen": left.screen, **named, "sorts": sorts}
 
 
 def _place(found: Mapping) -> Place:
