@@ -51,6 +51,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         read_only=options.read_only,
         connection=_known_connection(settings),
         door=door,
+        config=settings,
         painted=_collect_again,
     )
     wish = desk.run(mouse=not options.no_mouse)

@@ -136,6 +136,7 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         entries = reports.chosen(contents, self.desk.place.filters, self._status)
         is_filtered = len(entries) < len(contents.reports) + len(contents.blocked)
         self.list.empty = "No report of that kind. Esc shows all." if is_filtered else reports.verdict(contents)
+        self.list.unfold(entries, self._left_at)
         chosen, self._left_at = self._left_at or self._chosen_id(), ""
         self.list.show_entries(entries, chosen)
         self.say_title()
@@ -150,6 +151,11 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
     def _chosen_id(self) -> str:
         entry = self.entry
         return entry.id if entry else ""
+
+    def go_to(self, report_id: str) -> None:
+        """To its row, now or once it is known."""
+        self._left_at = report_id
+        self._show()
 
     def left(self) -> dict[str, str]:
         return {"report_id": self._left_at or self._chosen_id()}
