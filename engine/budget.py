@@ -60,6 +60,14 @@ class Spent:
     """By report id; empty is for what belongs to none yet, such as the safety of a signal."""
 
 
+class Reached(Unavailable):
+    """A limit holds work: the night's, or that of `report_id`."""
+
+    def __init__(self, what: str, means: str, do: str, *, retry_at: datetime, report_id: str = "") -> None:
+        self.report_id = report_id
+        super().__init__(what, means, do, retry_at=retry_at)
+
+
 def limits(config: Config) -> Limits:
     """`[budgets]` over the defaults. Raises `LoopdeskError` for an unknown name or an odd value."""
     defaults = {one.name: getattr(Limits(), one.name) for one in fields(Limits)}
@@ -146,32 +154,38 @@ class Books:
         self.limits = limits(config)
 
     def reserve(self, usd: float, *, role: str, model: str, report_id: str = "") -> int:
-        """Put aside what a request costs at most, before it is sent. Raises `Unavailable` where a limit is reached."""
+        """Put aside what a request costs at most, before it is sent. Raises `Reached` where a limit would be passed,
+        and keeps that it was."""
         # Within another transaction it would be undone with it, and the request be sent all the same.
         assert not self._store.connection.in_transaction
         now = self._clock()
         with self._store.transaction("reserve"):
-            self._check(usd, report_id, now)
-            row = self._store.connection.execute(
-                "INSERT INTO spend(report_id, role, model, cost_usd, at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-                (report_id, role, model, usd, stored(now)),
-            ).fetchone()
+            reached = self._reached(usd, report_id, now)
+            if reached is not None:
+                self._hold(reached, now)
+            else:
+                row = self._store.connection.execute(
+                    "INSERT INTO spend(report_id, role, model, cost_usd, at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+                    (report_id, role, model, usd, stored(now)),
+                ).fetchone()
+        if reached is not None:
+            raise reached
         return row[0]
 
-    def _check(self, usd: float, report_id: str, now: datetime) -> None:
+    def _reached(self, usd: float, report_id: str, now: datetime) -> Reached | None:
         # Always with a time to try again: what no night lifts, the owner may have lifted by then.
         night = night_of(now, self._config)
         tonight = _usd(self._store.connection, "at >= ?", stored(night.since))
         most = self.limits.night_usd
         if usd > most + _ROUNDING_USD:
-            raise Unavailable(
+            return Reached(
                 f"One request may cost ${usd:.2f}, and a night's budget is ${most:.2f}",
                 "So no model is asked",
                 "Raise night_usd under [budgets] in config.toml",
                 retry_at=night.until,
             )
         if tonight + usd > most + _ROUNDING_USD:
-            raise Unavailable(
+            return Reached(
                 f"The night's budget of ${most:.2f} is reached (${tonight:.2f} are spent or reserved)",
                 "What needs a model waits for the next night",
                 "Raise night_usd under [budgets] in config.toml to go on now",
@@ -179,12 +193,20 @@ class Books:
             )
         on_report = spent_on(self._store.connection, report_id) if report_id else 0.0
         if report_id and on_report + usd > self.limits.report_usd + _ROUNDING_USD:
-            raise Unavailable(
+            return Reached(
                 f"The report's budget of ${self.limits.report_usd:.2f} is reached (${on_report:.2f} are spent)",
                 "No model is asked about it any more",
                 "Raise report_usd under [budgets] in config.toml to go on",
                 retry_at=night.until,
+                report_id=report_id,
             )
+        return None
+
+    def _hold(self, reached: Reached, now: datetime) -> None:
+        self._store.connection.execute(
+            "INSERT INTO budget_holds VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (stored(night_of(now, self._config).since), reached.report_id, stored(now)),
+        )
 
     def book(self, seq: int, usd: float, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """What it did cost, in place of the reservation; 0 for a request that was refused."""

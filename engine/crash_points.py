@@ -10,16 +10,14 @@ COMMITS = (
     "submit", "add_signal", "undo",
     "ingest", "place", "apply_command", "reconcile", "ran",
     "enqueue", "start_job", "heartbeat", "return_result", "fail_job", "apply_result",
-    "reserve", "book",
+    "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
-EFFECTS = ("handler", "start_engine", "say_engine")
+EFFECTS = ("handler", "start_engine", "say_engine", "send_notice", "announce")
 POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS) for side in ("before", "after"))
-
-_AT = os.environ.get("LOOPDESK_CRASH_AT", "")
 
 
 def crash_point(name: str) -> None:
     """Nothing, except where `LOOPDESK_CRASH_AT` names this point: then SIGKILL, as a power cut would."""
     assert name in POINTS, name
-    if name == _AT:
+    if name == os.environ.get("LOOPDESK_CRASH_AT"):
         os.kill(os.getpid(), signal.SIGKILL)

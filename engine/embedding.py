@@ -1,4 +1,4 @@
-"""What a text is about, as a vector, and which stored texts are nearest to one.
+"""What a text is about, as a vector; `engine.nearest` finds which are near each other.
 
 Two embedders with one contract: `model2vec` where its package and a model folder are there, else a hashed lexical one
 that needs nothing. Vectors of two embedders are never compared: each carries the name of its own.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -82,44 +81,6 @@ def embedder(folder: Path | None) -> Embedder:
         except (ImportError, OSError, ValueError):
             pass
     return Lexical()
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """`similarity` is the cosine, -1..1."""
-
-    id: str
-    similarity: float
-
-
-class Index:
-    """Vectors by id, held as one matrix. `search` is exact: one matrix product finds the nearest of 100,000."""
-
-    def __init__(self, ids: Sequence[str], vectors: Vectors) -> None:
-        if len(ids) != len(vectors):
-            raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors")
-        self._ids = list(ids)
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-
-    @classmethod
-    def of_blobs(cls, rows: Iterable[tuple[str, bytes]], dimensions: int) -> Index:
-        """From stored `blob`s; one of another length belongs to another embedder and is left out."""
-        kept = [(id, blob) for id, blob in rows if len(blob) == 4 * dimensions]
-        joined = b"".join(blob for _, blob in kept)
-        return cls([id for id, _ in kept], np.frombuffer(joined, dtype="<f4").reshape(len(kept), dimensions))
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def search(self, vector: Vectors, top: int = 10) -> list[Near]:
-        """The nearest `top`, the most similar first; equal ones by id, so that the order never depends on chance."""
-        if not self._ids:
-            return []
-        similarities = self._vectors @ vector.astype(np.float32, copy=False)
-        count = min(top, len(self._ids))
-        nearest = np.argpartition(-similarities, count - 1)[:count]
-        found = [Near(self._ids[place], float(similarities[place])) for place in nearest]
-        return sorted(found, key=lambda near: (-near.similarity, near.id))
 
 
 def blob(vector: Vectors) -> bytes:

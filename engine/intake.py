@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine import weighing
 from engine.instants import stored
 from engine.model import Signal
 from engine.rows import SIGNAL_COLUMNS, signal_from_text, signal_row
@@ -16,7 +17,8 @@ _ADD = f"INSERT INTO signals(id, {SIGNAL_COLUMNS}, arrived_at) VALUES (?, ?, ?, 
 # What was said of the old text, and its vector, say nothing of the new one.
 _RENEW = (
     f"UPDATE signals SET ({SIGNAL_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?), revisions = revisions + 1, "
-    "safety = iif(?, 'waiting', safety), embedding = iif(?, NULL, embedding) WHERE id = ?"
+    "safety = iif(?, 'waiting', safety), embedding = iif(?, NULL, embedding), embedded_by = iif(?, '', embedded_by) "
+    "WHERE id = ?"
 )
 
 
@@ -63,9 +65,11 @@ def take(connection: sqlite3.Connection, now: datetime, most: int) -> Ingested:
     reports: dict[str, None] = {}
     for id, row in again.items():
         is_other = _text(row) != _text(known[id])
-        connection.execute(_RENEW, (*row, is_other, is_other, id))
+        connection.execute(_RENEW, (*row, is_other, is_other, is_other, id))
         if row[5] > known[id][5]:
             reports |= dict.fromkeys(_come_again(connection, id, now))
+        elif is_other:
+            weighing.weigh_of(connection, id)  # it waits for the safety filter, and so weighs nothing
     connection.executemany("UPDATE signals_in SET refused = ? WHERE seq = ?", refused)
     if waiting:
         connection.execute("DELETE FROM signals_in WHERE seq <= ? AND refused = ''", (waiting[-1][0],))

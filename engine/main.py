@@ -37,10 +37,12 @@ _LONGEST_STEP = timedelta(minutes=2)  # a machine that slept ran no engine
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a stage did, and when it wants to be called again although nothing has arrived."""
+    """What a stage did, and when it wants to be called again although nothing has arrived. While something of it
+    `is_on_its_way`, the engine does not end by itself."""
 
     done: int = 0
     next_due: datetime | None = None
+    is_on_its_way: bool = False
 
 
 Stage = Callable[[Store, datetime], Awaitable[Worked]]
@@ -95,6 +97,7 @@ class Engine:
         self.done = Done()
         self._looked_at = clock()
         self._told: set[str] = set()
+        self._is_on_its_way = False
 
     def settle(self, now: datetime) -> tuple[Plan, bool]:
         """Apply commands that are due and write what follows, to the fixed point; whether there was anything."""
@@ -122,10 +125,11 @@ class Engine:
             while (taken := self.store.ingest(now)).total:
                 self.done.signals += taken.new + taken.revised  # what was known already is no news
             wanted: list[datetime] = []
-            by_stages = 0
+            by_stages, self._is_on_its_way = 0, False
             for stage in self.stages:
                 worked = await self._worked(stage, now)
                 by_stages += worked.done
+                self._is_on_its_way |= worked.is_on_its_way
                 wanted += [worked.next_due] if worked.next_due else []
             plan, wrote = self.settle(now)
             self.done.by_stage += by_stages
@@ -155,12 +159,17 @@ class Engine:
             warn(said)
 
     async def once(self) -> None:
-        """To the fixed point, jobs included."""
+        """To the fixed point, jobs and what is on its way included."""
         await self.turn()
-        while self.executor.is_busy:
-            await self._wait(self.executor.finished, HEARTBEAT.total_seconds())
-            self.executor.beat(self.clock())
+        while self._is_busy:
+            await self._wait(self.executor.finished, POLL_S if self._is_on_its_way else HEARTBEAT.total_seconds())
+            if self.executor.is_busy:
+                self.executor.beat(self.clock())
             await self.turn()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.executor.is_busy or self._is_on_its_way
 
     async def run(self, stop: asyncio.Event, is_idle: Callable[[], bool] = lambda: False) -> None:
         """Until `stop` is set, or `is_idle` says so while there is nothing to do. Ends between two transactions."""
@@ -184,7 +193,7 @@ class Engine:
             if self.executor.is_busy and now >= beat_at:
                 self.executor.beat(now)
                 beat_at = now + HEARTBEAT
-            if not self.executor.is_busy and is_idle():
+            if not self._is_busy and is_idle():
                 return True
             await self._wait(stop, POLL_S)
         return False

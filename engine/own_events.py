@@ -44,8 +44,7 @@ def distinct_id(agent: str) -> str:
 
 def own_events(config: Config, warn: Callable[[str], None]) -> OwnEvents:
     """`warn` is told once where events cannot be kept."""
-    is_elsewhere = config.backend != "embedded" and config.posthog_host and config.posthog_project_key
-    return _ToPostHog(config) if is_elsewhere and not config.is_own_server else _ToStore(config, warn)
+    return _ToPostHog(config) if config.sends_to_posthog else _ToStore(config, warn)
 
 
 def _version() -> str:

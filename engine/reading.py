@@ -9,6 +9,14 @@ from typing import Any
 from engine.model import Command, Job, Note, Proposal, Report, Signal, Transition
 from engine.rows import SIGNAL_COLUMNS, T, columns, record, signal_of
 
+# A signal that was revised waits for the safety filter again, wherever it is placed already.
+MAY_BE_READ = "safety IN ('passed', 'released')"
+# Commands about a report are not among its signals.
+_IN_A_REPORT = (
+    "report_signals JOIN signals ON signals.id = signal_id WHERE report_id = ? AND left_at IS NULL "
+    "AND NOT (source_product = 'loopdesk' AND source_type = 'command')"
+)
+
 
 def select(connection: sqlite3.Connection, kind: type[T], table: str, rest: str, values: Sequence[Any] = ()) -> list[T]:
     """Records of `kind` from `table`; `rest` is our own SQL behind the table's name."""
@@ -61,14 +69,20 @@ def notes(connection: sqlite3.Connection) -> list[Note]:
 
 
 def signals_of(connection: sqlite3.Connection, report_id: str) -> dict[str, Signal]:
-    """The report's signals of now, by id, oldest first; commands about it are not among them."""
+    """What research reads: the report's signals of now that may be read, by id, oldest first."""
     found = connection.execute(
-        f"SELECT signals.id, {SIGNAL_COLUMNS} FROM report_signals JOIN signals ON signals.id = signal_id "
-        "WHERE report_id = ? AND left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
-        "ORDER BY occurred_at, signals.id",
+        f"SELECT signals.id, {SIGNAL_COLUMNS} FROM {_IN_A_REPORT} AND {MAY_BE_READ} ORDER BY occurred_at, signals.id",
         (report_id,),
     )
     return {row[0]: signal_of(row[1:]) for row in found}
+
+
+def titles_of(connection: sqlite3.Connection, report_id: str) -> dict[str, str]:
+    """All of the report's signals of now, by id, oldest first: what a human joins and splits."""
+    found = connection.execute(
+        f"SELECT signals.id, {SIGNAL_COLUMNS} FROM {_IN_A_REPORT} ORDER BY occurred_at, signals.id", (report_id,)
+    )
+    return {row[0]: signal_of(row[1:]).title for row in found}
 
 
 def ran_us(connection: sqlite3.Connection) -> int:

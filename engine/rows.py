@@ -72,15 +72,15 @@ def _writer(type_: str) -> Callable[[Any], Any]:
         return _instant
     if "Mapping" in type_:
         return _document
-    return _storable if "str" in type_ or "Noun" in type_ else _plain
+    return storable if "str" in type_ or "Noun" in type_ else _plain
 
 
 def _document(value: Any) -> str | None:
     return None if value is None else spelled(value)
 
 
-def _storable(value: str) -> str:
-    # SQLite takes no lone surrogate.
+def storable(value: str) -> str:
+    """SQLite takes no lone surrogate."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
@@ -166,7 +166,7 @@ def signal_row(signal: Signal) -> tuple[Any, ...]:
     """In the order of `SIGNAL_COLUMNS`."""
     words = (signal.source_product, signal.source_type, signal.source_id, signal.content)
     extra = spelled(dict(signal.extra))
-    return (*map(_storable, words), signal.weight, stored(signal.occurred_at), extra)
+    return (*map(storable, words), signal.weight, stored(signal.occurred_at), extra)
 
 
 def signal_of(values: Iterable[Any]) -> Signal:

@@ -2,22 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from engine import judges
+from engine.about import KEY, About, AboutSource, document
+from engine.announcing import Announcing
+from engine.budget import limits
+from engine.effects import SetMeta
+from engine.embedding import embedder
+from engine.grouping import Grouping
+from engine.issues import SOURCE as ISSUES
 from engine.issues import Issues
+from engine.judges import judge_of
 from engine.listening import Listening
-from engine.main import Build, Parts, Stage
+from engine.main import Build, Parts, Stage, Worked, utc_now
+from engine.notifying import Notifying
 from engine.pulling import Pulling
-from engine.sources.github_issues import NAME, configured
+from engine.research import Research
+from engine.roles import check
+from engine.rules.judge import RulesJudge
+from engine.safety import SafetyFilter
+from engine.sources import registry
+from engine.sources.github_issues import NAME, WEIGHT, configured
 from engine.store import Store
 from workspace.config import Config
 
 
-def parts(config: Config) -> Build:
+def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     """Raises `LoopdeskError` for a configuration that makes no sense, before anything is opened."""
+    if config.workspace.demo_marker.exists():
+        config = _simulated(config)
+    limits(config)
+    check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
     pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
     sources: list[Stage] = [*pulling, Listening(config), Issues(repositories)]
+    # Last in a turn: what the others found out is told.
+    outward: list[Stage] = [Notifying(config), Announcing(config)]
 
     def build(store: Store) -> Parts:
-        return Parts(stages=sources)
+        judge = judge_of(config, store, RulesJudge(), clock)
+        return Parts(
+            stages=(_Saying(config), *sources, SafetyFilter(judge), Grouping(judge, embedder(None)), *outward),
+            handlers={"research": Research(config, judge, clock)},
+        )
 
     return build
+
+
+def _simulated(config: Config) -> Config:
+    """Of a simulated weekend nothing goes out, and nothing real comes in: no key and no table of the owner's counts."""
+    return Config(
+        workspace_dir=config.workspace_dir,
+        timezone=config.zone,
+        night_starts_hour=config.night_starts_hour,
+        backend="embedded",
+    )
+
+
+class _Saying:
+    """Leaves word of what the engine is, at its start and whenever that changes: a yes or a no changes who judges."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._said: About | None = None
+
+    async def __call__(self, store: Store, now: datetime) -> Worked:
+        found = about(self._config, store, self._said.at if self._said else now)
+        if found == self._said:
+            return Worked()
+        self._said = replace(found, at=now)
+        with store.transaction("reconcile"):
+            store.write([SetMeta(KEY, document(self._said))], now)
+        return Worked()
+
+
+def about(config: Config, store: Store, now: datetime) -> About:
+    """What screens show of the engine without loading it."""
+    mode = judges.mode(config, store.connection, now)
+    return About(
+        at=now,
+        sources=tuple(_sources(config)),
+        judge=mode.judge,
+        mode=mode.why,
+        with_key=mode.with_model,
+        has_key=mode.has_key,
+        has_consent=mode.has_consent,
+        models=mode.models,
+        estimate_usd=round(mode.estimate.usd, 4),
+        limits={name: getattr(mode.limits, name) for name in mode.limits.__slots__},
+    )
+
+
+def _sources(config: Config) -> list[AboutSource]:
+    set_ = registry.settings(config.signal_sources)
+    found = []
+    for name in registry.NAMES:
+        source = registry.load(name)
+        found.append(AboutSource(registry.key(source), source.title, set_[name].is_enabled, set_[name].weight))
+    repositories = configured(config.signal_sources.get(NAME, {}), "")
+    where = ", ".join(one.repository for one in repositories) or "no repository is configured"
+    weight = repositories[0].weight if repositories else WEIGHT
+    found.append(AboutSource(ISSUES, "Issues on GitHub", bool(repositories), weight, where))
+    return found

@@ -28,10 +28,13 @@ CREATE TABLE signals (
   released_by TEXT NOT NULL DEFAULT '',
   recurs_from TEXT NOT NULL DEFAULT '',
   is_placed INTEGER NOT NULL DEFAULT 0,
-  embedding BLOB
+  embedding BLOB,
+  embedded_by TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
+CREATE INDEX signals_unembedded ON signals(occurred_at, id) WHERE is_placed = 1 AND embedded_by = ''
+  AND NOT (source_product = 'loopdesk' AND source_type = 'command');
 CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
@@ -72,6 +75,7 @@ CREATE TABLE reports (
   weighed_at INTEGER NOT NULL
 );
 CREATE INDEX reports_by_status ON reports(status, changed_at);
+CREATE INDEX reports_that_came_again ON reports(recurrence_of) WHERE recurrence_of != '';
 CREATE INDEX reports_snoozed ON reports(snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 CREATE TABLE report_signals (
@@ -158,11 +162,13 @@ CREATE TABLE commands (
   applied_at INTEGER,
   refused_at INTEGER,
   said TEXT NOT NULL DEFAULT '',
+  announced_at INTEGER,
   CHECK (undone_at IS NULL OR claimed_at IS NULL),
   CHECK (applied_at IS NULL OR refused_at IS NULL)
 );
 CREATE INDEX commands_waiting ON commands(apply_after) WHERE claimed_at IS NULL AND undone_at IS NULL;
 CREATE INDEX commands_of_a_report ON commands(report_id);
+CREATE INDEX commands_unannounced ON commands(seq) WHERE announced_at IS NULL AND claimed_at IS NOT NULL;
 
 CREATE TABLE transitions (
   seq INTEGER PRIMARY KEY,
@@ -210,13 +216,29 @@ CREATE TABLE spend (
 CREATE INDEX spend_by_time ON spend(at);
 CREATE INDEX spend_of_a_report ON spend(report_id);
 
+CREATE TABLE budget_holds (
+  night_at INTEGER NOT NULL,
+  report_id TEXT NOT NULL,
+  held_at INTEGER NOT NULL,
+  PRIMARY KEY (night_at, report_id)
+) WITHOUT ROWID;
+
 CREATE TABLE notifications (
-  subject TEXT PRIMARY KEY,
+  seq INTEGER PRIMARY KEY,
+  subject TEXT NOT NULL,
+  way TEXT NOT NULL CHECK (way IN ('command', 'webhook', 'mail')),
   kind TEXT NOT NULL,
-  text TEXT NOT NULL,
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
   intended_at INTEGER NOT NULL,
-  sent_at INTEGER
+  not_before INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  claimed_at INTEGER,
+  sent_at INTEGER,
+  error TEXT NOT NULL DEFAULT '',
+  UNIQUE (subject, way)
 );
+CREATE INDEX notifications_waiting ON notifications(seq, not_before) WHERE claimed_at IS NULL;
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,

@@ -33,7 +33,7 @@ from engine.instants import read, stored
 from engine.intake import Ingested
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
 from engine.reconcile import State
-from engine.rows import SIGNAL_COLUMNS, insert, row, signal_of, signal_row, spelled, upsert
+from engine.rows import SIGNAL_COLUMNS, insert, row, signal_of, signal_row, spelled, storable, upsert
 from engine.schema import MIGRATIONS
 from engine.source_state import switch_source
 from engine.states import IllegalTransition, Noun
@@ -134,11 +134,11 @@ class Store:
         return reading.select(self.connection, Job, "jobs", "WHERE state = ? ORDER BY not_before, id", (state,))
 
     def revisions(self, report_id: str) -> dict[str, int]:
-        """The report's signals of now, and how often each was revised."""
+        """The report's signals of now that a pass may read, and how often each was revised."""
         return dict(
             self.connection.execute(
                 "SELECT id, revisions FROM report_signals JOIN signals ON id = signal_id "
-                "WHERE report_id = ? AND left_at IS NULL AND weight > 0",
+                f"WHERE report_id = ? AND left_at IS NULL AND weight > 0 AND {reading.MAY_BE_READ}",
                 (report_id,),
             ).fetchall()
         )
@@ -157,7 +157,6 @@ class Store:
         connection, arguments = self.connection, command.arguments
         other_id = arguments.get("into") or arguments.get("report") or ""
         report = reading.report(connection, command.report_id)
-        signals = reading.signals_of(connection, command.report_id)
         joined = connection.execute(
             "SELECT signal_id FROM report_signals WHERE report_id = ? AND came_from = ? AND left_at IS NULL",
             (command.report_id, str(other_id)),
@@ -174,7 +173,7 @@ class Store:
             other=reading.report(connection, str(other_id)),
             proposal=reading.latest_proposal(connection, command.report_id),
             jobs=reading.jobs_of(connection, command.report_id, live=True),
-            signals={id: signal.title for id, signal in signals.items()},
+            signals=reading.titles_of(connection, command.report_id),
             joined=[id for (id,) in joined],
             safety=safety[0] if safety else "",
             blocked_run=blocked[0] or 0,
@@ -187,7 +186,7 @@ class Store:
         report that it was in before."""
         found = self.connection.execute(
             f"SELECT id, recurs_from, {SIGNAL_COLUMNS} FROM signals WHERE is_placed = 0 "
-            "AND safety IN ('passed', 'released') ORDER BY occurred_at, id LIMIT ?",
+            f"AND {reading.MAY_BE_READ} ORDER BY occurred_at, id LIMIT ?",
             (most,),
         )
         return [(id, signal_of(rest), recurs_from) for id, recurs_from, *rest in found]
@@ -257,15 +256,18 @@ class Store:
     def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:
         """Signals that the safety filter has to read, in (occurred at, id) order; a held one once its time has come."""
         found = self.connection.execute(
-            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE safety = 'waiting' "
-            "OR (safety = 'held' AND judge_again_at <= ?) ORDER BY occurred_at, id LIMIT ?",
+            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE safety IN ('waiting', 'held') "
+            "AND (safety = 'waiting' OR judge_again_at <= ?) ORDER BY occurred_at, id LIMIT ?",
             (stored(now), most),
         )
         return [(id, signal_of(rest)) for id, *rest in found]
 
     def next_judgement(self) -> datetime | None:
         """When the first held signal is to be judged again."""
-        found = self.connection.execute("SELECT min(judge_again_at) FROM signals WHERE safety = 'held'").fetchone()[0]
+        found = self.connection.execute(
+            # Both, as the index has it.
+            "SELECT min(judge_again_at) FROM signals WHERE safety IN ('waiting', 'held') AND safety = 'held'"
+        ).fetchone()[0]
         return None if found is None else read(found)
 
     def judged(
@@ -284,8 +286,33 @@ class Store:
             self.connection.execute(
                 "UPDATE signals SET safety = ?, threat = ?, quote = ?, safety_why = ?, judged_by = ?, "
                 "judge_again_at = ? WHERE id = ? AND safety IN ('waiting', 'held')",
-                (safety, threat, quote, why, by, stored(again_at) if again_at else None, signal_id),
+                (
+                    safety,
+                    threat,
+                    storable(quote),
+                    storable(why),
+                    by,
+                    stored(again_at) if again_at else None,
+                    signal_id,
+                ),
             )
+            weighing.weigh_of(self.connection, signal_id)
+
+    def hold_unjudged(self, why: str, now: datetime, *, again_at: datetime) -> int:
+        """Hold all that the safety filter would have to read now; how many."""
+        with self.transaction("place"):
+            return self.connection.execute(
+                "UPDATE signals SET safety = 'held', threat = '', quote = '', safety_why = ?, judged_by = '', "
+                "judge_again_at = ? WHERE safety = 'waiting' OR (safety = 'held' AND judge_again_at <= ?)",
+                (storable(why), stored(again_at), stored(now)),
+            ).rowcount
+
+    def embedded(self, signal_id: str, vector: bytes, embedder: str) -> None:
+        """Within a transaction of the caller's."""
+        assert self.connection.in_transaction
+        self.connection.execute(
+            "UPDATE signals SET embedding = ?, embedded_by = ? WHERE id = ?", (vector, embedder, signal_id)
+        )
 
     def write(self, effects: Iterable[Effect], now: datetime) -> None:
         """Within a transaction of the caller's. Raises `IllegalTransition` where the store is not in the state that was
@@ -320,6 +347,7 @@ class Store:
                     self.connection.execute(
                         "UPDATE signals SET safety = 'released', released_by = ? WHERE id = ?", (command_id, signal_id)
                     )
+                    weighing.weigh_of(self.connection, signal_id)
                 case Remember(note):
                     self.connection.execute(_SAVE_NOTE, row(note))
                 case WeighSource(source, weight):

@@ -11,22 +11,33 @@ from datetime import datetime
 from engine.instants import read, stored
 from engine.learning import SOURCE, Record, records
 from engine.promotion import weight_of
+from engine.reading import MAY_BE_READ
 from engine.source_state import set_learned_weight, set_weight_by_hand, source_state
 
 
 def weigh(connection: sqlite3.Connection, report_id: str) -> None:
-    """How many of its signals weigh anything, and what those weigh that no completed pass has read."""
+    """How many of its signals weigh anything, and what those weigh that a pass may read and no completed one has."""
     found = connection.execute(
-        "SELECT weight * coalesce(weight_by_hand, learned_weight, 1.0), occurred_at, read_in_run FROM report_signals "
+        "SELECT weight * coalesce(weight_by_hand, learned_weight, 1.0), occurred_at, "
+        f"read_in_run IS NULL AND {MAY_BE_READ} FROM report_signals "
         f"JOIN signals ON signals.id = signal_id LEFT JOIN source_state ON source = {SOURCE} "
         "WHERE report_id = ? AND left_at IS NULL AND weight > 0",
         (report_id,),
     ).fetchall()
-    weight, newest = weight_of([(weight, read(at)) for weight, at, run in found if run is None])
+    weight, newest = weight_of([(weight, read(at)) for weight, at, counts in found if counts])
     connection.execute(
         "UPDATE reports SET signals = ?, weight = ?, weighed_at = ? WHERE id = ?",
         (len(found), weight, stored(newest) if newest else 0, report_id),
     )
+
+
+def weigh_of(connection: sqlite3.Connection, signal_id: str) -> None:
+    """The report that this signal is in, if it is in one."""
+    place = connection.execute(
+        "SELECT report_id FROM report_signals WHERE signal_id = ? AND left_at IS NULL", (signal_id,)
+    ).fetchone()
+    if place:
+        weigh(connection, place[0])
 
 
 def by_hand(connection: sqlite3.Connection, source: str, weight: float | None, now: datetime) -> None:

@@ -6,23 +6,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine import main, process
+from engine.announcing import Announcement, Announcing
 from engine.budget import Books
 from engine.inbox import Inbox
 from engine.main import Parts
 from engine.model import Job
+from engine.notices import Message
+from engine.notifying import Notifying
 from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import READY, place_by_project, signal
 from workspace.config import Config
 from workspace.paths import Workspace
 
+NOTICES, EVENTS = "notices.txt", "announced.txt"
 PROJECTS = ("quick", "slow", "broken")
 RESERVED_USD, BOOKED_USD = 0.5, 0.125
 
@@ -65,6 +70,25 @@ def decide(inbox: Inbox, now: datetime) -> None:
         print("undone", command.id, flush=True)
 
 
+class Outward:
+    """What left the engine, one line each, in files that are written at once."""
+
+    key, name = "command", "a file"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def send(self, message: Message) -> None:
+        self._write(NOTICES, message.subjects)
+
+    def deliver(self, announcements: Sequence[Announcement]) -> None:
+        self._write(EVENTS, [one.uuid for one in announcements])
+
+    def _write(self, name: str, lines: Sequence[str]) -> None:
+        with (self.folder / name).open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+
 def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
     """A request is sent, and costs less than was reserved."""
     store = Store.open(workspace.inbox_db)
@@ -78,7 +102,10 @@ def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
 def run(step: str, workspace: Workspace, seconds: float) -> None:
     now = clock(seconds)
     if step == "engine":
-        main.run_once(workspace, lambda _: Parts((place_by_project,), {"research": research}), clock=now)
+        outward = Outward(workspace.root)
+        config = Config(workspace_dir=str(workspace.root), timezone="UTC")
+        stages = (place_by_project, Notifying(config, [outward]), Announcing(config, outward.deliver))
+        main.run_once(workspace, lambda _: Parts(stages, {"research": research}), clock=now)
     elif step == "spend":
         spend(workspace, now)
     elif step == "start":
@@ -90,7 +117,20 @@ def run(step: str, workspace: Workspace, seconds: float) -> None:
         {"door": door, "decide": decide}[step](inbox, now())
 
 
+def run_all(folder: Path, steps: Sequence[str]) -> None:
+    for step in steps:
+        print("step", step, flush=True)
+        run(step.partition(":")[0], Workspace(folder), float(step.partition(":")[2]))
+
+
+def run_forked(folder: Path, steps: Sequence[str], crash_at: str, output: Path) -> None:
+    """In a process of its own that has loaded everything already; what it prints goes to `output`."""
+    os.environ["LOOPDESK_CRASH_AT"] = crash_at
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    run_all(folder, steps)
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[2:]:
-        print("step", argument, flush=True)
-        run(argument.partition(":")[0], Workspace(Path(sys.argv[1])), float(argument.partition(":")[2]))
+    run_all(Path(sys.argv[1]), sys.argv[2:])

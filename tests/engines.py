@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.executor import Handler
 from engine.inbox import Inbox
-from engine.main import Done, Engine, Parts, Worked
+from engine.main import Done, Engine, Parts, Stage, Worked
 from engine.model import Command, Report, Signal
 from engine.placement import placed
 from engine.reading import report as stored_report
@@ -54,11 +54,13 @@ async def place_by_project(store: Store, now: datetime) -> Worked:
 class Desk:
     """A workspace with a door, an engine that is started for every turn, and a clock."""
 
-    def __init__(self, folder: Path, handlers: Mapping[str, Handler] | None = None) -> None:
+    def __init__(
+        self, folder: Path, handlers: Mapping[str, Handler] | None = None, stages: Sequence[Stage] = ()
+    ) -> None:
         self.workspace = Workspace(folder).create()
         self.inbox = Inbox(self.workspace)
         self.now = NOW
-        self.handlers = handlers or {}
+        self.handlers, self.stages = handlers or {}, stages
 
     def close(self) -> None:
         self.inbox.close()
@@ -70,7 +72,7 @@ class Desk:
         """All that an engine does until it rests, by one that has just been started."""
         store = Store.open(self.workspace.inbox_db)
         try:
-            engine = Engine(store, Parts((place_by_project,), self.handlers), clock=lambda: self.now)
+            engine = Engine(store, Parts((place_by_project, *self.stages), self.handlers), clock=lambda: self.now)
             asyncio.run(engine.once())
             return engine.done
         finally:

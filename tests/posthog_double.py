@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -92,6 +93,8 @@ class Double:
             def answer(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 raw = self.rfile.read(length)
+                if self.headers.get("content-encoding") == "gzip":
+                    raw = gzip.decompress(raw)
                 received = Received(
                     self.command,
                     self.path,
@@ -101,7 +104,7 @@ class Double:
                 )
                 double.send(self, double.next(received))
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_POST = do_PATCH = do_DELETE = answer
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

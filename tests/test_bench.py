@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boards, data, engine, peers
+from bench import boards, data, engine, grouping, peers
 from bench.__main__ import main
 from bench.table import percentile, ratio, show, spell
 from bench.terminal import Terminal
@@ -31,6 +31,11 @@ def test_the_engine_takes_in_and_decides(capsys: pytest.CaptureFixture[str]):
     engine.run(signals=200, reports=30, decided=5)
     printed = capsys.readouterr().out
     assert "taken in by the engine" in printed and "a command applied (of 5)" in printed
+
+
+def test_grouping_places_every_signal(capsys: pytest.CaptureFixture[str]):
+    grouping.run(new=20, known=60)
+    assert "20 signals grouped by rules" in capsys.readouterr().out
 
 
 def test_the_boards_and_every_peer_give_the_same_answers(tmp_path: Path):

@@ -1,15 +1,14 @@
-"""Vectors of texts: the same problem in other words is near, another problem is not, and the search is exact."""
+"""Vectors of texts: the same problem in other words is near, another problem is not."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.embedding import Index, Lexical, Near, blob, embedder
+from engine.embedding import Lexical, blob, embedder
 
 
 def similarity(one: str, other: str) -> float:
@@ -42,31 +41,6 @@ def test_a_vector_does_not_depend_on_its_neighbours():
     assert blob(together) == blob(Lexical().embed(["cost spike in autoresearch"])[0])
 
 
-@given(st.integers(0, 60), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_the_search_is_what_comparing_with_each_gives(count: int, top: int, seed: int):
-    vectors = np.random.default_rng(seed).standard_normal((count, 8)).astype(np.float32)
-    ids = [f"{place:03}" for place in range(count)]
-    asked = np.ones(8, dtype=np.float32)
-    every = sorted((Near(id, float(vector @ asked)) for id, vector in zip(ids, vectors, strict=True)),
-                   key=lambda near: (-near.similarity, near.id))  # fmt: skip
-    found = Index(ids, vectors).search(asked, top)
-    assert [near.id for near in found] == [near.id for near in every[:top]]
-
-
-def test_vectors_are_stored_and_read_as_they_were():
-    vectors = Lexical().embed(["one thing", "another"])
-    rows = [("a", blob(vectors[0])), ("other embedder", b"\0" * 12), ("b", blob(vectors[1]))]
-    index = Index.of_blobs(rows, Lexical.dimensions)
-    assert len(index) == 2
-    assert index.search(vectors[1], 1)[0].id == "b"
-
-
-def test_nothing_stored_finds_nothing():
-    assert Index.of_blobs([], Lexical.dimensions).search(np.zeros(Lexical.dimensions, dtype=np.float32)) == []
-
-
 def test_without_a_model_words_are_compared(tmp_path: Path):
     assert embedder(None).name == "lexical-256"
     assert embedder(tmp_path / "no such model").name == "lexical-256"
-    with pytest.raises(ValueError, match="ids for"):
-        Index(["a"], Lexical().embed([]))

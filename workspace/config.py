@@ -84,8 +84,8 @@ class Config:
     """`[models]`: role -> model; `engine.roles` checks it."""
     budgets: Mapping[str, object] = field(default_factory=dict)
     """`[budgets]`: the most that the engine spends; `engine.budget` checks it."""
-    notify: Mapping[str, object] = field(default_factory=dict)
-    """`[notify]`: how you are told what deserves it; `engine.notify` checks it."""
+    notify: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """`[notify]`: how you are told what deserves it; `engine.notify` checks it. A webhook's address may be a secret."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -102,6 +102,12 @@ class Config:
         if self.backend:
             return self.backend == "posthog"
         return bool(self.posthog_personal_key and self.posthog_host) and not self.is_own_server
+
+    @property
+    def sends_to_posthog(self) -> bool:
+        """Whether the engine's own events go to a PostHog elsewhere rather than into the embedded store."""
+        is_set = bool(self.posthog_host and self.posthog_project_key)
+        return is_set and self.backend != "embedded" and not self.is_own_server
 
     @property
     def is_own_server(self) -> bool:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from engine.judge import Assessment, Case
-from engine.rules import assessing
+from collections.abc import Sequence
+
+from engine.judge import Assessment, Candidate, Case, Match, Safety, SignalText
+from engine.model import Signal
+from engine.rules import assessing, manipulation, matching
 
 
 class RulesJudge:
     name = "rules"
+
+    async def safety(self, text: SignalText) -> Safety:
+        return manipulation.found(text)
+
+    async def safety_together(self, texts: Sequence[SignalText]) -> Safety:
+        return manipulation.found_together(texts)
+
+    async def queries(self, signal: Signal) -> Sequence[str]:
+        return matching.queries(signal)
+
+    async def match(self, signal: Signal, candidates: Sequence[Candidate]) -> Match:
+        return matching.match(signal, candidates)
 
     async def assess(self, case: Case) -> Assessment:
         return assessing.assess(case)

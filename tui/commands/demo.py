@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from engine import process
 from queries.local.store import Store
 from queries.simulator import simulate, stories
 from tui.commands.cli import Context
@@ -38,6 +39,7 @@ def command(context: Context, live: bool, prepare: Path | None, seed: int, quiet
     if prepare is not None:
         workspace = Workspace(prepare.absolute())
         stored = fill(workspace, context.config, seed, quiet=quiet)
+        judge(_without_the_environment(context.config, workspace))
         click.echo(f"Stored {stored:,} simulated events in {workspace.root}. Open it with:")
         click.echo(f"  loopdesk --workspace {workspace.root}")
         return 0
@@ -46,10 +48,14 @@ def command(context: Context, live: bool, prepare: Path | None, seed: int, quiet
         click.echo("Simulating a weekend of three loops ...", err=True)
         fill(workspace, context.config, seed, quiet=quiet)
         settings = _without_the_environment(context.config, workspace)
-        if not live:
-            return _open_desk(settings)
-        with _serving(workspace) as server, _looping(workspace, server):
-            return _open_desk(settings)
+        judge(settings)
+        try:
+            if not live:
+                return _open_desk(settings)
+            with _serving(workspace) as server, _looping(workspace, server):
+                return _open_desk(settings)
+        finally:
+            process.stop(workspace)  # one that the desk has started for what was decided
 
 
 def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = False) -> int:
@@ -77,6 +83,14 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
     finally:
         store.close()
     return stored
+
+
+def judge(settings: Config) -> None:
+    """Have the engine turn the weekend into an inbox, as it would have done by the morning."""
+    from engine.main import run_once
+    from engine.runtime import parts
+
+    run_once(settings.workspace, parts(settings))
 
 
 def _mark(workspace: Workspace, text: str) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from urllib.parse import urlsplit, urlunsplit
 
-from tui.commands.checks.line import Line, ok
+from engine import notify
+from tui.commands.checks.line import Line, ok, wrong
 from workspace.config import SECRETS, Config, config_file
+from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 _SECRET_FORMS = ("phx_", "phs_", "sk-")
@@ -18,7 +20,8 @@ def check(config: Config) -> list[Line]:
     said = f"{file} is read" if file.exists() else f"there is no {file}; defaults and the environment are used"
     return [
         ok("config.toml", plain(said, 300)),
-        *(_setting(config, field.name) for field in fields(Config) if field.name != "sources"),
+        *(_setting(config, field.name) for field in fields(Config) if field.name not in ("sources", "notify")),
+        _notify(config),
     ]
 
 
@@ -26,6 +29,16 @@ def _setting(config: Config, name: str) -> Line:
     value = getattr(config, name)
     source = plain(config.sources.get(name, "default"), 200)
     return ok(name, f"{_shown(name, value, config)} ({source})")
+
+
+def _notify(config: Config) -> Line:
+    """By the names of the ways: a webhook's address may be a secret."""
+    try:
+        names = [way.name for way in notify.ways(config)]
+    except LoopdeskError as error:
+        return wrong("notify", str(error))
+    source = plain(config.sources.get("notify", "default"), 200)
+    return ok("notify", f"{plain(', '.join(names), 300) or 'not set'} ({source})")
 
 
 def _shown(name: str, value: object, config: Config) -> str:
