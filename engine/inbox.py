@@ -402,7 +402,9 @@ def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[
     rows = connection.execute(
         "SELECT report_id, json_extract(extra, '$.project'), json_extract(extra, '$.client'), max(occurred_at) "
         "FROM report_signals JOIN signals ON signals.id = signal_id "
-        f"WHERE left_at IS NULL {'AND report_id = ?' if report_id else ''} GROUP BY 1, 2, 3",
+        # What was decided about a report is kept among its signals, and is none of what it saw.
+        "WHERE left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
+        f"{'AND report_id = ?' if report_id else ''} GROUP BY 1, 2, 3",
         (report_id,) if report_id else (),
     )
     for id, project, client, newest in rows:

@@ -53,7 +53,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A report's row. `refused` is its newest command, where the engine refused it and nothing was decided since."""
+    """A report's row. `refused` is a command that the engine did not take, where nothing has happened since."""
 
     found: InboxReport
     refused: Command | None = None
@@ -106,9 +106,11 @@ class Contents:
 
 def read(inbox: Inbox) -> Contents:
     """Blocking. Raises `LoopdeskError`."""
-    refused = _refused(inbox.commands())
-    reports = sorted((Listed(one, refused.get(one.report.id)) for one in inbox.reports()), key=_urgency)
-    return Contents(tuple(reports), tuple(Stopped(one) for one in inbox.blocked()), inbox.about(), dict(inbox.counts()))
+    found = inbox.reports()
+    refused = _refused(inbox.commands(), found)
+    reports = sorted((Listed(one, refused.get(one.report.id)) for one in found), key=_urgency)
+    blocked = tuple(Stopped(one) for one in inbox.blocked())
+    return Contents(tuple(reports), blocked, inbox.about(), dict(inbox.counts()))
 
 
 def read_again(inbox: Inbox, before: Contents | None) -> Contents | None:
@@ -121,13 +123,20 @@ def _urgency(row: Listed) -> tuple[str, float]:
     return row.found.report.priority or _LEAST, -row.last_seen.timestamp()
 
 
-def _refused(commands: Sequence[Command]) -> dict[str, Command]:
-    """By report; `commands` are the newest first."""
-    newest: dict[str, Command] = {}
+def _refused(commands: Sequence[Command], reports: Sequence[InboxReport]) -> dict[str, Command]:
+    """By report: what was refused, where nothing has happened to the report since."""
+    found: dict[str, Command] = {}
+    decided: dict[str, datetime] = {}
     for command in commands:
-        if command.undone_at is None:
-            newest.setdefault(command.report_id, command)
-    return {id: command for id, command in newest.items() if command.refused_at is not None}
+        decided[command.report_id] = max(command.made_at, decided.get(command.report_id, command.made_at))
+        if command.refused_at is not None:
+            found.setdefault(command.report_id, command)
+    changed = {one.report.id: one.report.changed_at for one in reports}
+    return {
+        id: command
+        for id, command in found.items()
+        if command.refused_at is not None and id in changed and command.refused_at >= max(changed[id], decided[id])
+    }
 
 
 def chosen(contents: Contents, filters: Filters, status: str = "") -> list[Entry]:

@@ -208,10 +208,8 @@ class TriageScreen(Deciding, Searching, BaseScreen):
             "inbox-release": known is not None and known.is_blocked,
             "inbox-split": known is not None and len(known.signals) > 1,
         }
-        live = [
-            verb for verb in keys.on(self.KEYS) if verb.scope in ("deciding", "triage") and lives.get(verb.name, True)
-        ]
-        return [f"{keys.key(verb.name, self.KEYS)} {verb.short}" for verb in live if verb.short]
+        found = [(keys.key(name, self.KEYS), words) for name, words in _LEGEND.items() if lives.get(name, True)]
+        return [f"{key} {words}" for key, words in found if key]
 
     def _tally(self) -> Iterable[Said]:
         ids = {row.id for row in self._queue}
