@@ -141,7 +141,7 @@ class EngineScreen(EngineDeeds, Jumping, Searching, BaseScreen):
         if shown == self._shown:
             return
         self._shown = shown
-        self.list.painter = Table(section.columns(self.desk.clock_time), self.desk.palette)
+        self.list.painter = Table(section.columns(self.desk.short_time), self.desk.palette)
         self.list.empty = section.empty
         at = self._at.get(section.name)
         self.list.show(rows, keep=lambda row: section.identity(row) == at)

@@ -23,7 +23,8 @@ SOURCES, BLOCKED, JOBS, BUDGETS, MEMORY, DECISIONS = "Sources", "Blocked", "Jobs
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`identity` is what stays the same of a row that changed; `is_counted` whether its number is worth a look."""
+    """`columns` say times as a narrow column has room for. `identity` is what stays the same of a row that changed,
+    `is_counted` whether its number is worth a look."""
 
     name: str
     empty: str
@@ -75,7 +76,7 @@ def _source_columns(clock_time: ClockTime) -> tuple[Column[SourceRow], ...]:
         Column("is", 6, _on),
         Column("signals", 7, signals, right=True, rank=1),
         Column("reports", 7, reports, right=True, rank=4),
-        Column("newest", 17, newest, rank=3),
+        Column("newest", 9, newest, rank=3),
         Column("weight", 7, lambda r, p: (_configured(r), p.text), right=True, rank=2),
         Column("times", 14, lambda r, p: (_times(r), p.warn if r.weight != 1.0 else p.text), rank=1, grows=True),
     )
@@ -84,10 +85,9 @@ def _source_columns(clock_time: ClockTime) -> tuple[Column[SourceRow], ...]:
 def _source_details(row: SourceRow, clock_time: ClockTime) -> list[Line]:
     state = row.state
     switched = "" if state is None or state.is_on is None else ", by hand"
-    own = "What each signal brings, times " if row.configured_weight is None else f"{row.configured_weight:g} times "
     return [
         Line("heading", plain(row.title, 200)),
-        Line("name", f"What a signal of it weighs: {own}{row.weight:g}."),
+        Line("name", _weighs(row)),
         *_text(row.why),
         Line("text", ""),
         _fact("source", plain(row.source, 200)),
@@ -96,6 +96,15 @@ def _source_details(row: SourceRow, clock_time: ClockTime) -> list[Line]:
         _fact("signals", counted(row.signals, "signal") + (f", newest {clock_time(row.newest)}" if row.newest else "")),
         _fact("reports", counted(row.record.reports, "report") + " with one of its signals"),
     ]
+
+
+def _weighs(row: SourceRow) -> str:
+    own = row.configured_weight
+    if own is None:
+        return f"A signal of it weighs what it brings{f', times {row.weight:.3g}' if row.weight != 1.0 else ''}."
+    if row.weight == 1.0:
+        return f"A signal of it weighs {own:g}."
+    return f"A signal of it weighs {own * row.weight:.3g}: {own:g} as configured, times {row.weight:.3g}."
 
 
 # Blocked
@@ -112,7 +121,7 @@ def _blocked_columns(clock_time: ClockTime) -> tuple[Column[StoredSignal], ...]:
         Column("is", 9, _held),
         Column("threat", 20, lambda r, p: (_words(r.threat) or p.glyphs.dash, p.text), rank=1),
         Column("quote", 20, lambda r, p: (f"“{r.quote}”" if r.quote else p.glyphs.dash, p.dim), rank=2, grows=True),
-        Column("when", 17, lambda r, p: (clock_time(r.signal.occurred_at), p.text), rank=3),
+        Column("when", 9, lambda r, p: (clock_time(r.signal.occurred_at), p.text), rank=3),
     )
 
 
@@ -157,7 +166,7 @@ def _job_columns(clock_time: ClockTime) -> tuple[Column[JobRow], ...]:
         Column("is", 11, _job_state),
         Column("try", 3, lambda r, p: (str(r.job.attempt), p.text), right=True, rank=2),
         Column("cost", 7, lambda r, p: (money(r.report_usd) if r.report_usd else p.glyphs.dash, p.text), None, True, 3),
-        Column("since", 17, lambda r, p: (clock_time(r.job.changed_at), p.text), rank=1),
+        Column("since", 9, lambda r, p: (clock_time(r.job.changed_at), p.text), rank=1),
         Column("what went wrong", 20, lambda r, p: (r.job.error, p.warn), rank=4, grows=True),
     )
 
@@ -233,7 +242,7 @@ def _note_columns(clock_time: ClockTime) -> tuple[Column[NoteRow], ...]:
         Column("key", 20, lambda r, p: (r.note.key, p.text), most=36),
         Column("note", 24, text, grows=True),
         Column("is", 11, state, rank=1),
-        Column("written", 17, lambda r, p: (clock_time(r.note.written_at), p.text), rank=2),
+        Column("written", 9, lambda r, p: (clock_time(r.note.written_at), p.text), rank=2),
     )
 
 
@@ -294,7 +303,7 @@ def _command_state(row: CommandRow, palette: Palette) -> Run:
 
 def _command_columns(clock_time: ClockTime) -> tuple[Column[CommandRow], ...]:
     return (
-        Column("decided", 17, lambda r, p: (clock_time(r.command.made_at), p.text), rank=1),
+        Column("decided", 9, lambda r, p: (clock_time(r.command.made_at), p.text), rank=1),
         Column("what", 26, lambda r, p: (decided(r.command, r.title), p.text), grows=True),
         Column("is", 9, _command_state),
         Column("what came of it", 22, lambda r, p: (r.command.said, p.dim), rank=2, grows=True),
