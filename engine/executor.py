@@ -41,6 +41,8 @@ class Executor:
         self._limits = limits or {}
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._kinds: dict[tuple[str, int], str] = {}
+        self.applied = 0
+        """Results that were applied so far."""
         self.finished = asyncio.Event()
         """Set whenever a handler has ended."""
 
@@ -73,6 +75,7 @@ class Executor:
             with self._store.transaction("apply_result"):
                 report = reading.report(self._store.connection, job.report_id)
                 self._store.write(_outcome(report, job, now), now)
+            self.applied += 1
         return bool(returned)
 
     def _end_lost(self, now: datetime) -> bool:

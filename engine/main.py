@@ -69,7 +69,7 @@ class Done:
     signals: int = 0
     applied: int = 0
     refused: int = 0
-    by_stage: int = 0
+    jobs: int = 0
 
 
 def warn(said: str) -> None:
@@ -132,10 +132,10 @@ class Engine:
                 self._is_on_its_way |= worked.is_on_its_way
                 wanted += [worked.next_due] if worked.next_due else []
             plan, wrote = self.settle(now)
-            self.done.by_stage += by_stages
             wrote |= by_stages > 0
             # A handler that ends at once is part of this turn, and what a command released is the stages' again.
             wrote |= self.executor.pump(now)
+            self.done.jobs = self.executor.applied
             await asyncio.sleep(0)
             if not wrote and not self.executor.finished.is_set():
                 return min([*wanted, *([plan.next_due] if plan.next_due else [])], default=None)

@@ -14,7 +14,7 @@ from engine import attempts
 from engine.commands import woken
 from engine.effects import Effect, Log, SaveJob, SaveReport
 from engine.model import ENGINE, Job, Report
-from engine.promotion import PASSES_AT, promotion
+from engine.promotion import promotion
 from engine.states import LIVE_JOB
 
 RESEARCH = "research"
@@ -113,7 +113,8 @@ def _reports(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
 
 
 def _promoted(report: Report, now: datetime) -> Sequence[Effect]:
-    reason = f"{report.signals} of {PASSES_AT[report.passes]} signals, weight {report.weight:.1f}"
+    count = "1 signal" if report.signals == 1 else f"{report.signals} signals"
+    reason = f"{count} of weight {report.weight:.1f} are enough for pass {report.passes + 1}"
     before = "ready" if report.status == "ready" else ""
     after, line = report.moved("candidate", by=ENGINE, reason=reason, now=now, is_by_hand=False, status_before=before)
     return (Log(line), SaveReport(after))

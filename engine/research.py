@@ -145,10 +145,7 @@ def for_the_owner(found: Assessment) -> Assessment:
     """Without a model nothing here can begin the work, so what could be begun is put to the owner."""
     if found.actionability != "immediately_actionable":
         return found
-    question = (
-        f"{found.reason} Will you see to it yourself? Rules measure but read no code, so no fix starts from here; with "
-        "a model key it would be ready to start. Resolve it once it is done, or decline it."
-    )
+    question = f"{found.reason} Will you see to it yourself? With a model key it would be ready to start."
     return replace(found, actionability="requires_human_input", question=question)
 
 

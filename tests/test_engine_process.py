@@ -168,19 +168,20 @@ class TestSentences:
         inbox.submit(inbox.command("research", "R1", {}, now=datetime.now(UTC)))
         done = loopdesk("engine", "once", "--workspace", workspace.root)
         assert done.stdout.splitlines() == [
-            "Took in 1 signal, applied 0 commands.",
+            "Took in 1 signal, applied 0 commands, ended 1 job.",
             "1 command can still be undone and wait for the end of that time.",
         ]
         told = json.loads(loopdesk("engine", "status", "--json", "--workspace", workspace.root).stdout)
         assert told["waiting"] == {"signals_in": 0, "commands": 1, "jobs": 0}
         inbox.close()
 
-    def test_a_job_that_nothing_can_do_is_named(self, tmp_path: Path):
+    def test_a_report_is_judged_and_that_is_said(self, tmp_path: Path):
         desk = Desk(tmp_path / "w")
         desk.comes(a_signal("plateau"))
         desk.turn()
         done = loopdesk("engine", "once", "--workspace", tmp_path / "w")
-        assert "1 research job intended; nothing is set up here that does research." in done.stdout
+        assert done.stdout == "Took in 0 signals, applied 0 commands, ended 1 job.\n"
+        assert desk.report().status == "pending_input"
         desk.close()
 
     def test_of_a_newer_inbox(self, workspace: Workspace):

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,24 @@ SERVED = "LOOPDESK_SERVED"
 
 
 def edited(app: App, text: str, *, suffix: str = ".txt", environment: Mapping[str, str] = os.environ) -> str | None:
+    """As `rewritten`, with the terminal lent by the desk."""
+    return rewritten(text, suffix=suffix, environment=environment, lent=lambda: _lent(app))
+
+
+def rewritten(
+    text: str,
+    *,
+    suffix: str = ".txt",
+    environment: Mapping[str, str] = os.environ,
+    lent: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> str | None:
     """The text as its person left it in `$VISUAL` or `$EDITOR`; None where it is as it was.
 
     Blocking. Raises `LoopdeskError` where there is no editor, or where it ended with an error: then nothing is taken.
     """
     command = editor_command(environment)
     with private_file(text, suffix) as path:
-        with _lent(app):
+        with _uninterrupted(), lent():
             try:
                 code = subprocess.run([*command, str(path)]).returncode
             except OSError as error:
@@ -78,10 +89,9 @@ def private_file(text: str, suffix: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _lent(app: App) -> Iterator[None]:
-    """The terminal without the desk. What is pressed to interrupt the editor does not end the desk."""
+    """The terminal without the desk."""
     driver: Any = app._driver
     driver.is_lent = True  # unlike ctrl+z, this needs no shell that brings the desk back
-    handlers = {number: signal.signal(number, _passed_over) for number in _KEYS}
     try:
         with app.suspend():
             yield
@@ -89,6 +99,15 @@ def _lent(app: App) -> Iterator[None]:
         raise LoopdeskError("This terminal cannot be lent to an editor") from error
     finally:
         driver.is_lent = False
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What is pressed to interrupt the editor does not end us."""
+    handlers = {number: signal.signal(number, _passed_over) for number in _KEYS}
+    try:
+        yield
+    finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

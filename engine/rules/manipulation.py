@@ -24,7 +24,7 @@ MOST_QUOTE = 400
 _OVERLAP = 600
 _MOST_JOINED = 20
 _END_OF_ONE = 160  # characters that are joined from the end of one field with the beginning of another
-_MOST_MATCHES = 40
+_MOST_MATCHES = 400
 _LEAD = 36  # how far back a sign is taken back by a word before it
 _AROUND = 120
 _ANY_ORDER = ("act", "mild")
@@ -32,8 +32,8 @@ _SAYS = re.compile(r"[^\W\d_] [^\W\d_]|^[^\W\d_]+$|[^\x00-\u02ff]{2}")
 _BEGINS = re.compile(r"(?:^|[\x1e\n:(])[\s\"'`]*$")
 _WORDS = re.compile(r"(?:\w+[ ,']+){3}")
 _COMMON = re.compile(
-    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und|alle|les|et"
-    r"|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
+    r"\b(?:the|and|all|every|everything|to|of|it|this|that|for|with|your|you|any|what|then|la|le|il|el|der|die|das|und"
+    r"|alle|les|et|tout|toutes|los|las|todo|todas|il|tutto|tutte|gli|wszystko|main|her)\b"
 )
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"')\]}»”]|$)|[。！？।؟]|\n[ \t]*\n\s*")
 _CLAUSE_END = re.compile(r"[:;(\n\x1e]")
@@ -140,7 +140,7 @@ def _worst(reading: Reading, text: str, rules: Lexicon) -> list[Found] | None:
             if found.end - first.start > TOGETHER and found is not first:
                 break
             near.setdefault(found.sign.name, found)
-        if _weight(near, reading, text, rules) >= rules.enough:
+        if _weight(near, reading, text, prepared, rules) >= rules.enough:
             return sorted(near.values(), key=lambda found: found.start)
     return None
 
@@ -157,32 +157,35 @@ def _can_be_enough(prepared: str, kind: str, rules: Lexicon) -> bool:
     return False
 
 
-def _weight(near: dict[str, Found], reading: Reading, text: str, rules: Lexicon) -> int:
+def _weight(near: dict[str, Found], reading: Reading, text: str, prepared: str, rules: Lexicon) -> int:
     counted = _apart(near)
     names = {found.sign.name for found in counted}
     kind = _kind(counted, reading, text)
     threats = names & rules.threats.keys()
-    if not threats and not _is_order(counted, kind, reading):
+    if not threats and not _is_order(counted, kind, prepared):
         return 0
     useless = {"run"} if not names & {"fetch", "backdoor"} else set()
     useless |= {"act", "mild"} if threats else {"mild"} if "act" in names or kind != OBSCURED else set()
     if kind == PLAIN:
         useless |= set(sorted(names & rules.minor)[1:])
+        useless |= {"approve"} if "grant" in names else set()  # the same wish twice
+    # In the open, signs that are everyday words never add up to an attack.
+    if kind == PLAIN and all(one.sign.weight == 1 for one in counted):
+        return 0
     return rules.concealed.get(kind, 0) + sum(one.sign.weight for one in counted if one.sign.name not in useless)
 
 
-def _is_order(signs: Sequence[Found], kind: str, reading: Reading) -> bool:
+def _is_order(signs: Sequence[Found], kind: str, prepared: str) -> bool:
     """Any order at all, to whoever reads it: it is one where it is hidden."""
     names = {found.sign.name for found in signs}
-    if {"address", "act"} <= names and kind != PLAIN:
+    if "address" in names and names & {"act", "secrecy"} and kind != PLAIN:
         return True
-    prepared = _prepared(reading.text)
     return kind == OBSCURED and any(_begins_sentence(one, prepared) for one in signs if one.sign.name in _ANY_ORDER)
 
 
 def _begins_sentence(found: Found, prepared: str) -> bool:
     """Where the verb comes last, its form says enough."""
-    before, after = prepared[: found.start][-_LEAD:], prepared[found.start :][:_AROUND]
+    before, after = prepared[max(0, found.start - _LEAD) : found.start], prepared[found.start : found.start + _AROUND]
     return not found.sign.is_order or bool(_BEGINS.search(before) and _WORDS.match(after))
 
 
@@ -242,7 +245,7 @@ def _is_asked(sign: Sign, text: str, prepared: str, end: int) -> bool:
 
 def _is_wrapped(text: str, start: int) -> bool:
     """Whether the line before goes on here: the first word of a wrapped line begins nothing."""
-    above, end, indent = text[:start].rpartition("\n")
+    above, end, indent = text[max(0, start - 2 * _AROUND) : start].rpartition("\n")
     line = above[-_AROUND:].rpartition("\n")[2]
     return bool(end) and not indent.strip() and len(line) >= _WRAPPED and (line[-1:].isalnum() or line[-1:] == ",")
 

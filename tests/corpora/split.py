@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
-Half = Literal["tuning", "held-out"]
-HALVES: tuple[Half, ...] = ("tuning", "held-out")
+from engine.evals.split import HALVES as HALVES
+from engine.evals.split import Half, family, half_of
+
 FOLDER = Path(__file__).parent
 
 ATTACKS = ("instruction_override", "hidden_instructions", "encoded_payload", "secret_exfiltration", "remote_code")
@@ -116,10 +115,6 @@ class ActionabilityCase:
         return half_of("actionability", self.id)
 
 
-def half_of(corpus: str, key: str) -> Half:
-    return HALVES[hashlib.sha256(f"{corpus}/{key}".encode()).digest()[0] & 1]
-
-
 def safety(half: Half | None = None) -> tuple[SafetyCase, ...]:
     return tuple(case for case in _texts("safety") if half in (None, case.half))
 
@@ -135,7 +130,7 @@ def grouping(half: Half | None = None) -> tuple[GroupingCase, ...]:
     near = {row["problem"]: row["near"] for row in found}
     cases = (
         GroupingCase(
-            family=_root(row["problem"], near), **(row | {"occurred_at": datetime.fromisoformat(row["occurred_at"])})
+            family=family(row["problem"], near), **(row | {"occurred_at": datetime.fromisoformat(row["occurred_at"])})
         )
         for row in found
     )
@@ -200,13 +195,6 @@ def _text_counts(corpus: str, texts: Sequence[SafetyCase]) -> tuple[str, ...]:
         f"  innocents by encoding: {_tally(case.encoding for case in innocents)}",
         f"  attacks by source: {_tally(case.source for case in attacks)}",
     )
-
-
-def _root(problem: str, near: Mapping[str, str | None]) -> str:
-    """The problem at the end of the near-misses, so that a near-miss is judged beside what it nearly is."""
-    while above := near[problem]:
-        problem = above
-    return problem
 
 
 def _tally(values: Iterable[str]) -> str:

@@ -29,6 +29,8 @@ COMMANDS = {
     "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),
     "signal": ("signal", "Tell the engine something, or read what it knows."),
     "engine": ("engine", "The engine: signals become reports, and what you decide is applied."),
+    "inbox": ("inbox", "Decide about what the engine found."),
+    "eval": ("eval", "Score the engine's judgement on labelled sets."),
     "notify": ("notify", "Whether what deserves it reaches you: send a test."),
     "service": ("service", "Have `serve` and the engine run day and night."),
     "storage": ("storage", "What is stored, how large it is, and making it smaller."),

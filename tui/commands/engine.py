@@ -48,7 +48,10 @@ def once(context: Context, as_json: bool) -> None:
         document = {**asdict(done), "jobs_waiting": dict(waiting), "commands_waiting": left}
         click.echo(json.dumps(document))
         return
-    click.echo(f"Took in {counted(done.signals, 'signal')}, applied {counted(done.applied, 'command')}.")
+    click.echo(
+        f"Took in {counted(done.signals, 'signal')}, applied {counted(done.applied, 'command')}, "
+        f"ended {counted(done.jobs, 'job')}."
+    )
     if done.refused:
         click.echo(f"Refused {counted(done.refused, 'command')}; each says why.")
     if left:

@@ -17,13 +17,21 @@ _GAP = "  "
 
 def lines(result: QueryResult, width: int | None) -> list[str]:
     """`width` in cells; None for a pipe, which has no edge."""
-    names = [plain(name) or " " for name in result.columns]
-    rows = [[cell(value) for value in row] for row in result.rows]
+    is_number = [any(word in type for word in ("Int", "Float", "Decimal")) for type in result.types]
+    return table(result.columns, is_number, result.rows, width)
+
+
+def table(
+    columns: Sequence[str], is_number: Sequence[bool], values: Sequence[Sequence[object]], width: int | None
+) -> list[str]:
+    """Columns of numbers stand at the right."""
+    names = [plain(name) or " " for name in columns]
+    rows = [[cell(value) for value in row] for row in values]
     widths = [max(map(cell_len, (name, *column))) for name, column in zip(names, _columns(rows, names), strict=True)]
     if width is None:
-        return _table(result, names, rows, widths)
+        return _table(is_number, names, rows, widths)
     fitted = fit(widths, [cell_len(name) for name in names], width)
-    return _table(result, names, rows, fitted) if fitted else _blocks(names, rows, width)
+    return _table(is_number, names, rows, fitted) if fitted else _blocks(names, rows, width)
 
 
 def fit(widths: Sequence[int], names: Sequence[int], width: int) -> list[int] | None:
@@ -56,9 +64,8 @@ def _columns(rows: Sequence[Sequence[str]], names: Sequence[str]) -> list[list[s
 
 
 def _table(
-    result: QueryResult, names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+    is_number: Sequence[bool], names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
 ) -> list[str]:
-    is_number = [any(word in type for word in ("Int", "Float", "Decimal")) for type in result.types]
     head = _line(names, widths, is_number)
     rule = _GAP.join("─" * width for width in widths)
     return [head, rule, *(_line(row, widths, is_number) for row in rows)]

@@ -1,0 +1,1 @@
+"""How good judgement is: any judge on any labelled set."""
