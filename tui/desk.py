@@ -120,7 +120,8 @@ class Desk(Decisions, inherit_bindings=False):
         self.begin_journal()
         self.begin_decisions(door)
         self.config = config or Config()
-        self.unseen_since = self.left.left_at or _EVER
+        begins_there = self.left.screen == "inbox"
+        self.unseen_since = now() if begins_there else self.left.left_at or _EVER
         """What the engine did from here on, nobody has seen in the inbox."""
         self.arrivals = 0
         self.zone = ZoneInfo(zone)

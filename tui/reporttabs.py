@@ -34,6 +34,8 @@ _SAFETY = {
 }
 # What a card says in other words, or is only for the engine.
 _NOT_EVIDENCE = ("project", "client", "round_ids", "trace_ids", "numbers", "metric", "report", "url")
+_ENDED = ("applied", "failed", "cancelled")
+"""Of a job's states those that say what became of it."""
 Clock = Callable[..., str]
 
 
@@ -282,14 +284,15 @@ def link_of(one: StoredSignal) -> str:
 
 def _history(known: Known, clock: Clock) -> Iterator[Line]:
     events = [
-        *((one.at, _transition(one)) for one in known.detail.log),
+        *((one.at, _transition(one)) for one in known.detail.log if one.noun != "job" or one.after in _ENDED),
         *((one.made_at, _command(one, clock)) for one in known.detail.commands),
         *((one.at, _artefact(one)) for one in known.detail.artefacts),
         *((one.written_at, _note(one)) for one in known.notes),
     ]
     if not events:
         yield Line("dim", "Nothing has happened to it since its first signal came.")
-    for at, (tone, actor, said) in sorted(events, key=lambda event: event[0], reverse=True):
+    # What happened at the same instant is told backwards too.
+    for at, (tone, actor, said) in sorted(events, key=lambda event: event[0])[::-1]:
         yield Line("dim", f"{clock(at, seconds=True)}  {plain(actor, 40)}")
         yield Line(tone, f"  {said}")
 
@@ -335,11 +338,11 @@ def _note(one: Note) -> Told:
 
 def _brief(content: Mapping[str, object]) -> str:
     parts = [
-        f"{plain(name, 40).replace('_', ' ')} {plain(_number(value), 300)}"
+        f"{plain(name, 40)} {plain(_number(value), 300).rstrip('.')}".replace("_", " ")
         for name, value in content.items()
         if name != "command" and value not in ("", None, [], {}, False)
     ]
-    return ", ".join(parts) or "nothing more was said"
+    return "; ".join(parts) or "nothing more was said"
 
 
 def _block(heading: str, text: str) -> Iterator[Line]:

@@ -20,7 +20,7 @@ from tui.screens.jumping import LETTERS, Jumping
 from tui.screens.searching import Searching
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
-from tui.widgets.strips import Run, said, strip, wrap
+from tui.widgets.strips import Run, cells_wide, clip, said, strip, wrap
 from tui.widgets.tracedetail import TraceDetail
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ class EngineScreen(EngineDeeds, Jumping, Searching, BaseScreen):
 
     def _say_names(self) -> None:
         names = [(name, len(one.rows(self.state)) if one.is_counted else 0) for name, one in ALL.items()]
-        self.query_one(Names).say(self.section.name, names, self._letters)
+        rows = self.list
+        filtered = f"{len(rows.rows):,} with “{rows.query_text}”; Esc shows all." if rows.is_filtered else ""
+        self.query_one(Names).say(self.section.name, names, self._letters, filtered)
 
     def _show_rows(self) -> None:
         section, rows = self.section, self.section.rows(self.state)
@@ -188,6 +190,7 @@ class EngineScreen(EngineDeeds, Jumping, Searching, BaseScreen):
 
     def search_for(self, text: str, *, filtered: bool) -> None:
         self.list.search(text, filtered=filtered)
+        self._say_names()
 
     def action_open(self) -> None:
         """The report of a job; of anything else, all there is to read, over the whole screen; again shows the rows."""
@@ -259,17 +262,18 @@ class Names(Widget, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._said: tuple[str, list[tuple[str, int]], dict[str, str]] = ("", [], {})
+        self._said: tuple[str, list[tuple[str, int]], dict[str, str], str] = ("", [], {}, "")
 
-    def say(self, shown: str, names: list[tuple[str, int]], letters: dict[str, str]) -> None:
-        told = (shown, names, dict(letters))
+    def say(self, shown: str, names: list[tuple[str, int]], letters: dict[str, str], sentence: str) -> None:
+        """`sentence` stands at the end, where there is room."""
+        told = (shown, names, dict(letters), sentence)
         if told != self._said:
             self._said = told
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         palette = _palette(self)
-        shown, names, letters = self._said
+        shown, names, letters, sentence = self._said
         runs: list[Run] = [(" ", palette.text)]
         for name, count in names:
             letter = letters.get(name, "")
@@ -279,6 +283,9 @@ class Names(Widget, can_focus=False):
                 runs.append((f"[{name}{number}]", palette.title))
             else:
                 runs.append((f" {name}{number} ", palette.text if count else palette.dim))
+        if sentence:
+            room = self.size.width - cells_wide(runs) - 3
+            runs.append(("   " + clip(said(sentence, palette), room, palette), palette.text))
         return strip(runs, self.size.width).apply_style(self.rich_style)
 
 

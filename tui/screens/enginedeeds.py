@@ -144,7 +144,10 @@ class EngineDeeds(BaseScreen):
 
     def action_consent(self) -> None:
         mode = self.state.mode
-        if mode is None or not mode.has_key:
+        if mode is None:
+            self.say(self.state.problem or "Nothing is known of the engine yet.")
+            return
+        if not mode.has_key:
             self.say("There is no model key: set ANTHROPIC_API_KEY, and you are asked before any model is.")
             return
         given = {"estimate_usd": round(mode.estimate.usd, 4), "models": dict(mode.models)}

@@ -125,8 +125,8 @@ class InboxList(RowList):
         if entry is not None:
             self.marked ^= {entry.id}
             self._repaint_row(self.cursor)
-            if self.cursor + 1 < len(self.rows):
-                self.go(self.cursor + 1)
+            below = range(self.cursor + 1, len(self.rows))
+            self.go(next((place for place in below if not isinstance(self.rows[place], Group)), self.cursor))
 
     def unmark(self) -> None:
         before = self.lines()
@@ -173,7 +173,7 @@ def columns(
 
     return (
         Column("prio", 4, mark, _priority),
-        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=46),
+        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=42),
         Column("signals", 7, _signals, _number, right=True, rank=2, descending=True),
         Column("last seen", 9, seen, lambda r: r.last_seen, rank=1, descending=True),
         Column("why", 12, words, rank=3, grows=True),
