@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--small", action="store_true", help="Boards without the million events, which take minutes.")
     parser.add_argument("--history", action="store_true", help="Boards also with a million events in 200 nights.")
     parser.add_argument("--huge", action="store_true", help="Boards also with ten million events: minutes, 15 GB.")
+    parser.add_argument("--long", action="store_true", help="Rest for ten minutes instead of half a one.")
     parser.add_argument("--large", action="store_true", help="Ingest a million events instead of 200,000.")
     options = parser.parse_args(argv)
     unknown = [name for name in options.names if name not in NAMES]
@@ -37,6 +38,8 @@ def _run(name: str, options: argparse.Namespace) -> None:
         loads = bench.LOADS[:-1] if options.small else bench.LOADS
         extra = [load for load, wanted in ((bench.HISTORY, options.history), (bench.HUGE, options.huge)) if wanted]
         bench.run([*loads, *extra])
+    elif name == "rest":
+        bench.run(bench.LONG_S if options.long else bench.REST_S)
     elif name == "ingest":
         bench.run(INGEST_LARGE if options.large else INGEST_EVENTS)
     else:

@@ -42,6 +42,14 @@ def serving(workspace: Workspace) -> Iterator[Server]:
 
 
 @contextmanager
+def engine_running(workspace: Workspace) -> Iterator[subprocess.Popen]:
+    """`loopdesk engine run` on the same core as the server."""
+    arguments = ["-m", "tui.main", "engine", "run", "--workspace", str(workspace.root)]
+    with _started(arguments, stderr=subprocess.STDOUT) as (process, _):
+        yield process
+
+
+@contextmanager
 def null_server() -> Iterator[Server]:
     """A server that reads a request and answers 200 at once, on the same core."""
     with _started(["-m", "bench.null_server"]) as (process, line):
@@ -49,10 +57,12 @@ def null_server() -> Iterator[Server]:
 
 
 @contextmanager
-def _started(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen, str]]:
+def _started(arguments: Sequence[str], stderr: int | None = None) -> Iterator[tuple[subprocess.Popen, str]]:
     """The process and the first line that it prints. It is ended by its id."""
     command = [PYTHON, *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
         try:
             pin(process.pid, first=True)
             assert process.stdout is not None
