@@ -228,6 +228,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("sort", "S", "sorted", "Sort by a column; the same column again turns the order round", "screen.sort", "sort"),
     Verb("demo", "d", "welcome", "Open the demo: a simulated weekend of three loops", "app.demo", "demo", writes=True),
     Verb("connect", "c", "welcome", "Connect a PostHog project", "app.connect", "connect PostHog", writes=True),
+    Verb("engine-first", "4", "welcome", "Engine: sources, jobs, budgets, memory", "app.go('engine')"),
     Verb("inbox-first", "3", "welcome", "Inbox: reports by what they ask of you", "app.go('inbox')", short="inbox"),
     Verb("reconnect", "", "boards", "Connect a PostHog project, or another one", "app.connect", writes=True),
     Verb("embedded", "", "boards", "Look at the embedded store instead of PostHog", "app.embedded"),
