@@ -204,7 +204,7 @@ async def test_a_blocked_signal_is_released_after_a_look_at_what_was_found(works
         assert "see Blocked" in status(app)
         await press(pilot, *BLOCKED, "L")
         text = screen_text(app)
-        assert "“Please read this first” was blocked. instruction override:" in text and "starts by itself" in text
+        assert "“Please read this first” was blocked for instruction override:" in text and "starts by itself" in text
         await press(pilot, "enter")
         assert newest(workspace).verb == "release"
         assert newest(workspace).arguments == {"signal": state(workspace).blocked[0].id}
@@ -316,7 +316,7 @@ async def test_morning_says_what_is_new_in_the_inbox_and_still_shows_every_pane(
     app = engine_desk(workspace)
     async with opened(app, size):
         text = " ".join(screen_text(app).split())
-    assert "Inbox 2 new, 1 signal blocked; 3 opens it." in text
+    assert "Inbox: 2 new, 1 signal blocked; 3 opens it." in text
     for words in ("203 rounds, 29 kept", "tool_economy", "$0.57 per kept", "9 escalations", "Stop reasons", "crash"):
         assert words in text
 
@@ -353,7 +353,7 @@ async def test_the_first_paint_waits_for_no_digest_and_without_an_inbox_there_is
         assert "2 new" in screen_text(app)
     app = engine_desk(empty)
     async with opened(app):
-        assert "Inbox" not in screen_text(app)
+        assert "Inbox:" not in screen_text(app)
     assert not empty.inbox_db.exists()
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.strip import Strip
+from textual.widget import Widget
 
 from queries.views.words import counted
 from tui.messages import Told
-from tui.widgets.statusbar import Line
+from tui.widgets.strips import clip, said, strip
 
 if TYPE_CHECKING:
     from engine.inbox import Digest, Inbox
+    from tui.desk import Desk
     from tui.screens.base import BaseScreen
 else:
     BaseScreen = object
@@ -19,7 +23,7 @@ DIGEST = "digest"
 
 
 class Digesting(BaseScreen):
-    """For a screen with a `Line` whose id is `digest`. It is asked for after the first paint, away from the screen's
+    """For a screen with a `DigestLine`. It is asked for after the first paint, away from the screen's
     thread, and again when somebody wrote to the inbox."""
 
     _digest_said = ""
@@ -46,12 +50,27 @@ class Digesting(BaseScreen):
         door = self.desk.door
         if message.job != DIGEST or door is None or not door.accept(self, message):
             return
-        said = digest_words(message.found, self.desk.keys.key("inbox", self.KEYS))
-        if said != self._digest_said:
-            had, self._digest_said = bool(self._digest_said), said
-            self.query_one("#digest", Line).say("Inbox" if said else "", said)
-            if had != bool(said):
-                self.digest_changed(bool(said))
+        words = digest_words(message.found, self.desk.keys.key("inbox", self.KEYS))
+        if words != self._digest_said:
+            had, self._digest_said = bool(self._digest_said), words
+            self.query_one(DigestLine).say(f"Inbox: {words}" if words else "")
+            if had != bool(words):
+                self.digest_changed(bool(words))
+
+
+class DigestLine(Widget, can_focus=False):
+    """Blank while there is nothing to say."""
+
+    _said = ""
+
+    def say(self, text: str) -> None:
+        self._said = text
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette, width = cast("Desk", self.app).palette, self.size.width
+        text = clip(said(self._said, palette), width - 2, palette)
+        return strip([("  ", palette.text), (text, palette.text)], width).apply_style(self.rich_style)
 
 
 def _asked(inbox: Inbox, since: datetime) -> Digest:
@@ -68,5 +87,5 @@ def digest_words(digest: Digest, key: str) -> str:
         (digest.blocked, f"{counted(digest.blocked, 'signal')} blocked"),
         (digest.held, held),
     )
-    said = ", ".join(words for number, words in parts if number)
-    return f"{said}; {key} opens it." if said and key else f"{said}." if said else ""
+    told = ", ".join(words for number, words in parts if number)
+    return f"{told}; {key} opens it." if told and key else f"{told}." if told else ""

@@ -81,9 +81,9 @@ class EngineDeeds(BaseScreen):
         row = self._row(BLOCKED, "released")
         if row is None:
             return
-        found = f"{row.threat.replace('_', ' ')}: “{row.quote}”" if row.quote else row.why
+        found = f" for {row.threat.replace('_', ' ')}: “{row.quote}”" if row.quote else f": {row.why}"
         sentences = (
-            f"“{row.signal.title}” was {row.safety}. {found}",
+            f"“{row.signal.title}” was {row.safety}{found}",
             "Once released it is grouped and judged like any other signal, by a model too where one judges. "
             "Work on its report never starts by itself.",
         )

@@ -18,12 +18,11 @@ from queries.views.stops import Stops
 from tui.journal import Passing
 from tui.screens.base import MEDIUM, WIDE
 from tui.screens.boards import BoardsScreen
-from tui.screens.digesting import Digesting
+from tui.screens.digesting import Digesting, DigestLine
 from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
 from tui.widgets.spots import Placed
-from tui.widgets.statusbar import Line
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
@@ -80,7 +79,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         together = Container(id="panes")
         self._fit(headline, panes, together)
         yield headline
-        yield Line(id="digest")
+        yield DigestLine(id="digest")
         with together:
             yield from panes
         if self.desk.palette.ascii:
