@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.inbox import Inbox
 from engine.model import Command, Signal
 from tests import engines, inboxes
 from tests.conftest import NOW
-from tests.desks import FakeAsker, at_once, screen_text, settled
+from tests.desks import FakeAsker, screen_text, settled
 from tests.desks import desk as bare_desk
 from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, signal
 from tui.desk import Desk
@@ -269,7 +270,7 @@ async def test_what_the_engine_took_is_taken_back_by_its_inverse(workspace: Work
 
 async def test_a_refused_decision_is_shown_where_it_was_made_and_in_the_journal(workspace: Workspace):
     app = inboxes.desk(workspace)
-    async with opened(app) as pilot:
+    async with opened(app, TALL) as pilot:
         await go_to(pilot, WEAK)
         await press(pilot, "v")
         inbox, (ours,) = Inbox(workspace), commands(workspace)
@@ -409,15 +410,20 @@ async def test_text_of_signals_is_cleaned_before_it_is_drawn(tmp_path: Path):
 
 
 async def test_a_decision_made_while_leaving_is_kept(workspace: Workspace):
-    waiting: list = []
-    app = bare_desk(FakeAsker(), door=InboxDoor(workspace, spawn=at_once, starts=False), now=lambda: NOW)
-    async with opened(app) as pilot:
+    """The desk waits for the thread that writes it down, however busy that is."""
+    door = InboxDoor(workspace, starts=False)
+    app = bare_desk(FakeAsker(), door=door, now=lambda: NOW)
+    is_busy, may_go_on = threading.Event(), threading.Event()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("3")
+        while not app.screen.query(InboxList) or not app.screen.query_one(InboxList).entries:
+            await pilot.pause(0.01)
         await go_to(pilot, WEAK)
-        app.door._spawn = waiting.append  # type: ignore[union-attr]
+        door.ask(app, "something slow", lambda inbox: (is_busy.set(), may_go_on.wait(10)))
+        await asyncio.to_thread(is_busy.wait, 10)
         await pilot.press("v")
-        assert waiting and commands(workspace) == []
-    for run in waiting:
-        run()
-    inbox = Inbox(workspace)
+    threading.Timer(0.05, may_go_on.set).start()
+    door.close()
+    inbox = Inbox(workspace, read_only=True)
     assert inbox.commands()[0].verb == "resolve"
     inbox.close()

@@ -135,7 +135,9 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
             return
         entries = reports.chosen(contents, self.desk.place.filters, self._status)
         is_filtered = len(entries) < len(contents.reports) + len(contents.blocked)
-        self.list.empty = "No report of that kind. Esc shows all." if is_filtered else reports.verdict(contents)
+        key = self.desk.keys.key("filter-inbox", self.KEYS)
+        none = f"No report is {self._only()}.{f' {key} shows others.' if key else ''}"
+        self.list.empty = none if is_filtered else reports.verdict(contents)
         self.list.unfold(entries, self._left_at)
         chosen, self._left_at = self._left_at or self._chosen_id(), ""
         self.list.show_entries(entries, chosen)
@@ -239,11 +241,15 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         elif rows.query_text and rows.is_filtered:
             sentence = f"{len(rows.rows):,} of {rows.total:,} rows contain “{rows.query_text}”. Esc shows all."
         elif contents and rows.total < len(contents.reports) + len(contents.blocked):
-            only = reports.SHOWN.get(self._status, "") if self._status else ""
-            said = ", ".join(part for part in (self.desk.place.filters.said, only.lower()) if part)
-            sentence = f"Only {said}: {rows.total:,} of {len(contents.reports) + len(contents.blocked):,}. {sentence}"
+            all = len(contents.reports) + len(contents.blocked)
+            sentence = f"Only {self._only()}: {rows.total:,} of {all:,}. {sentence}"
         self.query_one("#title", Line).say("Inbox", sentence)
         self.update_status()
+
+    def _only(self) -> str:
+        """What the filters leave: `autoagent, needs input`."""
+        status = reports.SHOWN[self._status].lower() if self._status else ""
+        return ", ".join(part for part in (self.desk.place.filters.said, status) if part)
 
     def context(self) -> Sequence[str]:
         desk, about = self.desk, self.about
@@ -255,9 +261,6 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
             "read-only" if desk.is_read_only else "",
         )
         return tuple(part for part in parts if part)
-
-    def help_topics(self) -> Sequence[str]:
-        return ("inbox.detail", "inbox") if self.focused is self.pane else ("inbox",)
 
     def long_text(self) -> str | None:
         return "\n".join(line.text for line in self.pane.page.lines) or None

@@ -34,7 +34,10 @@ class InboxTable(Table[Entry]):
         return min(width, _LEAD)
 
     def text(self, row: Row) -> str:
-        return "" if isinstance(row, Group) else f"{super().text(row)} {row.id} {row.group}"
+        if isinstance(row, Group):
+            return ""
+        more = f"{row.found.report.summary} {row.found.why}" if isinstance(row, Listed) else row.found.signal.content
+        return f"{super().text(row)} {row.id} {row.group} {more}"
 
     def _group(self, row: Group, width: int) -> Strip:
         palette = self.palette
@@ -173,7 +176,7 @@ def columns(
 
     return (
         Column("prio", 4, mark, _priority),
-        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=42),
+        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=50),
         Column("signals", 7, _signals, _number, right=True, rank=2, descending=True),
         Column("last seen", 9, seen, lambda r: r.last_seen, rank=1, descending=True),
         Column("why", 12, words, rank=3, grows=True),
