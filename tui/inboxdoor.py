@@ -129,15 +129,18 @@ class InboxDoor:
         def run() -> None:
             undone, inverses = 0, []
             error: LoopdeskError | None = None
-            try:
-                inbox = self._opened()
-                for command in reversed(deed.commands):
-                    result = inbox.undo(command.id, now)
+            for command in reversed(deed.commands):
+                try:
+                    result = self._opened().undo(command.id, now)
+                except LoopdeskError as problem:
+                    error = problem
+                else:
                     undone += result.is_undone
                     inverses += [result.inverse] if result.inverse else []
-                self._start(inbox)
+            try:
+                self._start(self._opened())
             except LoopdeskError as problem:
-                error = problem
+                error = error or problem
             target.post_message(TakenBack(deed, undone, inverses, error))
 
         self._spawn(run)

@@ -146,7 +146,7 @@ VERBS: tuple[Verb, ...] = (
         "read-report",
         "enter",
         "inbox",
-        "Read the report, fold the group, or see the rounds behind a signal",
+        "Read the report, fold the group, open a signal's rounds",
         "screen.read",
         "read",
     ),
