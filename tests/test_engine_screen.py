@@ -223,6 +223,19 @@ async def test_notes_are_written_edited_and_withdrawn_with_the_way_back(workspac
         assert "[Decisions" not in screen_text(app) and "Decisions 7" in screen_text(app)
 
 
+async def test_a_decision_of_another_day_is_taken_back(workspace: Workspace):
+    app = engine_desk(workspace)
+    async with opened(app) as pilot:
+        await press(pilot, "4", "shift+tab", "j", "d")
+        assert "nothing to take back" in status(app)  # it was refused
+        await press(pilot, "k", "d")
+        assert "The opposite is sent." in screen_text(app)
+        await press(pilot, "enter")
+        assert "Taken back" in status(app)
+    command = newest(workspace)
+    assert (command.verb, command.arguments["source"], command.arguments["weight"]) == ("weigh", CRASHES, None)
+
+
 async def test_consent_is_asked_with_an_estimate_and_only_where_there_is_a_key(workspace: Workspace):
     app = engine_desk(workspace)
     async with opened(app) as pilot:

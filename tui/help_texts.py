@@ -193,7 +193,7 @@ TEXTS: Mapping[str, HelpText] = {
     "engine.decisions": HelpText(
         "Decisions",
         "The newest decisions from the desk and the command line, and what came of each. For ten seconds one can be "
-        "undone as if it had never been; after that undoing sends the opposite.",
+        "taken back as if it had never been; after that the opposite is sent.",
     ),
     "journal": HelpText(
         "Journal",

@@ -209,7 +209,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("edit-row", "i", "engine", "Edit a source's weight or a note", "screen.edit_row", "edit", writes=True),
     Verb("release", "L", "engine", "Release a blocked signal", "screen.release", writes=True),
     Verb("write-note", "a", "engine", "Write a note for the engine", "screen.write", "note", writes=True),
-    Verb("forget", "d", "engine", "Withdraw a note", "screen.forget", writes=True),
+    Verb("withdraw", "d", "engine", "Withdraw a note, or take a decision back", "screen.withdraw", writes=True),
     Verb("consent", "c", "engine", "Answer whether a model may judge", "screen.consent", writes=True),
     Verb("start-engine", "E", "engine", "Start an engine that ends when nobody needs it", "screen.start", writes=True),
     Verb("read-row", "enter", "engine", "Read all of a row, or open the report of a job", "screen.open", "read"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tui.engineview import EngineState, consent_question
+from tui.engineview import CommandRow, EngineState, consent_question
 from tui.inboxdoor import Deed, Wish
 from tui.journal import Passing
 from tui.messages import Told
 from tui.screens.confirming import ConfirmScreen
-from tui.screens.enginesections import BLOCKED, MEMORY, SOURCES, Section
+from tui.screens.enginesections import BLOCKED, DECISIONS, MEMORY, SOURCES, Section, decided
 from tui.screens.noting import LONGEST, NoteScreen
 from workspace.text import plain
 
@@ -122,7 +122,10 @@ class EngineDeeds(BaseScreen):
         sentences = (f"{key}: what should research know? Whoever judges is given it as data.",)
         self._write("A note for the engine", sentences, written, text=before)
 
-    def action_forget(self) -> None:
+    def action_withdraw(self) -> None:
+        if self.section.name == DECISIONS and isinstance(self.list.current, CommandRow):
+            self._take_back(self.list.current)
+            return
         row = self._row(MEMORY, "withdrawn")
         if row is None:
             return
@@ -130,15 +133,31 @@ class EngineDeeds(BaseScreen):
         if row.note.withdrawn_at is not None:
             self.say(Passing("It is withdrawn already; editing it takes it up again."))
             return
-        self.desk.decide(
-            _deed(f"withdraw the note {plain(key, 80)}", plain(key, 80), "forget", key=key, **self._was(key))
-        )
+        deed = _deed(f"withdraw the note {plain(key, 80)}", plain(key, 80), "forget", key=key, **self._was(key))
+        self.desk.decide(deed)
 
     def _was(self, key: str) -> dict[str, object]:
         """What the note says now, for the way back; nothing where there is none in use."""
         notes = (row.note for row in self.state.notes)
         found = next((note for note in notes if note.key == key and note.withdrawn_at is None), None)
         return {"was": found.text} if found else {}
+
+    # Decisions
+
+    def _take_back(self, row: CommandRow) -> None:
+        """Any of them, also of another day or from the command line; `u` knows only what this desk did."""
+        command, what = row.command, decided(row.command, row.title)
+        if command.undone_at or command.refused_at:
+            self.say(Passing("It never happened, so there is nothing to take back."))
+            return
+
+        def answered(is_yes: bool | None) -> None:
+            if is_yes and self.desk.door is not None:
+                wish = Wish(command.verb, command.report_id, row.title or what)
+                self.desk.door.take_back(self.desk, Deed(what, (wish,), (command,)), self.desk.now())
+
+        happens = "The opposite is sent." if command.applied_at else "It is not applied yet, and never will be."
+        self.app.push_screen(ConfirmScreen("Take this back?", (f"{what}.", happens)), answered)
 
     # The engine itself
 
