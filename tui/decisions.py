@@ -33,6 +33,11 @@ DONE = {
     "reopen": "reopened",
     "wake": "woken",
     "withdraw": "withdrawn",
+    "remember": "note written",
+    "forget": "note withdrawn",
+    "weigh": "weight set",
+    "switch": "switched",
+    "consent": "answered",
 }
 
 
@@ -97,7 +102,7 @@ class Decisions(Deeds, inherit_bindings=False):
         self._followed = {id: about for id, about in self._followed.items() if id not in undone}
         self._followed |= {command.id: message.deed.wishes[0].about for command in message.inverses}
         if message.error is not None:
-            self.say(f"Not undone: {message.error}")
+            self.say(f"{'Not all' if message.undone or message.inverses else 'Not'} undone: {message.error}")
         elif message.inverses:
             self.say(f"Taken back, as it was applied already: {message.deed.what}.")
         else:

@@ -27,7 +27,7 @@ else:
     BaseScreen = object
 
 NO_FIXER = "Recorded; no fixer is set up yet, so it stays in “Ready to start” and says so."
-_LONGEST_TITLE = 70
+_LONGEST_TITLE, _LONGEST_NAME, _LONGEST_QUESTION = 70, 44, 400
 
 
 class Deciding(BaseScreen):
@@ -87,7 +87,7 @@ class Deciding(BaseScreen):
     def action_decline(self) -> None:
         if reports := self._reports():
             choices = [Choice(words, "", reason) for reason, words in REASONS.items()]
-            chooser = Chooser(f"Decline {_titles(reports)}, because", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Decline {_named(reports)}, because", lambda _: choices, needs_scope=False)
             self.app.push_screen(chooser, lambda reason: self._decline_for(reports, reason))
 
     def _decline_for(self, reports: Sequence[Listed], reason: object) -> None:
@@ -103,23 +103,25 @@ class Deciding(BaseScreen):
                 given = {"reason": reason, **({"note": text} if text else {})}
                 self.desk.decide(self._deed("decline", reports, "declined", given, f": {REASONS[reason]}"))
 
-        self.app.push_screen(NoteScreen(f"Decline {_titles(reports)}", sentences, is_optional=True), noted)
+        self.app.push_screen(NoteScreen(f"Decline {_named(reports)}", sentences, is_optional=True), noted)
 
     def action_context(self) -> None:
         if not (reports := self._reports()):
             return
-        sentences = [_goes_where(self.about), "ctrl+e writes more of it in your editor. Enter sends it."]
+        asked = plain(reports[0].found.report.question, _LONGEST_QUESTION) if len(reports) == 1 else ""
+        sentences = [f"It asks: {asked}"] if asked else []
+        sentences += [_goes_where(self.about), "ctrl+e writes more of it in your editor. Enter sends it."]
 
         def noted(text: str | None) -> None:
             if text:
                 self.desk.decide(self._deed("context", reports, "added context to", {"note": text}))
 
-        self.app.push_screen(NoteScreen(f"Context for {_titles(reports)}", sentences), noted)
+        self.app.push_screen(NoteScreen(f"Context for {_named(reports)}", sentences), noted)
 
     def action_snooze(self) -> None:
         if reports := self._reports():
             choices = snooze_choices(self.desk.now(), self.desk.zone, self.desk.clock_time)
-            chooser = Chooser(f"Snooze {_titles(reports)}", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Snooze {_named(reports)}", lambda _: choices, needs_scope=False)
 
             def snooze(choice: object) -> None:
                 if isinstance(choice, tuple):
@@ -154,7 +156,7 @@ class Deciding(BaseScreen):
             self._confirm_join(marked, looked_at)
         elif isinstance(looked_at, Listed):
             choices = [Choice(title(row), row.found.status, row) for row in self.others() if row.id != looked_at.id]
-            chooser = Chooser(f"Join {_titles([looked_at])} into", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Join {_named([looked_at])} into", lambda _: choices, needs_scope=False)
             self.app.push_screen(
                 chooser, lambda into: self._confirm_join([looked_at], into) if isinstance(into, Listed) else None
             )
@@ -266,6 +268,11 @@ def _titles(rows: Sequence[Entry]) -> str:
     return f"“{_short(rows[0])}”" if len(rows) == 1 else counted(len(rows), "report")
 
 
+def _named(rows: Sequence[Entry]) -> str:
+    """For the first line of a dialog."""
+    return f"“{plain(title(rows[0]), _LONGEST_NAME)}”" if len(rows) == 1 else counted(len(rows), "report")
+
+
 def _goes_where(about: About | None) -> str:
     """Who reads what is about to be sent, as things are."""
     if about is not None and about.judge != "rules":
@@ -287,5 +294,5 @@ def snooze_choices(now: datetime, zone: ZoneInfo, clock_time: Callable[[datetime
         choices.append(Choice(label, clock_time(until), (f"until {clock_time(until)}", {"until": until.isoformat()})))
     for number in (1, 3, 10):
         more = f"until {counted(number, 'more signal')}"
-        choices.append(Choice(f"{more[0].upper()}{more[1:]}", "or until it is woken", (more, {"signals": number})))
+        choices.append(Choice(f"{more[0].upper()}{more[1:]}", "", (more, {"signals": number})))
     return choices
