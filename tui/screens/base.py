@@ -19,6 +19,7 @@ from tui.widgets.strips import said, strip, wrap
 
 if TYPE_CHECKING:
     from tui.desk import Desk
+    from tui.inboxdoor import Deed
 
 MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
 SETTLES_S = 0.03  # what Textual sends a screen that comes up arrives within this time
@@ -154,6 +155,18 @@ class BaseScreen(Screen, inherit_bindings=False):
 
     def noted(self) -> None:
         """The journal has a new line."""
+
+    def moved(self) -> None:
+        """The desk looks at another window or filter."""
+
+    def inbox_moved(self) -> None:
+        """Somebody has written to the inbox; a screen that shows it asks again."""
+
+    def decided(self, deed: Deed) -> None:
+        """What was decided, here or on the screen above, is in the inbox."""
+
+    def taken_back(self, deed: Deed) -> None:
+        """What was decided was undone, or its inverse was sent."""
 
     def update_status(self) -> None:
         if self.is_mounted:
