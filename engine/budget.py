@@ -110,10 +110,6 @@ def spent(connection: sqlite3.Connection, since: datetime | None = None) -> Spen
     return Spent(sum(by_role.values()), sum(row[4] for row in rows), sum(row[3] for row in rows), by_role, by_report)
 
 
-def spent_tonight(connection: sqlite3.Connection, config: Config, now: datetime) -> Spent:
-    return spent(connection, night_of(now, config).since)
-
-
 def spent_on(connection: sqlite3.Connection, report_id: str) -> float:
     """USD, ever."""
     return _usd(connection, "report_id = ?", report_id)
