@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from engine import prompts
+from engine import prompts, roles
 from engine.inbox import InboxReport
 from engine.llm import Model
 from engine.main import Done
@@ -216,6 +216,12 @@ class TestWithAModel:
         with whole(tmp_path / "w", **settings) as made:
             yield made
 
+    def judge(self, engine: Whole) -> str:
+        """Who judges, as screens show it."""
+        about = engine.inbox.about()
+        assert about is not None
+        return about.judge
+
     def told(self, engine: Whole) -> str:
         return (engine.workspace.root.parent / "notices").read_text()
 
@@ -224,9 +230,11 @@ class TestWithAModel:
         (report,) = engine.reports().values()
         assert (report.report.status, model.api.requests) == ("pending_input", [])
         assert engine.says_yes().applied_at is not None
+        assert self.judge(engine) == roles.DEFAULTS["safety"] + ", " + roles.DEFAULTS["grouping"]
         engine.comes(PLOTS)
         assert model.asked(PLOTS) and not model.asked(CACHE)
         assert engine.decides("consent", answer="no").applied_at is not None
+        assert self.judge(engine) == "rules"
         model.api.requests.clear()
         engine.comes(LOGIN)
         assert not model.api.requests
