@@ -18,7 +18,7 @@ from engine.inbox import Inbox
 from engine.model import Command, Signal
 from tests import engines, inboxes
 from tests.conftest import NOW
-from tests.desks import FakeAsker, screen_text, settled
+from tests.desks import FakeAsker, at_once, screen_text, settled
 from tests.desks import desk as bare_desk
 from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, signal
 from tui.desk import Desk
@@ -211,6 +211,16 @@ async def test_an_inbox_that_cannot_be_read_says_so(tmp_path: Path):
     async with opened(app):
         assert "inbox.db" in screen_text(app)
         assert any("inbox.db" in note.said for note in app.journal.own)
+
+
+async def test_the_watcher_tells_once_that_the_engine_has_written(workspace: Workspace):
+    door = InboxDoor(workspace, spawn=at_once, starts=False)
+    assert not door.has_moved() and not door.has_moved()
+    await engine_turns(workspace, signal("A third thing", "elsewhere"))
+    assert door.has_moved() and not door.has_moved()
+    empty = InboxDoor(Workspace(workspace.root / "other").create(), spawn=at_once, starts=False)
+    assert not empty.has_moved()
+    door.close()
 
 
 # Deciding
