@@ -212,10 +212,10 @@ def test_a_hang_up_ends_the_desk_and_leaves_nothing_half_written(ssh: Ssh, opene
         terminal.cut()
     ssh.until_no_desk()
     assert {path.name for path in ssh.workspace.iterdir()} <= {
-        *("events.db", "desk.db", "demo.json"),
-        *("events.db-wal", "events.db-shm", "desk.db-wal", "desk.db-shm"),
+        *("events.db", "desk.db", "inbox.db", "demo.json", "engine.lock", "desks.lock"),
+        *(f"{name}.db-{side}" for name in ("events", "desk", "inbox") for side in ("wal", "shm")),
     }
-    for name in ("events.db", "desk.db"):
+    for name in ("events.db", "desk.db", "inbox.db"):
         connection = sqlite3.connect(ssh.workspace / name)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
