@@ -23,6 +23,7 @@ from tests.desks import desk as bare_desk
 from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, signal
 from tui.desk import Desk
 from tui.inboxdoor import InboxDoor
+from tui.keymap import Keymap
 from tui.messages import InboxMoved
 from tui.screens.behind import BehindScreen
 from tui.screens.confirming import ConfirmScreen
@@ -372,6 +373,12 @@ def test_snoozing_until_a_morning_follows_the_clocks():
     assert [until.utcoffset() for until in untils] == [timedelta(hours=2), timedelta(hours=1), timedelta(hours=1)]
     for _, given in values:  # type: ignore[misc]
         verbs.check("snooze", "R1", given)
+
+
+def test_keys_of_proposals_wait_for_proposals():
+    keys = Keymap()
+    for screen in ("inbox", "triage"):
+        assert not any(keys.press(screen, (key,)) for key in "pDC")
 
 
 # Triage
