@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from textual import events
@@ -308,6 +308,12 @@ class Desk(Decisions, inherit_bindings=False):
                 self.call_later(self.run_action, action, screen)
 
         self.push_screen(chooser, do)
+
+    async def run_action(self, action: Any, *where: Any, **named: Any) -> bool:
+        """A key of a list that is pressed while nothing has the focus, as between two screens, does nothing."""
+        if self.focused is None and isinstance(action, str) and action.startswith("focused."):
+            return False
+        return await super().run_action(action, *where, **named)
 
     def action_demo(self) -> None:
         if self.is_read_only:
