@@ -7,23 +7,27 @@ that nobody has claimed; SQLite itself refuses anything else on this connection.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine import overview, process, reading, verbs
+from engine import budget, judges, overview, process, reading, verbs
 from engine.about import About, read_about
+from engine.budget import Spending
 from engine.crash_points import crash_point
 from engine.groups import group
 from engine.instants import read, stored
+from engine.judges import Mode
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
 from engine.overview import Digest, SourceRow
+from engine.process import Running
 from engine.promotion import promotion
 from engine.rows import check_signal, insert, row, signal_text
 from engine.schema import MIGRATIONS
 from engine.states import SHOWN
 from workspace import databases
+from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 from workspace.text import plain
@@ -213,6 +217,28 @@ class Inbox:
         """What the engine that ran last said of itself."""
         with self._reading() as connection:
             return read_about(connection) if connection else None
+
+    def mode(self, config: Config, now: datetime) -> Mode:
+        """Who would judge with this configuration, and what a model would change. Raises `LoopdeskError`."""
+        with self._reading() as connection:
+            return judges.mode(config, connection, now)
+
+    def spending(self, config: Config, now: datetime) -> Spending:
+        """What models have cost, against the budgets. Raises `LoopdeskError` for budgets that make no sense."""
+        with self._reading() as connection:
+            return budget.spending(connection, config, now)
+
+    def running(self) -> Running | None:
+        """The engine that runs now."""
+        return process.find(self.workspace)
+
+    def titles(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Of those reports that there are, by id."""
+        with self._reading() as connection:
+            if connection is None or not ids:
+                return {}
+            asked = f"SELECT id, title FROM reports WHERE id IN ({', '.join('?' * len(ids))})"
+            return {id: plain(title, 200) for id, title in connection.execute(asked, tuple(ids))}
 
     def data_version(self) -> int:
         """Another number once anybody else has written; 0 where there is nothing yet."""

@@ -10,6 +10,7 @@ import pytest
 
 from queries.local.store import Store
 from tests import inboxes
+from tests.engine_desk import filled
 from tests.events import event
 from tests.terminals import Terminal, desk_command
 
@@ -76,6 +77,15 @@ def test_rounds_use_the_line_sparingly(desk: Terminal):
     desk.press(b"2", until=b"errors")
     assert pressed(desk, b"j") <= LIST_KEY
     assert pressed(desk, PAGE_DOWN, 2) <= PAGE
+    assert idle(desk) == b""
+
+
+def test_the_engine_uses_the_line_sparingly(tmp_path: Path, desk: Terminal):
+    filled(tmp_path / "workspace")
+    desk.read(until=b"as of")
+    desk.press(b"4", until=b"Plateaus")
+    assert pressed(desk, b"j", 2) <= LIST_KEY
+    assert pressed(desk, b"\t", 1) <= TAB
     assert idle(desk) == b""
 
 

@@ -12,6 +12,7 @@ from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.connect import ConnectScreen
+from tui.screens.engine import EngineScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
@@ -35,6 +36,7 @@ SCREENS = {
     "triage": TriageScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,
+    "engine": EngineScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,

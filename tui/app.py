@@ -38,6 +38,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         raise LoopdeskError(str(error)) from error
     asker = open_asker(settings, read_only=options.read_only)
     cache = AnswerCache(workspace.desk_db, source=asker.source, read_only=options.read_only)
+    is_simulated = workspace.demo_marker.exists()
     door = InboxDoor(workspace, read_only=options.read_only)
     desk = Desk(
         asker,
@@ -47,10 +48,11 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         theme=theme,
         ascii=settings.ascii,
         zone=settings.zone,
-        label="simulated" if asker.is_embedded and workspace.demo_marker.exists() else "",
+        label="simulated" if asker.is_embedded and is_simulated else "",
         read_only=options.read_only,
         connection=_known_connection(settings),
         door=door,
+        config=replace(settings, anthropic_key="") if is_simulated else settings,  # as its engine does
         painted=_collect_again,
     )
     wish = desk.run(mouse=not options.no_mouse)

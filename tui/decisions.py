@@ -33,6 +33,11 @@ DONE = {
     "reopen": "reopened",
     "wake": "woken",
     "withdraw": "withdrawn",
+    "remember": "note written",
+    "forget": "note withdrawn",
+    "weigh": "weight set",
+    "switch": "switched",
+    "consent": "answered",
 }
 
 

@@ -121,4 +121,6 @@ class Deeds(App[str], inherit_bindings=False):
             with contextlib.suppress(KeyError):  # not looked at this time: as it was left before
                 for screen in self.get_screen_stack(mode)[:1]:
                     found |= screen.left() if isinstance(screen, BaseScreen) else {}
-        return replace(self.left, place=self.place, screen=self.current_mode, sorts=self.sorts, **found)
+        return replace(
+            self.left, place=self.place, screen=self.current_mode, sorts=self.sorts, left_at=self.now(), **found
+        )

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -40,6 +40,7 @@ from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
 from tui.words import change_words, clock_time, place_words, short_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
+from workspace.config import Config
 from workspace.connection import CURRENT, HOSTS, Connection
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
 # What the desk may end with, for the one who opened it to do.
 DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
+
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _rounds() -> Screen:
@@ -63,11 +67,17 @@ def _inbox() -> Screen:
     return InboxScreen()
 
 
+def _engine() -> Screen:
+    from tui.screens.engine import EngineScreen
+
+    return EngineScreen()
+
+
 class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox}
+    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox, "engine": _engine}
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -87,6 +97,7 @@ class Desk(Decisions, inherit_bindings=False):
         read_only: bool = False,
         connection: Connection | None = None,
         door: InboxDoor | None = None,
+        config: Config | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
         watch: bool = True,
@@ -109,6 +120,10 @@ class Desk(Decisions, inherit_bindings=False):
         self.now = now
         self.begin_journal()
         self.begin_decisions(door)
+        self.config = config or Config()
+        begins_there = self.left.screen == "inbox"
+        self.unseen_since = now() if begins_there else self.left.left_at or _EVER
+        """What the engine did from here on, nobody has seen in the inbox."""
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
@@ -287,6 +302,8 @@ class Desk(Decisions, inherit_bindings=False):
     # Verbs of every screen
 
     def action_go(self, mode: str) -> None:
+        if mode == "inbox":
+            self.unseen_since = self.now()
         self.switch_mode(mode)
 
     def action_help(self) -> None:
@@ -338,6 +355,15 @@ class Desk(Decisions, inherit_bindings=False):
 
     def open_connected(self) -> None:
         self.exit(RECONNECT)
+
+    def open_report(self, report_id: str) -> None:
+        """The inbox, on this report."""
+        from tui.screens.inbox import InboxScreen
+
+        self.left = replace(self.left, report_id=report_id)
+        self.action_go("inbox")
+        if isinstance(self.screen, InboxScreen):
+            self.screen.go_to(report_id)
 
     def open_full(self, board: str) -> None:
         from tui.screens.full import FullScreen

@@ -154,6 +154,47 @@ TEXTS: Mapping[str, HelpText] = {
         "change of each dimension, the largest first.",
         (Mark("up", "better than in the earlier round", "good"), Mark("down", "worse", "bad")),
     ),
+    "engine": HelpText(
+        "Engine",
+        "Whether the engine runs, who judges and what that costs; then, a section each: what it listens to, what it "
+        "holds back, what it works on, what it may spend, what it has learned, and what became of your decisions.",
+        (
+            Mark("[Jobs 2]", "the section that is shown, with the number of its rows", "title"),
+            Mark("ok", "on, in use, done", "text"),
+            Mark("ring", "off, held, withdrawn, cancelled or undone", "dim"),
+            Mark("dot", "waits or runs", "text"),
+            Mark("fail", "blocked, failed or refused", "bad"),
+        ),
+    ),
+    "engine.sources": HelpText(
+        "Sources",
+        "What the engine listens to. A signal of a source weighs what is configured, times what its record says: a "
+        "source whose reports are declined more often than they are of use weighs less. A weight by hand wins.",
+    ),
+    "engine.blocked": HelpText(
+        "Blocked signals",
+        "Signals with text made to steer whoever reads it, and the words that the filter stopped at. Nothing reads a "
+        "blocked signal until you release it; a held one waits for a judgement that could not be had.",
+    ),
+    "engine.jobs": HelpText(
+        "Jobs",
+        "What the engine works on, has worked on and will: each attempt is a row. The cost is of the job's report.",
+    ),
+    "engine.budgets": HelpText(
+        "Budgets",
+        "What models have cost against what they may. Money is put aside before a request is sent; where a budget is "
+        "reached work waits and says so.",
+    ),
+    "engine.memory": HelpText(
+        "Memory",
+        "Short notes by key: from what you decline and correct, from outcomes, and what you write. They are given to "
+        "research. A withdrawn note is kept, and not given.",
+    ),
+    "engine.decisions": HelpText(
+        "Decisions",
+        "The newest decisions from the desk and the command line, and what came of each. For ten seconds one can be "
+        "taken back as if it had never been; after that the opposite is sent.",
+    ),
     "journal": HelpText(
         "Journal",
         "What this desk and earlier ones did: windows, filters, sortings, copies, exports, refreshes, connections and "

@@ -77,7 +77,7 @@ class InboxDoor:
         self._starts = starts and not read_only
         self._inbox: Inbox | None = None
         self._looking: Inbox | None = None
-        self._version: int | None = None
+        self._seen: tuple[int, bool] | None = None
         self._held = contextlib.ExitStack()
 
     # What is asked
@@ -94,11 +94,12 @@ class InboxDoor:
         self._work.cancel(target)
 
     def has_moved(self) -> bool:
-        """Whether anybody has written since the last look. For one thread, which is not the door's."""
+        """Whether anybody has written since the last look, or an engine began or ended. For one thread, which is not
+        the door's."""
         if self._looking is None:
             self._looking = self._new(read_only=True)
-        before, self._version = self._version, self._looking.data_version()
-        return before is not None and before != self._version
+        before, self._seen = self._seen, (self._looking.data_version(), self._looking.running() is not None)
+        return before is not None and before != self._seen
 
     # What is decided
 

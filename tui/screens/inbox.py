@@ -138,6 +138,7 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         key = self.desk.keys.key("filter-inbox", self.KEYS)
         none = f"No report is {self._only()}.{f' {key} shows others.' if key else ''}"
         self.list.empty = none if is_filtered else reports.verdict(contents)
+        self.list.unfold(entries, self._left_at)
         chosen, self._left_at = self._left_at or self._chosen_id(), ""
         self.list.show_entries(entries, chosen)
         self.say_title()
@@ -152,6 +153,11 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
     def _chosen_id(self) -> str:
         entry = self.entry
         return entry.id if entry else ""
+
+    def go_to(self, report_id: str) -> None:
+        """To its row, now or once it is known."""
+        self._left_at = report_id
+        self._show()
 
     def left(self) -> dict[str, str]:
         return {"report_id": self._left_at or self._chosen_id()}

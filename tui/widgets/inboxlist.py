@@ -110,6 +110,10 @@ class InboxList(RowList):
     def repaint_changed(self, before: list[Strip]) -> None:
         refresh_changed(self, before, self.lines())
 
+    def unfold(self, entries: Sequence[Entry], id: str) -> None:
+        """The group of the entry with this id is about to be shown."""
+        self.folded -= {entry.group for entry in entries if entry.id == id}
+
     def fold(self) -> None:
         """Fold or unfold the group of the row under the cursor, which then stands on the group's line."""
         row = self.current
