@@ -411,10 +411,11 @@ def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[
         (report_id,) if report_id else (),
     )
     for id, project, client, newest in rows:
-        projects, clients, before = found.get(id, (set(), set(), read(newest)))
+        at = read(newest)
+        projects, clients, before = found.get(id, (set(), set(), at))
         projects.update([project] if isinstance(project, str) else ())
         clients.update([client] if isinstance(client, str) else ())
-        found[id] = projects, clients, max(before, read(newest))
+        found[id] = projects, clients, max(before, at)
     return found
 
 

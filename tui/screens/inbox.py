@@ -125,9 +125,9 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         if contents is not None:
             self._contents = contents
             self._show()
-            self._ask_report()
         elif was_stale:
             self.say_title()
+        self._ask_report()  # what happened to it may not show in the list
 
     def _show(self) -> None:
         contents = self._contents
@@ -208,7 +208,8 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         return self._contents.reports if self._contents else ()
 
     def decided(self, deed: Deed) -> None:
-        self.list.unmark()
+        if deed.commands:
+            self.list.unmark()
 
     def turn_to(self, tab: str) -> None:
         self.tab = tab
