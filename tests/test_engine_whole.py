@@ -260,12 +260,12 @@ class TestWithAModel:
         assert engine.turn() == Done()
 
     def test_at_the_nights_budget_work_is_held_and_goes_on_the_next_night(self, engine: Whole, model: Scripted):
-        engine.config = replace(engine.config, budgets={"night_usd": 0.06})
-        model.usage = {**USAGE, "output_tokens": 2_000}
+        engine.config = replace(engine.config, budgets={"night_usd": 0.12})
+        model.usage = {**USAGE, "output_tokens": 4_500}
         engine.says_yes()
         engine.comes(CACHE)
         (held,) = engine.reports().values()
-        assert held.report.status == "candidate" and "The night's budget of $0.06 is reached" in held.why
+        assert held.report.status == "candidate" and "The night's budget of $0.12 is reached" in held.why
         assert "2026-11-20 18:00 UTC" in held.why
         engine.comes(PLOTS)
         (unread,) = engine.inbox.blocked()
@@ -284,8 +284,8 @@ class TestWithAModel:
     def test_what_a_budget_holds_goes_on_once_it_does_not_hold_any_more(
         self, engine: Whole, model: Scripted, helps: str
     ):
-        engine.config = replace(engine.config, budgets={"night_usd": 0.06})
-        model.usage = {**USAGE, "output_tokens": 2_000}
+        engine.config = replace(engine.config, budgets={"night_usd": 0.12})
+        model.usage = {**USAGE, "output_tokens": 4_500}
         engine.says_yes()
         engine.comes(CACHE)
         engine.comes(PLOTS)
