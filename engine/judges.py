@@ -108,6 +108,10 @@ class _Consented:
     def name(self) -> str:
         return self._judge.name
 
+    async def close(self) -> None:
+        if self._model_judge is not None:
+            await self._model_judge.close()
+
     async def safety(self, text: SignalText) -> Safety:
         return await self._judge.safety(text)
 

@@ -10,11 +10,12 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from os import getpid
+from typing import Any, TypeVar
 
 from engine import commands, process
 from engine.executor import Executor, Handler
@@ -24,6 +25,8 @@ from workspace import databases
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 from workspace.text import plain
+
+T = TypeVar("T")
 
 POLL_S = 0.5
 HEARTBEAT = timedelta(seconds=5)
@@ -56,6 +59,8 @@ class Parts:
 
     stages: Sequence[Stage] = ()
     handlers: Mapping[str, Handler] = field(default_factory=dict)
+    close: Callable[[], Awaitable[None]] | None = None
+    """Called when the engine has ended, in its loop."""
 
 
 Build = Callable[[Store], Parts]
@@ -236,8 +241,9 @@ def run_once(
     with process.only_engine(workspace.create()):
         store = Store.open(workspace.inbox_db)
         try:
-            engine = Engine(store, build(store), clock=clock)
-            asyncio.run(engine.once())
+            parts = build(store)
+            engine = Engine(store, parts, clock=clock)
+            asyncio.run(_until_closed(engine.once(), parts))
             return engine.done, engine.waiting_kinds()
         except sqlite3.Error as error:
             raise databases.explained(error, store.path) from error
@@ -260,13 +266,22 @@ def run(
             process.say_running(workspace, clock(), is_detached=is_detached)
             store = Store.open(workspace.inbox_db)
             try:
-                engine = Engine(store, build(store), clock=clock)
-                was_stopped = asyncio.run(_serve(engine, workspace, is_detached, tell))
+                parts = build(store)
+                engine = Engine(store, parts, clock=clock)
+                was_stopped = asyncio.run(_until_closed(_serve(engine, workspace, is_detached, tell), parts))
             finally:
                 store.close()
         # Whoever submitted while the lock was still held started no engine of their own.
         if was_stopped or not _has_waiting(workspace):
             return
+
+
+async def _until_closed(work: Coroutine[Any, Any, T], parts: Parts) -> T:
+    try:
+        return await work
+    finally:
+        if parts.close is not None:
+            await parts.close()
 
 
 async def _serve(engine: Engine, workspace: Workspace, is_detached: bool, tell: Callable[[str], None]) -> bool:

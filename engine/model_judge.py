@@ -101,6 +101,9 @@ class ModelJudge:
     def name(self) -> str:
         return ", ".join(dict.fromkeys(self._model.models.values()))
 
+    async def close(self) -> None:
+        await self._model.close()
+
     async def safety(self, text: SignalText) -> Safety:
         found = await self._rules.safety(text)
         if not found.is_safe:

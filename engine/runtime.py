@@ -56,6 +56,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 *outward,
             ),
             handlers={"research": Research(config, judge, clock)},
+            close=judge.close,
         )
 
     return build

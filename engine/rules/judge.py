@@ -28,3 +28,6 @@ class RulesJudge:
 
     async def assess(self, case: Case) -> Assessment:
         return assessing.assess(case)
+
+    async def close(self) -> None:
+        pass
