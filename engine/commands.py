@@ -21,6 +21,7 @@ from engine.effects import (
     Withdraw,
 )
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal
+from engine.rows import COMMAND
 from engine.states import SHOWN
 from workspace.text import plain
 
@@ -382,7 +383,7 @@ def _signal(report: Report | None, command: Command, now: datetime) -> Signal:
     about = _title(report) if report else str(next(iter(command.arguments.values()), ""))
     content = f"{command.verb}: {plain(about, 120)}\n{note}".strip()
     extra = {**({"report": report.id} if report else {}), "verb": command.verb, **command.arguments}
-    return Signal("loopdesk", "command", command.id, content, 0.0, now, extra)
+    return Signal(*COMMAND, command.id, content, 0.0, now, extra)
 
 
 def _title(report: Report) -> str:

@@ -14,8 +14,12 @@ from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal,
 
 Record = Artefact | Command | Job | Note | Proposal | Report | Transition
 T = TypeVar("T", bound=Record)
+COMMAND = ("loopdesk", "command")
+"""Product and type of the signals that decisions become; the engine alone makes them."""
 # Content of a signal past this is clipped by no one: it is refused at the door.
 MOST_CONTENT = 32_000
+MOST_TEXT = 400_000
+"""Characters of a whole signal as JSON, where a letter beyond ASCII counts as six."""
 
 
 def columns(kind: Any) -> str:
@@ -112,7 +116,7 @@ def _read_document(value: str | None) -> Mapping[str, object] | None:
 
 def signal_text(signal: Signal) -> str:
     """A signal as one JSON text, for `signals_in`. Raises `ValueError` or `TypeError` where it holds no JSON."""
-    return spelled(
+    text = spelled(
         {
             "source_product": signal.source_product,
             "source_type": signal.source_type,
@@ -123,10 +127,13 @@ def signal_text(signal: Signal) -> str:
             "extra": dict(signal.extra),
         }
     )
+    _check_length(text)
+    return text
 
 
 def signal_from_text(text: str) -> Signal:
     """Raises `ValueError` with a clause that says what is wrong with it."""
+    _check_length(text)
     try:
         found = json.loads(text)
         at = datetime.fromisoformat(found["occurred_at"])
@@ -145,10 +152,17 @@ def signal_from_text(text: str) -> Signal:
     return signal
 
 
+def _check_length(text: str) -> None:
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"it is longer than {MOST_TEXT:,} characters with all that it brings along")
+
+
 def check_signal(signal: Signal) -> None:
     """Raises `ValueError` with a clause for what no source may send."""
     if not (signal.source_product and signal.source_type and signal.source_id):
         raise ValueError("its product, type or source id is empty")
+    if (signal.source_product, signal.source_type) == COMMAND:
+        raise ValueError("it poses as a decision of yours, and those are made in the inbox")
     if not 0 <= signal.weight <= 1:
         raise ValueError(f"its weight is {signal.weight}, and must be from 0 to 1")
     if not signal.title.strip():

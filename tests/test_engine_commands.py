@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -369,6 +370,8 @@ class TestTheDoor:
             signal("\n"),
             signal("x" * 40_000),
             signal("x", at=NOW.replace(tzinfo=None)),
+            replace(signal("x"), extra={"log": "x" * 500_000}),
+            replace(signal("x"), source_product="loopdesk", source_type="command"),
         ],
     )
     def test_what_is_no_signal_is_refused_in_a_sentence(self, desk: Desk, bad):

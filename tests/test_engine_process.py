@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -79,6 +80,16 @@ def started(workspace: Workspace, *options: str) -> subprocess.Popen[str]:
     line = running.stderr.readline()
     assert "The engine works for" in line, line
     return running
+
+
+def test_what_an_engine_is_made_of_is_let_go_in_its_loop(workspace: Workspace):
+    closed: list[bool] = []
+
+    async def close() -> None:
+        closed.append(asyncio.get_running_loop().is_running())
+
+    main.run_once(workspace, lambda _: main.Parts(close=close))
+    assert closed == [True]
 
 
 class TestOneEngine:
