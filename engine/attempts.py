@@ -89,8 +89,10 @@ def failed(report: Report | None, job: Job, error: str, now: datetime, *, is_fau
 
 def held(report: Report | None, job: Job, why: str, until: datetime | None, now: datetime) -> tuple[Effect, ...]:
     """What the attempt needs cannot be had now, such as a model or a budget: nobody's fault, and never a reason to give
-    up. Its report says so, and the next attempt waits until then."""
-    until = max(until or now + HELD_FOR, now + BACK_OFF)
+    up. Its report says so, and the next attempt waits until then, and longer each time: a night without a model is a
+    few lines in its history and not a hundred."""
+    patience = min(BACK_OFF * 2 ** min(job.attempt - job.failures - 1, 10), LONGEST_BACK_OFF)
+    until = max(until or now + HELD_FOR, now + patience)
     why = why[:MOST_ERROR]
     after, line = job.moved("failed", by=ENGINE, reason=why, now=now, error=why)
     effects: list[Effect] = [Log(line), SaveJob(after)]

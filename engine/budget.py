@@ -110,10 +110,6 @@ def spent(connection: sqlite3.Connection, since: datetime | None = None) -> Spen
     return Spent(sum(by_role.values()), sum(row[4] for row in rows), sum(row[3] for row in rows), by_role, by_report)
 
 
-def spent_tonight(connection: sqlite3.Connection, config: Config, now: datetime) -> Spent:
-    return spent(connection, night_of(now, config).since)
-
-
 def spent_on(connection: sqlite3.Connection, report_id: str) -> float:
     """USD, ever."""
     return _usd(connection, "report_id = ?", report_id)
@@ -181,14 +177,14 @@ class Books:
             return Reached(
                 f"One request may cost ${usd:.2f}, and a night's budget is ${most:.2f}",
                 "So no model is asked",
-                "Raise night_usd under [budgets] in config.toml",
+                "Raise night_usd under [budgets] in config.toml and start the engine again",
                 retry_at=night.until,
             )
         if tonight + usd > most + _ROUNDING_USD:
             return Reached(
                 f"The night's budget of ${most:.2f} is reached (${tonight:.2f} are spent or reserved)",
                 "What needs a model waits for the next night",
-                "Raise night_usd under [budgets] in config.toml to go on now",
+                "Raise night_usd under [budgets] in config.toml and start the engine again to go on now",
                 retry_at=night.until,
             )
         on_report = spent_on(self._store.connection, report_id) if report_id else 0.0
@@ -196,7 +192,7 @@ class Books:
             return Reached(
                 f"The report's budget of ${self.limits.report_usd:.2f} is reached (${on_report:.2f} are spent)",
                 "No model is asked about it any more",
-                "Raise report_usd under [budgets] in config.toml to go on",
+                "Raise report_usd under [budgets] in config.toml and start the engine again to go on",
                 retry_at=night.until,
                 report_id=report_id,
             )

@@ -49,15 +49,15 @@ class Grouping:
         self._neighbours = Neighbours(embedder)
         self._failures: Counter[str] = Counter()
         self._told: set[str] = set()
-        self._pause: tuple[datetime, datetime] | None = None
-        """Since when and until when nobody is asked."""
+        self._pause: tuple[datetime, datetime, str] | None = None
+        """Since when and until when which judge is not asked."""
         self._queries: dict[str, tuple[str, ...]] = {}
         """By signal: the text that they are about, then the queries."""
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         waiting = store.unplaced()
         # A clock that was set back ends it too.
-        if waiting and self._pause and self._pause[0] <= now < self._pause[1]:
+        if waiting and self._pause and self._pause[0] <= now < self._pause[1] and self._pause[2] == self._judge.name:
             return Worked(next_due=self._pause[1])
         self._pause = None
         if not waiting:
@@ -107,7 +107,7 @@ class Grouping:
         again_at = now + STAGE_TRIES_AGAIN
         if error.retry_at is not None and error.retry_at > now:
             again_at = error.retry_at
-        self._pause = (now, again_at)
+        self._pause = (now, again_at, self._judge.name)
         if (said := str(error)) not in self._told:
             self._told.add(said)
             self._tell(f"Signals wait to be grouped: {said}")

@@ -7,9 +7,12 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from datetime import timedelta
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
+PATIENCE_S = 0.25
+LOOK_AGAIN = timedelta(seconds=1)
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
@@ -35,3 +38,22 @@ async def in_thread(work: Callable[[], T], name: str) -> T:
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await outcome
+
+
+class Flight(Generic[T]):
+    """Work that a stage begins in one turn and looks after in later ones, so that no turn waits for a host that hangs.
+    One at a time."""
+
+    def __init__(self, name: str, patience_s: float = PATIENCE_S) -> None:
+        self._name, self._patience_s = name, patience_s
+        self._task: asyncio.Task[T] | None = None
+
+    async def landed(self, work: Callable[[], T]) -> asyncio.Task[T] | None:
+        """What has ended, to be asked once for its result; None while it is on its way. `work` begins where nothing
+        is."""
+        self._task = self._task or asyncio.create_task(in_thread(work, self._name), name=self._name)
+        await asyncio.wait({self._task}, timeout=self._patience_s)
+        if not self._task.done():
+            return None
+        landed, self._task = self._task, None
+        return landed

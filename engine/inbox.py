@@ -168,7 +168,10 @@ class Inbox:
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""
         with self._reading() as connection:
-            return tuple(_signals(connection, "", ()))[::-1][:most] if connection else ()
+            if connection is None:
+                return ()
+            newest = "WHERE signals.id IN (SELECT id FROM signals ORDER BY occurred_at DESC, id DESC LIMIT ?)"
+            return tuple(_signals(connection, newest, (most,)))[::-1]
 
     def blocked(self) -> tuple[StoredSignal, ...]:
         """Signals that the safety filter holds back, the newest first."""
@@ -408,10 +411,11 @@ def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[
         (report_id,) if report_id else (),
     )
     for id, project, client, newest in rows:
-        projects, clients, before = found.get(id, (set(), set(), read(newest)))
+        at = read(newest)
+        projects, clients, before = found.get(id, (set(), set(), at))
         projects.update([project] if isinstance(project, str) else ())
         clients.update([client] if isinstance(client, str) else ())
-        found[id] = projects, clients, max(before, read(newest))
+        found[id] = projects, clients, max(before, at)
     return found
 
 

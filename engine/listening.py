@@ -36,7 +36,7 @@ class Listening:
     async def __call__(self, store: Store, now: datetime) -> Worked:
         """Raises `LoopdeskError` where the store cannot be read."""
         last = self._listened_at
-        if last is not None and now - last < EVERY:
+        if last is not None and abs(now - last) < EVERY:  # a clock may be set back
             return Worked(next_due=last + EVERY)
         gathered = await asyncio.to_thread(self._gather, now, _switched(store))
         if gathered is None:
@@ -59,7 +59,7 @@ class Listening:
             return None
         try:
             version = backend.data_version()
-            is_due = self._listened_at is None or now - self._listened_at >= AT_LEAST_EVERY
+            is_due = self._listened_at is None or abs(now - self._listened_at) >= AT_LEAST_EVERY
             if not version or (version == self._version and not is_due):
                 return None
             found = registry.gather(

@@ -176,11 +176,22 @@ class Engine:
         try:
             while not stop.is_set():
                 version = self.store.data_version()
-                next_due = await self.turn()
+                next_due = await self._turn_until(stop)
                 if await self._sleep(stop, version, next_due, is_idle):
                     return
         finally:
             await self.executor.stop(self.clock())
+
+    async def _turn_until(self, stop: asyncio.Event) -> datetime | None:
+        """A turn; what a model takes minutes over, or ten thousand signals, ends where it waits once `stop` is set."""
+        turn, stopped = asyncio.create_task(self.turn()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({turn, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            turn.cancel()
+            await asyncio.wait({turn})
+        return None if turn.cancelled() else turn.result()
 
     async def _sleep(
         self, stop: asyncio.Event, version: int, next_due: datetime | None, is_idle: Callable[[], bool]

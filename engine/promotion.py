@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.model import Report, aged
+from queries.views.words import counted
 
 # The public reference's policy: at most four passes that signals earn, each at more signals than the one before.
 PASSES_AT = (1, 2, 4, 10)
 ENOUGH = 1.0
+TOO_LITTLE = 0.9
+"""With less no pass is due, however it is rounded: whoever looks for those that are need not read such a report."""
 PROMOTES = ("potential", "ready")
 
 
@@ -48,7 +51,7 @@ def promotion(report: Report) -> Promotion:
         since = " since its last pass" if report.passes else ""
         return Promotion(False, f"Its signals weigh {report.weight:.2g}{since}; a pass starts at {ENOUGH:.1f}.")
     if report.signals < needed:
-        return Promotion(False, f"It has {_signals(report.signals)}; its next pass starts at {needed}.")
+        return Promotion(False, f"It has {counted(report.signals, 'signal')}; its next pass starts at {needed}.")
     return Promotion(True)
 
 
@@ -57,9 +60,5 @@ def _snoozed(report: Report) -> str:
     if report.snoozed_until is not None:
         ends.append(f"until {report.snoozed_until:%Y-%m-%d %H:%M} UTC")
     if report.wakes_at_signals is not None:
-        ends.append(f"until {_signals(max(1, report.wakes_at_signals - report.signals))} more")
+        ends.append(f"until {counted(max(1, report.wakes_at_signals - report.signals), 'signal')} more")
     return f"It is snoozed {' or '.join(ends)}."
-
-
-def _signals(count: int) -> str:
-    return f"{count} signal" if count == 1 else f"{count} signals"

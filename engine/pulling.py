@@ -5,11 +5,11 @@ It shares its cursor with `loopdesk sync`: each goes on where either of them sto
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from engine.in_thread import LOOK_AGAIN, PATIENCE_S, Flight
 from engine.main import Worked, warn
 from engine.store import Store as Inbox
 from queries.cursor import source_key
@@ -24,13 +24,13 @@ from workspace.errors import LoopdeskError
 
 EVERY = timedelta(minutes=15)
 SLICE_S = 5.0
-"""How long a turn of the engine pulls before it looks after everything else; the first pull takes many."""
+"""How long is pulled before the sources listen to what came; the first pull takes many."""
 _WANTED = Wanted()
 _MANNER = Manner(Priority.SYNC, deadline_s=120, patience_s=10, name="loopdesk engine")
 
 
 class _Slice(Exception):
-    """This turn has pulled enough."""
+    """Enough for now."""
 
 
 class Pulling:
@@ -43,16 +43,21 @@ class Pulling:
         wanted: Wanted = _WANTED,
         tell: Callable[[str], None] = warn,
         clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._config, self._wanted, self._tell, self._clock = config, wanted, tell, clock
+        self._flight: Flight[tuple[int, bool]] = Flight("pull", patience_s)
         self._pulled_at: datetime | None = None
         self._told: set[str] = set()
 
     async def __call__(self, inbox: Inbox, now: datetime) -> Worked:
-        if self._pulled_at is not None and now - self._pulled_at < EVERY:
+        if self._pulled_at is not None and abs(now - self._pulled_at) < EVERY:
             return Worked(next_due=self._pulled_at + EVERY)
+        landed = await self._flight.landed(lambda: self._pull(now))
+        if landed is None:
+            return Worked(next_due=now + LOOK_AGAIN, is_on_its_way=True)
         try:
-            stored, is_complete = await asyncio.to_thread(self._pull, now)
+            stored, is_complete = landed.result()
         except PullRuns:
             stored, is_complete = 0, True  # by hand: that is as good
         except LoopdeskError as error:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from engine.model import Command, Job, Note, Proposal, Report, Signal, Transition
+from engine.model import Command, Job, Note, Proposal, Report, Transition
 from engine.rows import SIGNAL_COLUMNS, T, columns, record, signal_of
 
 # A signal that was revised waits for the safety filter again, wherever it is placed already.
@@ -66,15 +66,6 @@ def log_of(connection: sqlite3.Connection, report_id: str) -> list[Transition]:
 
 def notes(connection: sqlite3.Connection) -> list[Note]:
     return select(connection, Note, "memory", "ORDER BY written_at DESC, key")
-
-
-def signals_of(connection: sqlite3.Connection, report_id: str) -> dict[str, Signal]:
-    """What research reads: the report's signals of now that may be read, by id, oldest first."""
-    found = connection.execute(
-        f"SELECT signals.id, {SIGNAL_COLUMNS} FROM {_IN_A_REPORT} AND {MAY_BE_READ} ORDER BY occurred_at, signals.id",
-        (report_id,),
-    )
-    return {row[0]: signal_of(row[1:]) for row in found}
 
 
 def titles_of(connection: sqlite3.Connection, report_id: str) -> dict[str, str]:

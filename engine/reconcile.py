@@ -16,6 +16,7 @@ from engine.effects import Effect, Log, SaveJob, SaveReport
 from engine.model import ENGINE, Job, Report
 from engine.promotion import promotion
 from engine.states import LIVE_JOB
+from queries.views.words import counted
 
 RESEARCH = "research"
 _WANTED = ("candidate", "in_progress")
@@ -113,8 +114,10 @@ def _reports(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
 
 
 def _promoted(report: Report, now: datetime) -> Sequence[Effect]:
-    count = "1 signal" if report.signals == 1 else f"{report.signals} signals"
-    reason = f"{count} of weight {report.weight:.1f} are enough for pass {report.passes + 1}"
+    are = "is" if report.signals == 1 else "are"
+    reason = (
+        f"{counted(report.signals, 'signal')} of weight {report.weight:.1f} {are} enough for pass {report.passes + 1}"
+    )
     before = "ready" if report.status == "ready" else ""
     after, line = report.moved("candidate", by=ENGINE, reason=reason, now=now, is_by_hand=False, status_before=before)
     return (Log(line), SaveReport(after))

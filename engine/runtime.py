@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from engine import judges
-from engine.about import KEY, About, AboutSource, document
+from engine import holding, judges
+from engine.about import KEY, About, AboutSource, document, read_about
 from engine.announcing import Announcing
 from engine.budget import limits
+from engine.consent import Consent, consent
 from engine.effects import SetMeta
 from engine.embedding import embedder
 from engine.grouping import Grouping
@@ -28,6 +29,8 @@ from engine.sources import registry
 from engine.sources.github_issues import NAME, WEIGHT, configured
 from engine.store import Store
 from workspace.config import Config
+
+_LOOKS_EVERY = timedelta(minutes=1)
 
 
 def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
@@ -69,19 +72,28 @@ def _simulated(config: Config) -> Config:
 
 
 class _Saying:
-    """Leaves word of what the engine is, at its start and whenever that changes: a yes or a no changes who judges."""
+    """Leaves word of what the engine is, at its start and whenever that changes: a yes or a no changes who judges. What
+    was held for who judged before, or for another budget, is tried again."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._said: About | None = None
+        self._looked: tuple[datetime, Consent | None] | None = None
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
+        # The estimate counts all signals of two weeks: too much for every turn.
+        answered = consent(store.connection)
+        if self._looked is not None and abs(now - self._looked[0]) < _LOOKS_EVERY and answered == self._looked[1]:
+            return Worked()
+        self._looked = (now, answered)
         found = about(self._config, store, self._said.at if self._said else now)
         if found == self._said:
             return Worked()
-        self._said = replace(found, at=now)
+        before, self._said = self._said or read_about(store.connection), replace(found, at=now)
         with store.transaction("reconcile"):
             store.write([SetMeta(KEY, document(self._said))], now)
+            if before is not None and (before.judge, before.limits) != (found.judge, found.limits):
+                holding.lift(store.connection, now)
         return Worked()
 
 

@@ -47,15 +47,18 @@ class SafetyFilter:
         self._judge = judge
         self._unavailable: Unavailable | None = None
         self._again_at: datetime | None = None
+        self._asked = ""
+        """The judge that was not there; after a yes or a no another one is."""
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         done = 0
-        if self._again_at is None or self._again_at <= now:
+        if self._again_at is None or self._again_at <= now or self._asked != self._judge.name:
             self._again_at = self._unavailable = None
             waiting = store.unjudged(now)
             for first in range(0, len(waiting), _AT_ONCE):
                 done += await self._judged(store, waiting[first : first + _AT_ONCE], now)
-                if self._unavailable is not None:
+                # A model takes its time: whoever is at the door does not wait for all of them.
+                if self._unavailable is not None or store.has_waiting():
                     break
         if self._unavailable is not None and self._again_at is not None:
             done += store.hold_unjudged(str(self._unavailable), now, again_at=self._again_at)
@@ -84,6 +87,7 @@ class SafetyFilter:
         except Unavailable as error:
             asked_for = error.retry_at or now + AGAIN
             self._unavailable, self._again_at = error, max(asked_for, now + SOONEST)
+            self._asked = self._judge.name
             return None
         except Exception as error:
             # One text that a judge falls over must neither pass nor hold up the others.

@@ -32,6 +32,7 @@ from engine.effects import (
 from engine.instants import read, stored
 from engine.intake import Ingested
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
+from engine.promotion import TOO_LITTLE
 from engine.reconcile import State
 from engine.rows import SIGNAL_COLUMNS, insert, row, signal_of, signal_row, spelled, storable, upsert
 from engine.schema import MIGRATIONS
@@ -51,6 +52,11 @@ _ADD_SIGNAL = (
 _PLACE = (
     "INSERT INTO report_signals(report_id, signal_id, reason, placed_at, came_from) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET left_at = NULL, reason = excluded.reason, placed_at = excluded.placed_at"
+)
+# Thousands may gather, and this is asked in every turn.
+_CAN_MOVE = (
+    "WHERE status IN ('candidate', 'in_progress') OR (status IN ('potential', 'ready') AND "
+    "(weight >= ? OR snoozed_until IS NOT NULL OR wakes_at_signals IS NOT NULL))"
 )
 _JOBS_TO_LOOK_AT = (
     "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND EXISTS (SELECT 1 FROM "
@@ -119,8 +125,7 @@ class Store:
         waiting = reading.commands(
             self.connection, "WHERE claimed_at IS NULL AND undone_at IS NULL ORDER BY apply_after, seq"
         )
-        can_move = "WHERE status IN ('potential', 'candidate', 'in_progress', 'ready')"
-        found = reading.select(self.connection, Report, "reports", can_move)
+        found = reading.select(self.connection, Report, "reports", _CAN_MOVE, (TOO_LITTLE,))
         return State(
             now=now,
             owner=owner,

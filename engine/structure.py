@@ -14,7 +14,6 @@ _FAMILIES = {
     "kept": ("kept_",),
     "escalations": ("escalation",),
 }
-_WITHOUT_SCORE = "unscored_share"
 
 
 @dataclass(frozen=True, slots=True)

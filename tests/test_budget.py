@@ -83,10 +83,10 @@ def test_limits_that_make_no_sense_are_refused_by_name(table: dict[str, object])
 def test_a_reservation_is_spent_until_it_is_booked(store: Store):
     first = reserve(store, 1.0, role="safety")
     reserve(store, 0.5, report="R1")
-    found = budget.spent_tonight(store.connection, CONFIG, NOW)
+    found = budget.spending(store.connection, CONFIG, NOW).tonight
     assert (found.usd, found.reserved_usd, found.requests) == (1.5, 1.5, 2)
     books(store).book(first, 0.25, input_tokens=10, output_tokens=2)
-    found = budget.spent_tonight(store.connection, CONFIG, NOW)
+    found = budget.spending(store.connection, CONFIG, NOW).tonight
     assert (found.usd, found.reserved_usd) == (0.75, 0.5)
     assert found.by_role == {"safety": 0.25, "assess": 0.5} and found.by_report == {"": 0.25, "R1": 0.5}
     assert budget.spent_on(store.connection, "R1") == 0.5
@@ -117,7 +117,7 @@ def test_the_nights_budget_holds_until_the_next_night(store: Store):
     assert held.value.retry_at == datetime(2026, 11, 20, 18, tzinfo=UTC)
     assert len(store.connection.execute("SELECT 1 FROM spend").fetchall()) == 5
     assert reserve(store, 1.0, held.value.retry_at)
-    assert budget.spent_tonight(store.connection, CONFIG, held.value.retry_at).usd == 1.0
+    assert budget.spending(store.connection, CONFIG, held.value.retry_at).tonight.usd == 1.0
     assert budget.spent(store.connection).usd == 6.0
 
 

@@ -333,6 +333,25 @@ class TestNothingStopsTheOthers:
         assert desk.report().status == "resolved"
         assert capsys.readouterr().err == "loopdesk: broken could not do its work: RuntimeError: the source is away\n"
 
+    @pytest.mark.parametrize("waits", [True, False])
+    def test_a_stage_that_never_ends_holds_up_no_stop(self, desk: Desk, waits: bool):
+        """It waits for an answer that does not come, or always finds more to do."""
+
+        async def run() -> None:
+            stop = asyncio.Event()
+
+            async def endless(store: Store, now: datetime) -> Worked:
+                asyncio.get_running_loop().call_soon(stop.set)
+                if waits:
+                    await asyncio.Event().wait()
+                return Worked(1)
+
+            await asyncio.wait_for(Engine(store, Parts((endless,)), clock=lambda: desk.now).run(stop), 5)
+
+        store = Store.open(desk.workspace.inbox_db)
+        asyncio.run(run())
+        store.close()
+
     def test_a_source_goes_on_where_it_stopped(self, desk: Desk):
         store = Store.open(desk.workspace.inbox_db)
         assert source_state(store.connection, "plateaus") is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine import states
 from engine.groups import DONE, GATHERING, IN_PROGRESS, NEEDS_INPUT, OUTCOMES, READY, REVIEW, group
 from engine.model import ENGINE, Job, Proposal, Report
-from engine.promotion import promotion, weight_of
+from engine.promotion import TOO_LITTLE, promotion, weight_of
 from engine.states import IllegalTransition
 from tests.conftest import NOW
 
@@ -125,3 +125,7 @@ class TestPromotion:
         assert promotion(report(signals=2, weight=weight)).is_due
         weight, _ = weight_of([(0.5, NOW - timedelta(days=3)), (0.5, NOW)])
         assert not promotion(report(signals=2, weight=weight)).is_due
+
+    @given(st.floats(0, TOO_LITTLE, exclude_max=True))
+    def test_what_weighs_too_little_to_be_read_is_never_due(self, weight: float):
+        assert not promotion(report(signals=99, weight=weight)).is_due

@@ -94,6 +94,15 @@ def test_what_is_held_waits_for_its_time_and_counts_no_failure():
     assert found.is_settled and found.next_due == until
 
 
+@pytest.mark.parametrize(("attempt", "minutes"), [(1, 5), (3, 5), (4, 8), (6, 32), (7, 60), (200, 60)])
+def test_what_is_held_again_and_again_waits_longer_each_time(attempt: int, minutes: int):
+    held = replace(job("running"), attempt=attempt)
+    until = NOW + timedelta(minutes=5)
+    effects = attempts.held(report("in_progress", runs=1), held, "The model is away.", until, NOW)
+    _, following = [effect.job for effect in effects if isinstance(effect, SaveJob)]
+    assert following.not_before == NOW + timedelta(minutes=minutes)
+
+
 def test_after_three_failures_the_report_says_so():
     found = plan(report("candidate", runs=1), jobs=(job("failed", failures=3, error="no model"),))
     assert moves(found) == [("report", "failed")]

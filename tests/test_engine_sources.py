@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from engine import issues
+from engine.in_thread import LOOK_AGAIN
 from engine.issues import Issues
-from engine.main import Worked
+from engine.main import Engine, Parts, Worked
 from engine.pulling import EVERY, Pulling
 from engine.source_state import source_state, switch_source
+from engine.sources.github_issues import GitHubIssues
 from engine.store import Store
 from queries.local.backend import LocalBackend
 from queries.local.store import Store as Events
@@ -50,7 +53,7 @@ def waiting(store: Store) -> list[str]:
 
 class TestIssues:
     def test_issues_come_in_with_their_cursor_and_unchanged_ones_cost_nothing(self, inbox: Store, github: Double):
-        stage = Issues([source(github)])
+        stage = Issues([source(github)], patience_s=30)
         github.script.append(answer(issue(7)))
         assert run(stage, inbox, NOW).next_due == NOW + issues.EVERY
         assert waiting(inbox) == ["acme/autoagent#7"]
@@ -58,11 +61,11 @@ class TestIssues:
         assert state is not None and "since" in state.cursor
         later = NOW + issues.EVERY
         github.script.append(answer(issue(8, minutes_ago=1)))
-        run(Issues([source(github)]), inbox, later)  # another engine goes on from there
+        run(Issues([source(github)], patience_s=30), inbox, later)  # another engine goes on from there
         assert waiting(inbox) == ["acme/autoagent#7", "acme/autoagent#8"]
 
     def test_it_is_not_asked_before_its_time_nor_when_switched_off(self, inbox: Store, github: Double):
-        stage = Issues([source(github)])
+        stage = Issues([source(github)], patience_s=30)
         with inbox.transaction("ingest"):
             switch_source(inbox.connection, "github/issue", False, NOW)
         run(stage, inbox, NOW)
@@ -71,7 +74,9 @@ class TestIssues:
 
     def test_a_repository_that_fails_is_told_once_and_holds_up_no_other(self, inbox: Store, github: Double):
         said: list[str] = []
-        stage = Issues([source(github, timeout_s=1, api="http://127.0.0.1:9"), source(github)], tell=said.append)
+        stage = Issues(
+            [source(github, timeout_s=1, api="http://127.0.0.1:9"), source(github)], tell=said.append, patience_s=30
+        )
         for hours in range(2):
             github.script.append(answer(issue(hours + 1, minutes_ago=-60 * hours)))
             run(stage, inbox, NOW + timedelta(hours=hours))
@@ -114,7 +119,7 @@ class TestPulling:
     def test_new_events_are_in_the_store_and_the_next_pull_has_its_time(
         self, inbox: Store, posthog: Double, tmp_path: Path
     ):
-        stage = Pulling(self.config(posthog.url, tmp_path))
+        stage = Pulling(self.config(posthog.url, tmp_path), patience_s=30)
         assert run(stage, inbox, NOW) == Worked(300, NOW + EVERY)
         assert self.stored(tmp_path) == 300
         asked = len(posthog.received)
@@ -126,7 +131,7 @@ class TestPulling:
     ):
         clock = iter(range(0, 10_000, 10))
         config = self.config(posthog.url, tmp_path)
-        stage = Pulling(config, wanted=Wanted(most_rows=100), clock=lambda: float(next(clock)))
+        stage = Pulling(config, wanted=Wanted(most_rows=100), clock=lambda: float(next(clock)), patience_s=30)
         turns = 0
         while (worked := run(stage, inbox, NOW)).next_due == NOW:
             assert worked.done
@@ -135,7 +140,7 @@ class TestPulling:
 
     def test_a_dead_host_is_told_once(self, inbox: Store, tmp_path: Path):
         said: list[str] = []
-        stage = Pulling(self.config("http://127.0.0.1:9", tmp_path), tell=said.append)
+        stage = Pulling(self.config("http://127.0.0.1:9", tmp_path), tell=said.append, patience_s=30)
         for hours in range(2):
             at = NOW + timedelta(hours=hours)
             assert run(stage, inbox, at) == Worked(0, at + EVERY)
@@ -144,5 +149,26 @@ class TestPulling:
     def test_a_demo_is_never_mixed_with_real_events(self, inbox: Store, posthog: Double, tmp_path: Path):
         config = self.config(posthog.url, tmp_path)
         config.workspace.demo_marker.touch()
-        assert run(Pulling(config), inbox, NOW) == Worked(0, NOW + EVERY)
+        assert run(Pulling(config, patience_s=30), inbox, NOW) == Worked(0, NOW + EVERY)
         assert not posthog.received
+
+
+@pytest.mark.parametrize("stage", ["pulling", "issues"])
+def test_a_host_that_hangs_holds_up_nothing_that_was_decided(inbox: Store, tmp_path: Path, stage: str):
+    """It takes the question and never answers; meanwhile the engine goes on, and ends when it is told to."""
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        url = f"http://127.0.0.1:{host.getsockname()[1]}"
+        hung = (
+            Pulling(TestPulling().config(url, tmp_path))
+            if stage == "pulling"
+            else Issues([GitHubIssues("a/b", api=url)])
+        )
+        engine = Engine(inbox, Parts((hung,)), clock=lambda: NOW)
+
+        async def turns() -> None:
+            stop = asyncio.Event()
+            asyncio.get_running_loop().call_later(1, stop.set)
+            assert await engine.turn() == NOW + LOOK_AGAIN
+            await engine.run(stop)
+
+        asyncio.run(asyncio.wait_for(turns(), 10))

@@ -218,6 +218,9 @@ def test_while_no_answer_is_to_be_had_a_signal_waits_and_nobody_else_is_asked(pl
     place.now += timedelta(hours=4)
     place.turn(stage)
     assert judge.asked == ["a"], "the time that it named has not come"
+    judge.name = "another"
+    place.turn(stage)
+    assert judge.asked == ["a", "a"], "another judge is asked at once"
     is_down = False
     place.now += timedelta(hours=1)
     place.turn(stage)

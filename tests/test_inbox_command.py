@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from engine import process, verbs
 from engine.groups import GROUPS
+from engine.inbox import StoredSignal
 from engine.model import Command, Report
 from engine.store import Store
 from tests.conftest import NOW
@@ -103,6 +105,15 @@ class TestList:
         assert len(short) == 12 and "4 more" in short[-1]
         assert len(inbox_text.listing(found, NOW, ZoneInfo("UTC"), 100, is_whole=True)) == 15
 
+    def test_of_many_that_are_held_those_that_wait_for_a_person_are_shown(self):
+        held = [
+            StoredSignal(f"{number:032x}", signal(f"c{number}"), safety="blocked" if number == 500 else "held")
+            for number in range(1_000)
+        ]
+        found = inbox_listing.listing((), (), held)
+        lines = inbox_text.listing(found, NOW, ZoneInfo("UTC"), 100, is_whole=False)
+        assert len(lines) < 50 and "c500 in autoagent" in lines[1] and "980 more" in lines[-1]
+
     def test_snoozed_waiting_and_refused_are_shown(self, desk: Desk, inbox: Inbox):
         report = desk.report().id
         waiting = decided(inbox, "snooze", report, "--signals", "2")
@@ -139,6 +150,14 @@ class TestShow:
         ):  # fmt: skip
             assert said in shown, said
         assert not {"\x1b", "\u202e"} & set(shown)
+
+    def test_of_many_rounds_behind_a_signal_a_few_are_named(self, desk: Desk, inbox: Inbox):
+        rounds = [f"01JD00000000000000000000{number:02}" for number in range(20)]
+        behind = replace(signal("spike", at=desk.now), extra={"project": "autoagent", "round_ids": rounds})
+        desk.comes(behind)
+        desk.turn()
+        shown = " ".join(inbox("show", desk.report().id).split())
+        assert rounds[2] in shown and rounds[3] not in shown and "and 17 more" in shown
 
     def test_as_one_document(self, desk: Desk, inbox: Inbox):
         document = json.loads(inbox("show", desk.report().id, "--json"))

@@ -18,11 +18,12 @@ from engine.inbox import Inbox
 from engine.model import Command, Signal
 from tests import engines, inboxes
 from tests.conftest import NOW
-from tests.desks import FakeAsker, screen_text, settled
+from tests.desks import FakeAsker, at_once, screen_text, settled
 from tests.desks import desk as bare_desk
 from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, signal
 from tui.desk import Desk
 from tui.inboxdoor import InboxDoor
+from tui.keymap import Keymap
 from tui.messages import InboxMoved
 from tui.screens.behind import BehindScreen
 from tui.screens.confirming import ConfirmScreen
@@ -213,6 +214,16 @@ async def test_an_inbox_that_cannot_be_read_says_so(tmp_path: Path):
         assert any("inbox.db" in note.said for note in app.journal.own)
 
 
+async def test_the_watcher_tells_once_that_the_engine_has_written(workspace: Workspace):
+    door = InboxDoor(workspace, spawn=at_once, starts=False)
+    assert not door.has_moved() and not door.has_moved()
+    await engine_turns(workspace, signal("A third thing", "elsewhere"))
+    assert door.has_moved() and not door.has_moved()
+    empty = InboxDoor(Workspace(workspace.root / "other").create(), spawn=at_once, starts=False)
+    assert not empty.has_moved()
+    door.close()
+
+
 # Deciding
 
 
@@ -362,6 +373,12 @@ def test_snoozing_until_a_morning_follows_the_clocks():
     assert [until.utcoffset() for until in untils] == [timedelta(hours=2), timedelta(hours=1), timedelta(hours=1)]
     for _, given in values:  # type: ignore[misc]
         verbs.check("snooze", "R1", given)
+
+
+def test_keys_of_proposals_wait_for_proposals():
+    keys = Keymap()
+    for screen in ("inbox", "triage"):
+        assert not any(keys.press(screen, (key,)) for key in "pDC")
 
 
 # Triage

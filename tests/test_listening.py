@@ -14,8 +14,10 @@ from engine.listening import AT_LEAST_EVERY, EVERY, Listening
 from engine.sources import registry
 from queries.local.store import Store as Events
 from queries.simulator import simulate
+from tests.engines import Desk, signal
 from tests.events import event
 from tests.test_query_command import loopdesk
+from tui.commands.cli import run
 from workspace import config
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -126,3 +128,13 @@ def test_from_the_command_line(tmp_path: Path):
     listed = loopdesk("--workspace", workspace, "signal", "list")
     assert "The judge is too kind" in listed.stdout and "\x1b" not in listed.stdout
     assert len(json.loads(loopdesk("--workspace", workspace, "signal", "list", "--json").stdout)) == 9
+
+
+def test_signals_are_listed_in_the_persons_time_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    desk = Desk(tmp_path / "w")
+    desk.comes(signal("plateau", at=datetime(2026, 11, 20, 22, 12, tzinfo=UTC)))
+    desk.later(days=1)
+    desk.turn()
+    desk.close()
+    assert run(["--workspace", str(tmp_path / "w"), "--timezone", "Asia/Tokyo", "signal", "list"]) == 0
+    assert "2026-11-21 07:12" in capsys.readouterr().out

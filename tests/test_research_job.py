@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attempts import HELD_FOR
+from engine.attempts import LONGEST_BACK_OFF
 from engine.inbox import ReportDetail
 from engine.judge import Assessment, Case, Safety, SignalText, Unavailable
 from engine.model import Signal
@@ -201,7 +201,7 @@ class TestHeld:
         for turn in range(6):
             desk.turn()
             assert (desk.report().status, len(desk.inbox.jobs())) == ("candidate", turn + 2)
-            desk.later(seconds=HELD_FOR.total_seconds())
+            desk.later(seconds=LONGEST_BACK_OFF.total_seconds())
 
     def test_one_that_may_be_had_at_once_is_not_asked_without_end(self, desk: ResearchDesk):
         desk.judge.safe = Unavailable("The model is overloaded", retry_at=desk.now - timedelta(days=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import codecs
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from engine.judge import THREATS, Safety, SignalText
 from engine.rules import manipulation
+from engine.rules.judge import RulesJudge
 from engine.rules.readings import MOST_READ
 from tests.corpora import split
 
@@ -267,3 +269,20 @@ class TestCorpus:
     @pytest.mark.parametrize(("half", "least"), [("tuning", 0.93), ("held-out", 0.5)])
     def test_attacks_that_rules_can_see_are_blocked(self, half: split.Half, least: float):
         assert self.share([case for case in split.safety(half) if case.attack and case.visible_to_rules]) >= least
+
+
+async def test_a_report_of_many_texts_is_read_beside_everything_else():
+    ticks = 0
+
+    async def ticking() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    beside = asyncio.create_task(ticking())
+    texts = [
+        SignalText("user/note", {"content": f"The planner of night {number} stopped early"}) for number in range(20)
+    ]
+    assert (await RulesJudge().safety_together(texts)).is_safe and ticks > 1
+    beside.cancel()

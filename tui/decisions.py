@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from tui.deeds import Deeds
 from tui.history import Change
 from tui.inboxdoor import Deed, InboxDoor, Submitted, TakenBack
 from tui.journal import Passing
+from tui.keymap import Keymap
 from tui.messages import Failed, InboxMoved, Told
 from tui.screens.base import BaseScreen
 from tui.words import sentence
@@ -53,6 +55,10 @@ class Decisions(Deeds, inherit_bindings=False):
     may be gone when the engine refuses it."""
 
     door: InboxDoor | None
+    keys: Keymap
+
+    def clock_time(self, instant: datetime, *, seconds: bool = False) -> str:
+        raise NotImplementedError
 
     def begin_decisions(self, door: InboxDoor | None) -> None:
         self.door = door
@@ -71,7 +77,7 @@ class Decisions(Deeds, inherit_bindings=False):
                 command.id: wish.about for command, wish in zip(deed.commands, deed.wishes, strict=False)
             }
             self._remember(deed)
-            until = self._time(max(command.apply_after for command in deed.commands))
+            until = self.clock_time(max(command.apply_after for command in deed.commands), seconds=True)
             done = sentence(DONE.get(deed.commands[0].verb, deed.commands[0].verb))[:-1]
             many = f" {len(deed.commands)} reports" if len(deed.commands) > 1 else ""
             self.say(Passing(f"{done}{many}; {self._undo_key()} undoes it until {until}."))
@@ -98,8 +104,6 @@ class Decisions(Deeds, inherit_bindings=False):
         self.decide(replace(kept.deed, commands=(), before=kept))
 
     def on_taken_back(self, message: TakenBack) -> None:
-        undone = {command.id for command in message.deed.commands}
-        self._followed = {id: about for id, about in self._followed.items() if id not in undone}
         self._followed |= {command.id: message.deed.wishes[0].about for command in message.inverses}
         if message.error is not None:
             self.say(f"{'Not all' if message.undone or message.inverses else 'Not'} undone: {message.error}")
@@ -140,9 +144,5 @@ class Decisions(Deeds, inherit_bindings=False):
     def _screens(self) -> list[BaseScreen]:
         return [screen for screen in self.screen_stack if isinstance(screen, BaseScreen)]
 
-    def _time(self, instant: Any) -> str:
-        return self.clock_time(instant, seconds=True)  # type: ignore[attr-defined]
-
     def _undo_key(self) -> str:
-        keys = self.keys  # type: ignore[attr-defined]
-        return keys.key("undo", getattr(self.screen, "KEYS", "") or "morning") or "undo"
+        return self.keys.key("undo", getattr(self.screen, "KEYS", "") or "morning") or "undo"

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from queries.views.drill import Drill
     from tui.posthogdoor import PostHogDoor
 
+HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
 # What the desk may end with, for the one who opened it to do.
 DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
 
@@ -165,7 +166,7 @@ class Desk(Decisions, inherit_bindings=False):
             call()
         self._waiting.clear()
         if self.door is not None:
-            self.door.hold()
+            self.set_timer(HOLDS_AFTER_S, self.door.hold)
         # Written behind the questions that were just asked: nobody waits for it.
         self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
 

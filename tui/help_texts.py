@@ -210,6 +210,8 @@ TEXTS: Mapping[str, HelpText] = {
         (
             Mark("P0-P4", "how urgent it is; P0 cannot wait", "strong"),
             Mark("dot", "marked: the next decision is about all that are", "strong"),
+            Mark("ring", "decided, and not taken by the engine yet: it can still be undone", "strong"),
+            Mark("fail", "what was decided last was refused; the report says why", "strong"),
             Mark("!", "a signal that was stopped: no report and no model reads it", "warn"),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.in_thread import in_thread
 from engine.judge import Assessment, Candidate, Case, Match, Safety, SignalText
 from engine.model import Signal
 from engine.rules import assessing, manipulation, matching
@@ -16,7 +17,8 @@ class RulesJudge:
         return manipulation.found(text)
 
     async def safety_together(self, texts: Sequence[SignalText]) -> Safety:
-        return manipulation.found_together(texts)
+        # Ten milliseconds a text, and a report may hold thousands: whoever decides meanwhile does not wait for it.
+        return await in_thread(lambda: manipulation.found_together(texts), "safety")
 
     async def queries(self, signal: Signal) -> Sequence[str]:
         return matching.queries(signal)

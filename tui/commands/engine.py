@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
@@ -41,7 +42,7 @@ def once(context: Context, as_json: bool) -> None:
     done, waiting = main.run_once(context.workspace, parts(context.config))
     inbox = Inbox(context.workspace)
     try:
-        left = inbox.counts()["commands"]
+        left, held = inbox.counts()["commands"], _held_back(inbox)
     finally:
         inbox.close()
     if as_json:
@@ -56,6 +57,8 @@ def once(context: Context, as_json: bool) -> None:
         click.echo(f"Refused {counted(done.refused, 'command')}; each says why.")
     if left:
         click.echo(f"{counted(left, 'command')} can still be undone and wait for the end of that time.")
+    if held:
+        click.echo(held)
     for kind, count in waiting.items():
         click.echo(f"{counted(count, f'{kind} job')} intended; nothing is set up here that does {kind}.")
 
@@ -68,7 +71,7 @@ def status(context: Context, as_json: bool) -> int:
     running = process.find(context.workspace)
     inbox = Inbox(context.workspace, read_only=True)
     try:
-        counts = inbox.counts()
+        counts, held = inbox.counts(), _held_back(inbox)
     finally:
         inbox.close()
     if as_json:
@@ -93,6 +96,8 @@ def status(context: Context, as_json: bool) -> int:
         click.echo(f"The engine runs for {context.workspace.root}{since} (process {running.pid or 'unknown'}){until}.")
     waits = [counted(counts[name], word) for name, word in _WAITING.items() if counts[name]]
     click.echo(f"Waiting: {', '.join(waits)}." if waits else "Nothing waits.")
+    if held:
+        click.echo(held)
     return 0 if running else 1
 
 
@@ -107,6 +112,18 @@ def stop(context: Context) -> None:
     if ended is None:
         raise LoopdeskError(f"No engine runs for {context.workspace.root}")
     click.echo(f"The engine (process {ended.pid}) has ended.")
+
+
+def _held_back(inbox: Inbox) -> str:
+    """What goes no further by itself, or not now; empty where nothing does."""
+    found = inbox.digest(datetime.fromtimestamp(0, UTC))
+    reports = sum(bool(one.report.hold) for one in inbox.reports())
+    held = [
+        *([f"{counted(found.blocked, 'signal')} blocked"] if found.blocked else []),
+        *([f"{counted(found.held, 'signal')} not read yet"] if found.held else []),
+        *([f"{counted(reports, 'report')} not researched yet"] if reports else []),
+    ]
+    return f"Held back: {', '.join(held)}. `loopdesk inbox list` says why." if held else ""
 
 
 def _tell(line: str) -> None:

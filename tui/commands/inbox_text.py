@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from engine.inbox import InboxReport, ReportDetail, StoredSignal
 from engine.model import Artefact, Command, aged
 from engine.promotion import promotion
 from engine.states import SHOWN
-from queries.views.words import counted
+from queries.views.words import counted, listed
 from tui.commands.inbox_deciding import state
 from tui.commands.inbox_listing import Listing, status
 from tui.commands.inbox_naming import end, observed
@@ -25,6 +25,8 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 
 _MOST_DONE = 10  # of a list that nothing is asked of any more
+_MOST_HELD = 20
+_MOST_IDS = 3  # of the rounds and traces behind a signal; JSON has them all
 _INDENT = "  "
 _WIDEST = 100  # longer lines of prose are hard to read
 
@@ -40,8 +42,13 @@ def listing(found: Listing, now: datetime, zone: ZoneInfo, width: int, *, is_who
         if len(members) > most:
             lines.append(f"{_INDENT}... and {len(members) - most} more: loopdesk inbox list --group {name.lower()}")
     if found.held:
+        # While a model cannot be had all that comes is held; only what is blocked waits for a person.
+        shown = sorted(found.held, key=lambda one: one.safety != "blocked")[:_MOST_HELD]
+        length = end([one.id for one in found.held])
         lines += ["", f"Held back by the safety filter ({len(found.held)})"]
-        lines += [line for one in found.held for line in _held(one, end([each.id for each in found.held]), width)]
+        lines += [line for one in shown for line in _held(one, length, width)]
+        if len(shown) < len(found.held):
+            lines.append(f"{_INDENT}... and {len(found.held) - len(shown):,} more: loopdesk inbox list --json")
     if "" in found.refused:
         lines += ["", _cut(_refusal(found.refused[""], zone), width)]
     return lines[1:]
@@ -142,7 +149,12 @@ def _signal(one: StoredSignal, length: int, now: datetime, zone: ZoneInfo, width
     if one.safety not in ("", "passed"):
         yield from _wrapped(f"safety: {one.safety} {one.threat.replace('_', ' ')} {one.why}", width, _INDENT * 2)
     for name, value in signal.extra.items():
-        yield from _wrapped(f"{plain(name, 40)}: {_value(value)}", width, _INDENT * 2)
+        said = _ids(value) if name.endswith("_ids") and isinstance(value, list | tuple) else _value(value)
+        yield from _wrapped(f"{plain(name, 40)}: {said}", width, _INDENT * 2)
+
+
+def _ids(ids: Sequence[object]) -> str:
+    return listed([_value(id) for id in ids], _MOST_IDS + 1)
 
 
 def _artefact(one: Artefact, zone: ZoneInfo, width: int) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -56,8 +57,8 @@ def add(context: Context, text: str, source_id: str, weight: float, project: str
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def list_(context: Context, as_json: bool) -> None:
-    """Every signal, the newest first, with what its weight is worth today."""
-    now = datetime.now(UTC)
+    """The newest thousand signals, the newest first, with what each is worth today."""
+    now, zone = datetime.now(UTC), ZoneInfo(context.config.zone)
     with closing(Inbox(context.workspace, read_only=True)) as inbox:
         found = inbox.signals()
         waiting = inbox.counts()["signals_in"]
@@ -68,9 +69,8 @@ def list_(context: Context, as_json: bool) -> None:
         signal = one.signal
         kind = plain(f"{signal.source_product}/{signal.source_type}", 34)
         worth = aged(signal.weight, now - signal.occurred_at)
-        click.echo(
-            f"{one.id[:8]}  {signal.occurred_at:%Y-%m-%d %H:%M}  {worth:4.2f}  {kind:<34}  {plain(signal.title, 200)}"
-        )
+        at = f"{signal.occurred_at.astimezone(zone):%Y-%m-%d %H:%M}"
+        click.echo(f"{one.id[:8]}  {at}  {worth:4.2f}  {kind:<34}  {plain(signal.title, 200)}")
     if waiting:
         click.echo(f"{counted(waiting, 'signal')} not taken in yet: loopdesk engine once", err=True)
     elif not found:

@@ -130,6 +130,10 @@ class BaseScreen(Screen, inherit_bindings=False):
         """Where we are, in words, the most important first."""
         return ()
 
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Keys and their words, the one that is longest wanted last."""
+        return self.desk.keys.hints(self.KEYS)
+
     def say(self, message: str) -> None:
         """A message in the status line, until the next key; in the journal for longer."""
         if message != self._message:
@@ -173,7 +177,7 @@ class BaseScreen(Screen, inherit_bindings=False):
             keys = self.desk.keys
             kept = self._message and not isinstance(self._message, Passing)
             journal = keys.key("journal", self.KEYS) if kept else ""
-            self.query_one(StatusBar).say(self.context(), keys.hints(self.KEYS), self._message, journal)
+            self.query_one(StatusBar).say(self.context(), self.hints(), self._message, journal)
 
 
 class TooSmall(Widget, can_focus=False):

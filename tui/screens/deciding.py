@@ -27,6 +27,7 @@ else:
     BaseScreen = object
 
 NO_FIXER = "Recorded; no fixer is set up yet, so it stays in “Ready to start” and says so."
+_MOST_NAMED = 7  # of many reports, in a question about all of them
 _LONGEST_TITLE, _LONGEST_NAME, _LONGEST_QUESTION = 70, 44, 400
 
 
@@ -144,9 +145,10 @@ class Deciding(BaseScreen):
         if len(reports) == 1:
             self.desk.decide(deed())
         else:
-            self._confirm(
-                f"{counted(len(reports), 'report')}", [f"{words[0].upper()}{words[1:]}: {len(reports)}."], deed
-            )
+            named = [f"“{_short(row)}”" for row in reports[:_MOST_NAMED]]
+            rest = len(reports) - len(named)
+            more = [f"and {rest:,} more"] if rest else []
+            self._confirm(f"{verb.capitalize()} {counted(len(reports), 'report')}?", [*named, *more], deed)
 
     def action_join(self) -> None:
         """Those that are marked into the one under the cursor; one alone into another that is chosen."""

@@ -127,9 +127,9 @@ class InboxScreen(Besides, Sortable, Searching, BaseScreen):
         if contents is not None:
             self._contents = contents
             self._show()
-            self._ask_report()
         elif was_stale:
             self.say_title()
+        self._ask_report()  # what happened to it may not show in the list
 
     def _show(self) -> None:
         contents = self._contents
@@ -216,7 +216,8 @@ class InboxScreen(Besides, Sortable, Searching, BaseScreen):
         return self._contents.reports if self._contents else ()
 
     def decided(self, deed: Deed) -> None:
-        self.unmark()
+        if deed.commands:
+            self.unmark()
 
     def unmark(self) -> None:
         self.list.unmark()

@@ -211,6 +211,12 @@ class TriageScreen(Deciding, Searching, BaseScreen):
         found = [(keys.key(name, self.KEYS), words) for name, words in _LEGEND.items() if lives.get(name, True)]
         return [f"{key} {words}" for key, words in found if key]
 
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """The others stand in the legend, as far as they mean something."""
+        keys = self.desk.keys
+        shown = [verb for verb in keys.on(self.KEYS) if verb.scope == "everywhere" and verb.short]
+        return [(keys.key(verb.name, self.KEYS), verb.short) for verb in shown]
+
     def _tally(self) -> Iterable[Said]:
         ids = {row.id for row in self._queue}
         decided = {id: word for id, word in self._decided.items() if id in ids}

@@ -167,9 +167,15 @@ def columns(
     """A narrow list keeps what it is about and when; why stands where there is room for it."""
 
     def mark(row: Entry, palette: Palette) -> Run:
-        sign = palette.glyphs.dot if row.id in marked else " "
+        sign = palette.glyphs.dot if row.id in marked else state(row, palette)
         word = "!" if isinstance(row, Stopped) else priority(row)
         return f"{sign} {word:2}", palette.strong
+
+    def state(row: Entry, palette: Palette) -> str:
+        """Why says it in words, where there is room for them."""
+        if not isinstance(row, Listed):
+            return " "
+        return palette.glyphs.ring if row.found.waiting else palette.glyphs.fail if row.refused else " "
 
     def seen(row: Entry, palette: Palette) -> Run:
         is_dated = not isinstance(row, Elsewhere) or row.is_dated
@@ -181,10 +187,10 @@ def columns(
 
     return (
         Column("prio", 4, mark, _priority),
-        Column("title", 24, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=50),
+        Column("title", 36, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=50),
         Column("signals", 7, _signals, _number, right=True, rank=2, descending=True),
         Column("last seen", 9, seen, lambda r: r.last_seen, rank=1, descending=True),
-        Column("why", 12, words, rank=3, grows=True),
+        Column("why", 22, words, rank=3, grows=True),
     )
 
 
