@@ -6,6 +6,7 @@ import argparse
 import gc
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from queries.cache import AnswerCache
 from queries.views.filters import Filters
@@ -19,6 +20,11 @@ from workspace.config import Config
 from workspace.connection import CURRENT, Connection, offered_host
 from workspace.errors import LoopdeskError
 from workspace.paths import config_folder
+
+if TYPE_CHECKING:
+    from tui.posthogdoor import PostHogDoor
+
+UNSENT = "loopdesk: PostHog has not answered what you decided last about a report of its own; look there."
 
 
 def run_desk(settings: Config, options: argparse.Namespace) -> int:
@@ -40,6 +46,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
     cache = AnswerCache(workspace.desk_db, source=asker.source, read_only=options.read_only)
     is_simulated = workspace.demo_marker.exists()
     door = InboxDoor(workspace, read_only=options.read_only)
+    posthog = _posthog(settings)
     desk = Desk(
         asker,
         cache,
@@ -52,11 +59,14 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         read_only=options.read_only,
         connection=_known_connection(settings),
         door=door,
+        posthog=posthog,
         config=replace(settings, anthropic_key="") if is_simulated else settings,  # as its engine does
         painted=_collect_again,
     )
     wish = desk.run(mouse=not options.no_mouse)
     door.close()
+    if posthog is not None and not posthog.close():
+        print(UNSENT, file=sys.stderr)
     cache.close()
     asker.close()
     again = {
@@ -69,6 +79,15 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
 
         return main(again[wish])
     return desk.return_code or 0
+
+
+def _posthog(settings: Config) -> PostHogDoor | None:
+    """The way to the reports of the project that is asked."""
+    if not (settings.asks_posthog and settings.posthog_personal_key):
+        return None
+    from tui.posthogdoor import PostHogDoor
+
+    return PostHogDoor(settings)
 
 
 def _collect_again() -> None:

@@ -46,6 +46,7 @@ from workspace.connection import CURRENT, HOSTS, Connection
 if TYPE_CHECKING:
     from queries.morning import Chosen
     from queries.views.drill import Drill
+    from tui.posthogdoor import PostHogDoor
 
 HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
 # What the desk may end with, for the one who opened it to do.
@@ -97,6 +98,7 @@ class Desk(Decisions, inherit_bindings=False):
         read_only: bool = False,
         connection: Connection | None = None,
         door: InboxDoor | None = None,
+        posthog: PostHogDoor | None = None,
         config: Config | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
@@ -120,6 +122,7 @@ class Desk(Decisions, inherit_bindings=False):
         self.now = now
         self.begin_journal()
         self.begin_decisions(door)
+        self.posthog = posthog
         self.config = config or Config()
         begins_there = self.left.screen == "inbox"
         self.unseen_since = now() if begins_there else self.left.left_at or _EVER

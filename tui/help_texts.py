@@ -205,7 +205,8 @@ TEXTS: Mapping[str, HelpText] = {
         "Inbox",
         "What does the engine want decided? Reports stand under what they ask of you, the most urgent first; each says "
         "in a few words what holds it or what it lacks. A decision can be undone with one key, also after the engine "
-        "took it. Done is folded. Blocked are signals that the safety filter stopped.",
+        "took it. Done is folded. Blocked are signals that the safety filter stopped. What begins with PostHog is of "
+        "that project's own inbox: declined, resolved or snoozed here, it is so there. Triage leaves those out.",
         (
             Mark("P0-P4", "how urgent it is; P0 cannot wait", "strong"),
             Mark("dot", "marked: the next decision is about all that are", "strong"),

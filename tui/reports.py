@@ -15,7 +15,9 @@ from engine.states import SHOWN
 from engine.verbs import REASONS
 from queries.views.filters import Filters
 from queries.views.words import counted
+from tui import elsewhere
 from tui.decisions import DONE as DECIDED
+from tui.elsewhere import MARK, Elsewhere
 from tui.words import sentence
 from workspace.text import plain
 
@@ -90,7 +92,7 @@ class Stopped:
         return self.found.signal.occurred_at
 
 
-Entry = Listed | Stopped
+Entry = Listed | Stopped | Elsewhere
 Row = Group | Entry
 
 
@@ -119,8 +121,12 @@ def read_again(inbox: Inbox, before: Contents | None) -> Contents | None:
     return None if found == before else found
 
 
-def _urgency(row: Listed) -> tuple[str, float]:
-    return row.found.report.priority or _LEAST, -row.last_seen.timestamp()
+def priority(row: Listed | Elsewhere) -> str:
+    return row.found.report.priority if isinstance(row, Listed) else row.found.priority
+
+
+def _urgency(row: Listed | Elsewhere) -> tuple[str, float]:
+    return priority(row) or _LEAST, -row.last_seen.timestamp()
 
 
 def _refused(commands: Sequence[Command], reports: Sequence[InboxReport]) -> dict[str, Command]:
@@ -139,8 +145,9 @@ def _refused(commands: Sequence[Command], reports: Sequence[InboxReport]) -> dic
     }
 
 
-def chosen(contents: Contents, filters: Filters, status: str = "") -> list[Entry]:
-    """What the filters leave. A blocked signal has no status, and is left out where one is asked for."""
+def chosen(contents: Contents, filters: Filters, status: str = "", besides: Sequence[Elsewhere] = ()) -> list[Entry]:
+    """What the filters leave. A blocked signal has no status, and is left out where one is asked for; PostHog's reports
+    are of no project or client of ours."""
     reports = [
         row
         for row in contents.reports
@@ -148,7 +155,12 @@ def chosen(contents: Contents, filters: Filters, status: str = "") -> list[Entry
         and (not filters.project or filters.project in row.found.projects)
         and (not filters.client or filters.client in row.found.clients)
     ]
-    return [*reports, *(() if status else (row for row in contents.blocked if _is_of(row, filters)))]
+    theirs = [] if filters != Filters() else [row for row in besides if not status or row.found.status == status]
+    listed: list[Listed | Elsewhere] = [*reports, *theirs]
+    return [
+        *sorted(listed, key=_urgency),
+        *(() if status else (row for row in contents.blocked if _is_of(row, filters))),
+    ]
 
 
 def _is_of(row: Stopped, filters: Filters) -> bool:
@@ -176,12 +188,15 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: places[entry.group])
 
 
-def verdict(contents: Contents) -> str:
+def verdict(contents: Contents, besides: Sequence[Elsewhere] = ()) -> str:
     """The inbox in one sentence."""
-    if not contents.reports and not contents.blocked:
+    if not contents.reports and not contents.blocked and not besides:
         return nothing(contents)
-    count = {name: sum(row.group == name for row in contents.reports) for name in GROUPS}
+    rows: list[Listed | Elsewhere] = [*contents.reports, *besides]
+    count = {name: sum(row.group == name for row in rows) for name in GROUPS}
     for_you = [f"{count[name]} {words[count[name] > 1]}" for name, words in FOR_YOU.items() if count[name]]
+    if theirs := sum(row.group in FOR_YOU for row in besides):
+        for_you.append(f"{theirs} of these in PostHog")
     parts = [f"For you: {', '.join(for_you)}." if for_you else "Nothing waits for you."]
     if contents.blocked:
         parts.append(f"{counted(len(contents.blocked), 'signal')} blocked.")
@@ -215,6 +230,8 @@ def why(row: Entry, clock_time: Callable[..., str]) -> str:
     """A few words: what was just decided, what was refused, else what holds it, what it asks, or what it lacks."""
     if isinstance(row, Stopped):
         return stopped_words(row.found)
+    if isinstance(row, Elsewhere):
+        return elsewhere.why(row)
     report = row.found.report
     if row.found.waiting:
         return waiting_words(row.found.waiting[-1], partial(clock_time, seconds=True))
@@ -238,4 +255,6 @@ def stopped_words(found: StoredSignal) -> str:
 
 
 def title(row: Entry) -> str:
+    if isinstance(row, Elsewhere):
+        return f"{MARK}{row.found.title}"
     return row.found.title if isinstance(row, Listed) else plain(row.found.signal.title, 200) or "(no title)"

@@ -222,7 +222,7 @@ class Deciding(BaseScreen):
         if isinstance(row, Listed):
             words = [title(row), row.id, row.found.status, row.found.report.summary or row.found.why]
             self.say(self.desk.copy("\t".join(plain(word) for word in words), "the report"))
-        elif row is not None:
+        elif isinstance(row, Stopped):
             self.say(self.desk.copy(f"{title(row)}\t{row.id}\t{stopped_words(row.found)}", "the signal"))
 
     def action_link(self) -> None:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from engine.about import About
 from queries.views.trace.detail import Line as Said
 from tui import reports, reporttabs
+from tui.elsewhere import Elsewhere, lines
 from tui.history import Change
 from tui.inboxdoor import Deed
 from tui.journal import Passing
@@ -22,7 +23,7 @@ from tui.reports import Contents, Entry, Group, Listed, Stopped
 from tui.reporttabs import SIGNALS, TABS, Known, Page
 from tui.screens import inboxchoices
 from tui.screens.base import BaseScreen
-from tui.screens.deciding import Deciding
+from tui.screens.besides import Besides
 from tui.screens.searching import Searching
 from tui.screens.sorting import Sortable
 from tui.sheets import Sheet, sheet
@@ -36,7 +37,7 @@ from workspace.text import plain
 INBOX, REPORT, EXPORT = "inbox", "report", "export"
 
 
-class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
+class InboxScreen(Besides, Sortable, Searching, BaseScreen):
     KEYS = "inbox"
     CSS_PATH = "../styles/inbox.tcss"
     AUTO_FOCUS = "#list"
@@ -73,6 +74,7 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         self.desk.after_first_paint(self.inbox_moved)
+        self.desk.after_first_paint(self.ask_once)
 
     @property
     def list(self) -> InboxList:
@@ -133,8 +135,8 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         contents = self._contents
         if contents is None:
             return
-        entries = reports.chosen(contents, self.desk.place.filters, self._status)
-        is_filtered = len(entries) < len(contents.reports) + len(contents.blocked)
+        entries = reports.chosen(contents, self.desk.place.filters, self._status, self.besides)
+        is_filtered = len(entries) < self._all
         key = self.desk.keys.key("filter-inbox", self.KEYS)
         none = f"No report is {self._only()}.{f' {key} shows others.' if key else ''}"
         self.list.empty = none if is_filtered else reports.verdict(contents)
@@ -143,6 +145,12 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         self.list.show_entries(entries, chosen)
         self.say_title()
         self._say_page()
+
+    @property
+    def _all(self) -> int:
+        """How many rows there are without any filter."""
+        contents = self._contents
+        return len(self.besides) + (len(contents.reports) + len(contents.blocked) if contents else 0)
 
     def show_unsorted(self) -> None:
         self._show()
@@ -209,7 +217,10 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
 
     def decided(self, deed: Deed) -> None:
         if deed.commands:
-            self.list.unmark()
+            self.unmark()
+
+    def unmark(self) -> None:
+        self.list.unmark()
 
     def turn_to(self, tab: str) -> None:
         self.tab = tab
@@ -221,6 +232,8 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
             page = reporttabs.page(self.tab, row, self.known, self.desk.clock_time, key)
         elif isinstance(row, Stopped):
             page = reporttabs.stopped_page(row, self.desk.clock_time, key)
+        elif isinstance(row, Elsewhere):
+            page = Page(tuple(lines(row, self.desk.clock_time, lambda verb: self.desk.keys.key(verb, self.KEYS))))
         else:
             page = group_page(row) if isinstance(row, Group) else Page(())
         shown = (self._chosen_id(), self.tab)
@@ -236,14 +249,14 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
 
     def say_title(self) -> None:
         rows, contents = self.list, self._contents
-        sentence = reports.verdict(contents) if contents and (contents.reports or contents.blocked) else ""
+        sentence = reports.verdict(contents, self.besides) if contents and self._all else ""
+        sentence = f"{self.besides_said()} {sentence}".strip()
         if self._problem is not None:
             sentence = f"stale: {self._problem}" if contents else ""
         elif rows.query_text and rows.is_filtered:
             sentence = f"{len(rows.rows):,} of {rows.total:,} rows contain “{rows.query_text}”. Esc shows all."
-        elif contents and rows.total < len(contents.reports) + len(contents.blocked):
-            all = len(contents.reports) + len(contents.blocked)
-            sentence = f"Only {self._only()}: {rows.total:,} of {all:,}. {sentence}"
+        elif contents and rows.total < self._all:
+            sentence = f"Only {self._only()}: {rows.total:,} of {self._all:,}. {sentence}"
         self.query_one("#title", Line).say("Inbox", sentence)
         self.update_status()
 
@@ -300,6 +313,7 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         self.say(Passing("Read again."))
         self.inbox_moved()
         self._ask_report()
+        self.ask_posthog()
 
     def action_read(self) -> None:
         """A group folds; a report fills the screen, and shows the rounds behind its signal where the cursor is."""
@@ -350,7 +364,7 @@ class InboxScreen(Deciding, Sortable, Searching, BaseScreen):
         from tui.screens.chooser import Chooser
 
         if self._contents is not None:
-            choices = inboxchoices.filters(self._contents, self.desk.place, self._status)
+            choices = inboxchoices.filters(self._contents, self.desk.place, self._status, self.besides)
             self.app.push_screen(Chooser("Project and status", lambda _: choices, needs_scope=False), self._filter)
 
     def _filter(self, choice: object) -> None:

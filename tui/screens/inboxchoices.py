@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.states import SHOWN
 from queries.views.filters import Filters
 from queries.views.words import counted
 from tui.asker import Place
-from tui.reports import Contents, Entry, Listed, stopped_words, title
+from tui.elsewhere import Elsewhere
+from tui.reports import Contents, Entry, Stopped, stopped_words, title
 from tui.screens.chooser import Choice
 
 COLUMNS = ("id", "group", "status", "priority", "title", "signals", "last_seen", "projects", "why")
 
 
-def filters(contents: Contents, place: Place, status: str) -> list[Choice]:
+def filters(contents: Contents, place: Place, status: str, besides: Sequence[Elsewhere] = ()) -> list[Choice]:
     """Everything; each project, which every screen then looks at; each status. A value is a place, or a status."""
     now = place.filters
     choices = [Choice("All projects", "", replace(place, filters=Filters()), now == Filters())]
@@ -28,6 +30,7 @@ def filters(contents: Contents, place: Place, status: str) -> list[Choice]:
         )
     for name, words in SHOWN.items():
         number = sum(row.found.report.status == name for row in contents.reports)
+        number += sum(row.found.status == name for row in besides)
         if number or name == status:
             is_chosen = name == status
             note = f"status, {counted(number, 'report')}{': again takes it off' if is_chosen else ''}"
@@ -38,8 +41,12 @@ def filters(contents: Contents, place: Place, status: str) -> list[Choice]:
 def exported(row: Entry) -> tuple[object, ...]:
     """A row of `COLUMNS`."""
     seen = row.last_seen.isoformat()
-    if not isinstance(row, Listed):
+    if isinstance(row, Stopped):
         return row.id, row.group, row.found.safety, "", title(row), None, seen, "", stopped_words(row.found)
+    if isinstance(row, Elsewhere):
+        found = row.found
+        seen = seen if row.is_dated else ""
+        return row.id, row.group, found.status, found.priority, title(row), found.signals, seen, "", found.summary
     report = row.found.report
     return (
         row.id,

@@ -11,8 +11,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from queries.views.words import counted
+from tui.elsewhere import Elsewhere
 from tui.palette import Palette
-from tui.reports import BLOCKED, DONE, Entry, Group, Listed, Row, Stopped, grouped, in_order, title, why
+from tui.reports import BLOCKED, DONE, Entry, Group, Listed, Row, Stopped, grouped, in_order, priority, title, why
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Column, Table
 from tui.widgets.strips import Run, strip
@@ -36,7 +37,10 @@ class InboxTable(Table[Entry]):
     def text(self, row: Row) -> str:
         if isinstance(row, Group):
             return ""
-        more = f"{row.found.report.summary} {row.found.why}" if isinstance(row, Listed) else row.found.signal.content
+        if isinstance(row, Listed):
+            more = f"{row.found.report.summary} {row.found.why}"
+        else:
+            more = row.found.signal.content if isinstance(row, Stopped) else row.found.summary
         return f"{super().text(row)} {row.id} {row.group} {more}"
 
     def _group(self, row: Group, width: int) -> Strip:
@@ -79,7 +83,7 @@ class InboxList(RowList):
     def entry(self) -> Entry | None:
         """The report or the blocked signal under the cursor."""
         row = self.current
-        return row if isinstance(row, Listed | Stopped) else None
+        return row if isinstance(row, Entry) else None
 
     def show_entries(self, entries: Sequence[Entry], chosen: str) -> None:
         """The cursor stays on the chosen one; where that is gone, on its line."""
@@ -117,7 +121,7 @@ class InboxList(RowList):
     def fold(self) -> None:
         """Fold or unfold the group of the row under the cursor, which then stands on the group's line."""
         row = self.current
-        name = row.name if isinstance(row, Group) else row.group if isinstance(row, Listed | Stopped) else ""
+        name = row.name if isinstance(row, Group) else row.group if isinstance(row, Entry) else ""
         if name and not self.is_filtered:
             self.folded = self.folded ^ {name}
             self._apply(lambda row: isinstance(row, Group) and row.name == name)
@@ -164,8 +168,8 @@ def columns(
 
     def mark(row: Entry, palette: Palette) -> Run:
         sign = palette.glyphs.dot if row.id in marked else state(row, palette)
-        priority = row.found.report.priority if isinstance(row, Listed) else "!"
-        return f"{sign} {priority:2}", palette.strong
+        word = "!" if isinstance(row, Stopped) else priority(row)
+        return f"{sign} {word:2}", palette.strong
 
     def state(row: Entry, palette: Palette) -> str:
         """Why says it in words, where there is room for them."""
@@ -174,10 +178,11 @@ def columns(
         return palette.glyphs.ring if row.found.waiting else palette.glyphs.fail if row.refused else " "
 
     def seen(row: Entry, palette: Palette) -> Run:
-        return short_time(row.last_seen), palette.dim
+        is_dated = not isinstance(row, Elsewhere) or row.is_dated
+        return short_time(row.last_seen) if is_dated else "", palette.dim
 
     def words(row: Entry, palette: Palette) -> Run:
-        is_loud = isinstance(row, Stopped) or row.refused is not None
+        is_loud = isinstance(row, Stopped) or (isinstance(row, Listed) and row.refused is not None)
         return why(row, clock_time), palette.warn if is_loud else palette.dim
 
     return (
@@ -190,10 +195,12 @@ def columns(
 
 
 def _priority(row: Entry) -> str | None:
-    return (row.found.report.priority or None) if isinstance(row, Listed) else None
+    return None if isinstance(row, Stopped) else priority(row) or None
 
 
 def _number(row: Entry) -> int | None:
+    if isinstance(row, Elsewhere):
+        return row.found.signals
     return row.found.report.signals if isinstance(row, Listed) else None
 
 
