@@ -103,3 +103,27 @@ async def test_a_read_only_desk_sends_nothing(workspace: Workspace, served: Doub
         await go_to(pilot, "Checkout fails")
         await press(pilot, "d", "v", "s")
         assert sent(served) == []
+
+
+async def test_a_host_that_is_dead_from_the_start_costs_only_its_own_reports(workspace: Workspace):
+    with Double([]).running() as gone:
+        pass
+    app = desk(workspace, gone)
+    async with opened(app) as pilot:
+        assert "PostHog's could not be read." in screen_text(app)
+        assert "Ready to start 2" in groups(app)
+        await press(pilot, "v")
+    assert [one.verb for one in commands(workspace)] == ["resolve"]
+
+
+async def test_marked_ones_are_resolved_together_after_a_question(workspace: Workspace, served: Double):
+    served.otherwise = Inboxes(*(row(number, title=f"Theirs {number}") for number in (1, 2)))
+    app = desk(workspace, served)
+    async with opened(app) as pilot:
+        for number in (1, 2):
+            await go_to(pilot, f"Theirs {number}")
+            await press(pilot, "x")
+        await press(pilot, "v")
+        assert "Resolve 2 reports in PostHog?" in screen_text(app) and sent(served) == []
+        await press(pilot, "enter")
+        assert sent(served) == [{"state": "resolved"}] * 2
