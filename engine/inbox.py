@@ -12,20 +12,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine import budget, judges, overview, process, reading, verbs
+from engine import budget, judges, listed, overview, process, reading, verbs
 from engine.about import About, read_about
 from engine.budget import Spending
 from engine.crash_points import crash_point
-from engine.groups import group
-from engine.instants import read, stored
+from engine.instants import stored
 from engine.judges import Mode
-from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
+from engine.listed import InboxReport, ReportDetail, StoredSignal
+from engine.model import Command, Job, Note, Signal
 from engine.overview import Digest, SourceRow
 from engine.process import Running
-from engine.promotion import promotion
 from engine.rows import check_signal, insert, row, signal_text
 from engine.schema import MIGRATIONS
-from engine.states import SHOWN
 from workspace import databases
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -40,64 +38,6 @@ _READS = (
     sqlite3.SQLITE_RECURSIVE,
     sqlite3.SQLITE_TRANSACTION,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class InboxReport:
-    """A report as a list shows it. `proposal` is its latest; `waiting` are commands on it that can still be undone."""
-
-    report: Report
-    proposal: Proposal | None
-    group: str
-    waiting: tuple[Command, ...] = ()
-    projects: tuple[str, ...] = ()
-    clients: tuple[str, ...] = ()
-    """Whose signals it has."""
-    newest: datetime | None = None
-    """When the last of its signals happened."""
-
-    @property
-    def title(self) -> str:
-        return plain(self.report.title, 200) or "(no title yet)"
-
-    @property
-    def status(self) -> str:
-        return SHOWN[self.report.status]
-
-    @property
-    def why(self) -> str:
-        """A sentence: what holds it, what it asks, or what it lacks; empty where it lacks nothing."""
-        report = self.report
-        said = report.hold or report.note or (report.question if report.status in ("pending_input", "failed") else "")
-        return plain(said or (promotion(report).why if report.status == "potential" else ""), 400)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSignal:
-    """A signal and why it is where it is. `quote` is the fragment that the safety filter stopped at."""
-
-    id: str
-    signal: Signal
-    reason: str = ""
-    safety: str = ""
-    threat: str = ""
-    quote: str = ""
-    why: str = ""
-    """What the safety filter said, or why it could not say anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportDetail:
-    """Everything about one report. `signals` are oldest first; `log` has its own transitions and its jobs'."""
-
-    listed: InboxReport
-    signals: tuple[StoredSignal, ...]
-    artefacts: tuple[Artefact, ...]
-    jobs: tuple[Job, ...]
-    log: tuple[Transition, ...]
-    commands: tuple[Command, ...]
-    cost_usd: float = 0.0
-    """What models were paid for it, with what is reserved for requests on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,45 +65,12 @@ class Inbox:
     def reports(self) -> tuple[InboxReport, ...]:
         """All but those that joined another, in no order of meaning."""
         with self._reading() as connection:
-            if connection is None:
-                return ()
-            found = reading.select(connection, Report, "reports", "WHERE status != 'deleted' ORDER BY id")
-            proposals = reading.latest_proposals(connection)
-            waiting = self._waiting(connection)
-            about = _about_signals(connection)
-        return tuple(_listed(report, proposals.get(report.id), waiting, about) for report in found)
+            return listed.reports(connection) if connection else ()
 
     def report(self, id: str) -> ReportDetail | None:
         """By its id, or by as much of its beginning as is enough."""
         with self._reading() as connection:
-            if connection is None:
-                return None
-            found = reading.select(
-                connection, Report, "reports", "WHERE id >= ? AND id < ? LIMIT 2", (id.upper(), id.upper() + "\x7f")
-            )
-            if len(found) != 1:
-                return None
-            (report,) = found
-            jobs = reading.jobs_of(connection, report.id)
-            artefacts = reading.select(
-                connection, Artefact, "artefacts", "WHERE report_id = ? ORDER BY seq", (report.id,)
-            )
-            return ReportDetail(
-                listed=_listed(
-                    report,
-                    reading.latest_proposal(connection, report.id),
-                    self._waiting(connection),
-                    _about_signals(connection, report.id),
-                ),
-                signals=tuple(_signals(connection, "WHERE report_id = ? AND left_at IS NULL", (report.id,))),
-                artefacts=tuple(artefacts),
-                jobs=tuple(jobs),
-                log=tuple(reading.log_of(connection, report.id)),
-                commands=tuple(reading.commands(connection, "WHERE report_id = ? ORDER BY seq", (report.id,))),
-                cost_usd=connection.execute(
-                    "SELECT coalesce(sum(cost_usd), 0.0) FROM spend WHERE report_id = ?", (report.id,)
-                ).fetchone()[0],
-            )
+            return listed.detail(connection, id) if connection else None
 
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""
@@ -171,14 +78,14 @@ class Inbox:
             if connection is None:
                 return ()
             newest = "WHERE signals.id IN (SELECT id FROM signals ORDER BY occurred_at DESC, id DESC LIMIT ?)"
-            return tuple(_signals(connection, newest, (most,)))[::-1]
+            return tuple(listed.signals(connection, newest, (most,)))[::-1]
 
     def blocked(self) -> tuple[StoredSignal, ...]:
         """Signals that the safety filter holds back, the newest first."""
         with self._reading() as connection:
             if connection is None:
                 return ()
-            return tuple(_signals(connection, "WHERE safety IN ('blocked', 'held')", ()))[::-1]
+            return tuple(listed.signals(connection, "WHERE safety IN ('blocked', 'held')", ()))[::-1]
 
     def commands(self, most: int = 100) -> tuple[Command, ...]:
         """The newest first, with what came of each."""
@@ -333,12 +240,6 @@ class Inbox:
         connection.execute(insert(Command, "commands"), row(made))
         return made
 
-    def _waiting(self, connection: sqlite3.Connection) -> dict[str, list[Command]]:
-        found: dict[str, list[Command]] = {}
-        for command in reading.commands(connection, "WHERE claimed_at IS NULL AND undone_at IS NULL ORDER BY seq"):
-            found.setdefault(command.report_id, []).append(command)
-        return found
-
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         path = self.workspace.inbox_db
@@ -393,57 +294,3 @@ def _door(action: int, first: str | None, second: str | None, database: str | No
         or (action == sqlite3.SQLITE_PRAGMA and first == "data_version")
     )
     return sqlite3.SQLITE_OK if may else sqlite3.SQLITE_DENY
-
-
-_AboutSignals = tuple[set[str], set[str], datetime]
-"""Projects, clients, and when the newest signal happened."""
-
-
-def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[str, _AboutSignals]:
-    """By report: of all, or of one."""
-    found: dict[str, _AboutSignals] = {}
-    rows = connection.execute(
-        "SELECT report_id, json_extract(extra, '$.project'), json_extract(extra, '$.client'), max(occurred_at) "
-        "FROM report_signals JOIN signals ON signals.id = signal_id "
-        # What was decided about a report is kept among its signals, and is none of what it saw.
-        "WHERE left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
-        f"{'AND report_id = ?' if report_id else ''} GROUP BY 1, 2, 3",
-        (report_id,) if report_id else (),
-    )
-    for id, project, client, newest in rows:
-        at = read(newest)
-        projects, clients, before = found.get(id, (set(), set(), at))
-        projects.update([project] if isinstance(project, str) else ())
-        clients.update([client] if isinstance(client, str) else ())
-        found[id] = projects, clients, max(before, at)
-    return found
-
-
-def _listed(
-    report: Report,
-    proposal: Proposal | None,
-    waiting: Mapping[str, list[Command]],
-    about: Mapping[str, _AboutSignals],
-) -> InboxReport:
-    projects, clients, newest = about.get(report.id, ((), (), None))
-    return InboxReport(
-        report,
-        proposal,
-        group(report, proposal),
-        tuple(waiting.get(report.id, ())),
-        tuple(sorted(projects)),
-        tuple(sorted(clients)),
-        newest,
-    )
-
-
-def _signals(connection: sqlite3.Connection, where: str, values: tuple) -> Iterator[StoredSignal]:
-    found = connection.execute(
-        "SELECT signals.id, coalesce(reason, ''), safety, threat, quote, safety_why, source_product, source_type, "
-        "source_id, content, weight, occurred_at, extra FROM signals "
-        "LEFT JOIN report_signals ON signals.id = signal_id "
-        f"AND left_at IS NULL {where} ORDER BY occurred_at, signals.id",
-        values,
-    )
-    for id, reason, safety, threat, quote, why, *rest in found:
-        yield StoredSignal(id, reading.signal_of(rest), reason, safety, threat, quote, why)
