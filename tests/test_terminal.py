@@ -121,7 +121,7 @@ def test_without_a_mouse_none_is_asked_for(folder: Path):
 
 def test_a_desk_whose_line_was_hung_up_reopens_where_it_was(wide: Terminal, folder: Path):
     wide.read(until=b"as of")
-    wide.press(b"2", until=b"trace")
+    wide.press(b"2", until=b"outcome")
     wide.press(b"jjj")
     wide.send(signal.SIGHUP)
     wide.read()
