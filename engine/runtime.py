@@ -13,9 +13,8 @@ from engine.budget import limits
 from engine.consent import Consent, consent
 from engine.effects import SetMeta
 from engine.embedding import embedder
+from engine.fetching import Fetching
 from engine.grouping import Grouping
-from engine.issues import SOURCE as ISSUES
-from engine.issues import Issues
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
@@ -26,7 +25,7 @@ from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
 from engine.sources import registry
-from engine.sources.github_issues import NAME, WEIGHT, configured
+from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.store import Store
 from workspace.config import Config
 
@@ -41,7 +40,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
     pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Issues(repositories)]
+    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
     # Last in a turn: what the others found out is told.
     outward: list[Stage] = [Notifying(config), Announcing(config)]
 
@@ -124,5 +123,5 @@ def _sources(config: Config) -> list[AboutSource]:
     repositories = configured(config.signal_sources.get(NAME, {}), "")
     where = ", ".join(one.repository for one in repositories) or "no repository is configured"
     weight = repositories[0].weight if repositories else WEIGHT
-    found.append(AboutSource(ISSUES, "Issues on GitHub", bool(repositories), weight, where))
+    found.append(AboutSource(SOURCE, "Issues on GitHub", bool(repositories), weight, where))
     return found

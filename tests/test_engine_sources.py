@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import issues
+from engine import fetching
+from engine.fetching import Fetching
 from engine.in_thread import LOOK_AGAIN
-from engine.issues import Issues
 from engine.main import Engine, Parts, Worked
 from engine.pulling import EVERY, Pulling
 from engine.source_state import source_state, switch_source
@@ -43,7 +43,7 @@ def github() -> Iterator[Double]:
         yield double
 
 
-def run(stage: Issues | Pulling, store: Store, now: datetime) -> Worked:
+def run(stage: Fetching | Pulling, store: Store, now: datetime) -> Worked:
     return asyncio.run(stage(store, now))
 
 
@@ -53,19 +53,19 @@ def waiting(store: Store) -> list[str]:
 
 class TestIssues:
     def test_issues_come_in_with_their_cursor_and_unchanged_ones_cost_nothing(self, inbox: Store, github: Double):
-        stage = Issues([source(github)], patience_s=30)
+        stage = Fetching([source(github)], patience_s=30)
         github.script.append(answer(issue(7)))
-        assert run(stage, inbox, NOW).next_due == NOW + issues.EVERY
+        assert run(stage, inbox, NOW).next_due == NOW + fetching.EVERY
         assert waiting(inbox) == ["acme/autoagent#7"]
         state = source_state(inbox.connection, "github/issue:acme/autoagent")
         assert state is not None and "since" in state.cursor
-        later = NOW + issues.EVERY
+        later = NOW + fetching.EVERY
         github.script.append(answer(issue(8, minutes_ago=1)))
-        run(Issues([source(github)], patience_s=30), inbox, later)  # another engine goes on from there
+        run(Fetching([source(github)], patience_s=30), inbox, later)  # another engine goes on from there
         assert waiting(inbox) == ["acme/autoagent#7", "acme/autoagent#8"]
 
     def test_it_is_not_asked_before_its_time_nor_when_switched_off(self, inbox: Store, github: Double):
-        stage = Issues([source(github)], patience_s=30)
+        stage = Fetching([source(github)], patience_s=30)
         with inbox.transaction("ingest"):
             switch_source(inbox.connection, "github/issue", False, NOW)
         run(stage, inbox, NOW)
@@ -74,7 +74,7 @@ class TestIssues:
 
     def test_a_repository_that_fails_is_told_once_and_holds_up_no_other(self, inbox: Store, github: Double):
         said: list[str] = []
-        stage = Issues(
+        stage = Fetching(
             [source(github, timeout_s=1, api="http://127.0.0.1:9"), source(github)], tell=said.append, patience_s=30
         )
         for hours in range(2):
@@ -161,7 +161,7 @@ def test_a_host_that_hangs_holds_up_nothing_that_was_decided(inbox: Store, tmp_p
         hung = (
             Pulling(TestPulling().config(url, tmp_path))
             if stage == "pulling"
-            else Issues([GitHubIssues("a/b", api=url)])
+            else Fetching([GitHubIssues("a/b", api=url)])
         )
         engine = Engine(inbox, Parts((hung,)), clock=lambda: NOW)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from github import Github
 
 NAME = "github_issues"
+SOURCE = "github/issue"
 WEIGHT = 0.5  # two of them, or one beside a signal of ours, start a report
 API = "https://api.github.com"
 PAGE = 100  # GitHub's largest page
@@ -70,7 +71,10 @@ class GitHubIssues:
     weight: float = WEIGHT
     api: str = API
     timeout_s: int = TIMEOUT_S
-    name: str = NAME
+
+    @property
+    def key(self) -> str:
+        return f"{SOURCE}:{self.repository}"
 
     def fetch(self, cursor: str | None, now: datetime) -> Fetched[Issue]:
         """The newest issues the first time, then those that were touched since. Raises `LoopdeskError`."""

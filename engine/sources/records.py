@@ -33,8 +33,10 @@ class Fetched(Generic[R]):
 
 
 class RecordSource(Protocol[R]):
-    name: str
-    weight: float
+    @property
+    def key(self) -> str:
+        """Under which its cursor is kept: `product/type` of its signals, with `:which` where there are several."""
+        ...
 
     def fetch(self, cursor: str | None, now: datetime) -> Fetched[R]:
         """Blocking. Raises `LoopdeskError`; then the cursor stays as it was."""

@@ -1,4 +1,4 @@
-"""The stage that reads the owner's issues on GitHub: one signal an issue, each change of it a revision."""
+"""The stage that fetches what somebody else keeps, as issues: one signal a record, each change of it a revision."""
 
 from __future__ import annotations
 
@@ -7,35 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from engine.in_thread import LOOK_AGAIN, PATIENCE_S, Flight
 from engine.instants import stored
 from engine.main import Worked, warn
 from engine.rows import signal_text
 from engine.source_state import SourceState, save_source_state, source_state
-from engine.sources.github_issues import GitHubIssues, Issue
-from engine.sources.records import Fetched, signals
+from engine.sources.records import Fetched, RecordSource, signals
 from engine.store import Store
 from workspace.errors import LoopdeskError
 
 EVERY = timedelta(minutes=10)
-"""Where nothing changed GitHub answers 304, which costs nothing of the hourly limit."""
-SOURCE = "github/issue"
 
 
-class Issues:
-    """A repository that cannot be read is told once, holds up no other, and is asked again."""
+class Fetching:
+    """A source that cannot be read is told once, holds up no other, and is asked again."""
 
     def __init__(
         self,
-        sources: Sequence[GitHubIssues],
+        sources: Sequence[RecordSource[Any]],
         *,
         tell: Callable[[str], None] = warn,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._sources, self._tell = sources, tell
-        self._flight: Flight[Fetched[Issue]] = Flight("issues", patience_s)
-        self._left: list[GitHubIssues] = []
+        self._flight: Flight[Fetched[Any]] = Flight("fetching", patience_s)
+        self._left: list[RecordSource[Any]] = []
         """Of this time, those that were not read yet."""
         self._read_at: datetime | None = None
         self._told: set[str] = set()
@@ -46,8 +44,7 @@ class Issues:
         if not self._left:
             if self._read_at is not None and abs(now - self._read_at) < EVERY:
                 return Worked(next_due=self._read_at + EVERY)
-            switched = source_state(store.connection, SOURCE)
-            self._left = [] if switched is not None and switched.is_on is False else list(self._sources)
+            self._left = [source for source in self._sources if _is_on(source, store)]
         done = 0
         while self._left:
             source = self._left[0]
@@ -62,9 +59,9 @@ class Issues:
 
     def _taken(
         self,
-        source: GitHubIssues,
+        source: RecordSource[Any],
         before: SourceState,
-        landed: asyncio.Task[Fetched[Issue]],
+        landed: asyncio.Task[Fetched[Any]],
         store: Store,
         now: datetime,
     ) -> int:
@@ -88,6 +85,11 @@ class Issues:
         return len(found)
 
 
-def _state(source: GitHubIssues, store: Store, now: datetime) -> SourceState:
-    name = f"{SOURCE}:{source.repository}"
-    return source_state(store.connection, name) or SourceState(name, now)
+def _state(source: RecordSource[Any], store: Store, now: datetime) -> SourceState:
+    return source_state(store.connection, source.key) or SourceState(source.key, now)
+
+
+def _is_on(source: RecordSource[Any], store: Store) -> bool:
+    """A human switches all of a kind, `product/type`, at once."""
+    switched = source_state(store.connection, source.key.partition(":")[0])
+    return switched is None or switched.is_on is not False
