@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from engine.main import Engine, Parts, Worked
 from engine.model import Job, Signal
@@ -15,6 +18,7 @@ from tests.desks import FakeAsker, at_once
 from tests.desks import desk as bare_desk
 from tui.desk import Desk
 from tui.inboxdoor import InboxDoor
+from tui.screens.inbox import InboxScreen
 from workspace.paths import Workspace
 
 COST = "A kept round of autoagent costs half as much again"
@@ -143,3 +147,18 @@ def desk(workspace: Workspace, asker: FakeAsker | None = None, **options: object
     door = InboxDoor(workspace, spawn=at_once, starts=False, read_only=read_only)
     options.setdefault("now", lambda: NOW + engines.timedelta(minutes=1))
     return bare_desk(asker, door=door, **options)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once; `workspace` is a copy that a test may change."""
+    made = inbox(tmp_path_factory.mktemp("filled") / "w")
+    made.close()
+    return made.workspace.root
+
+
+@pytest.fixture
+def workspace(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr(InboxScreen, "RESTS_S", 0.0)
+    shutil.copytree(filled, tmp_path / "w")
+    return Workspace(tmp_path / "w")

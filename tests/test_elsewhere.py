@@ -9,8 +9,9 @@ import pytest
 
 from tests import inboxes
 from tests.desks import at_once, screen_text
+from tests.inboxes import filled, workspace  # noqa: F401
 from tests.posthog_double import Double, Scripted
-from tests.test_inbox_screen import commands, filled, go_to, groups, opened, press, workspace  # noqa: F401
+from tests.test_inbox_screen import commands, go_to, groups, opened, press
 from tests.test_posthog_inbox import KEY, Inboxes, row
 from tui.keymap import Keymap
 from tui.posthogdoor import PostHogDoor

@@ -1,9 +1,9 @@
 """The inbox as a person uses it: a few keys, then what stands on the screen and what the engine was told."""
+# ruff: noqa: F811
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from tests import engines, inboxes
 from tests.conftest import NOW
 from tests.desks import FakeAsker, at_once, screen_text, settled
 from tests.desks import desk as bare_desk
-from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, signal
+from tests.inboxes import ATTACK, COST, CRASH, DRIFT, FIXED, PLATEAU, UNWANTED, WEAK, filled, signal, workspace  # noqa: F401
 from tui.desk import Desk
 from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
@@ -36,20 +36,6 @@ from tui.widgets.statusbar import StatusBar
 from workspace.paths import Workspace
 
 WIDE, TALL, NARROW = (160, 48), (120, 60), (80, 24)
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = inboxes.inbox(tmp_path_factory.mktemp("filled") / "w")
-    made.close()
-    return made.workspace.root
-
-
-@pytest.fixture
-def workspace(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(InboxScreen, "RESTS_S", 0.0)
-    shutil.copytree(filled, tmp_path / "w")
-    return Workspace(tmp_path / "w")
 
 
 @asynccontextmanager

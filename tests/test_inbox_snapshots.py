@@ -1,8 +1,8 @@
 """What the inbox looks like, kept as pictures: `pytest --snapshot-update` after a look at the report."""
+# ruff: noqa: F811
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,25 +10,11 @@ from textual.pilot import Pilot
 
 from tests import inboxes
 from tests.desks import settled
-from tui.screens.inbox import InboxScreen
+from tests.inboxes import filled, workspace  # noqa: F401
 from workspace.paths import Workspace
 
 NARROW, WIDE = (80, 24), (160, 48)
 SIZES = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x48"])
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = inboxes.inbox(tmp_path_factory.mktemp("pictured") / "w")
-    made.close()
-    return made.workspace.root
-
-
-@pytest.fixture
-def workspace(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(InboxScreen, "RESTS_S", 0.0)
-    shutil.copytree(filled, tmp_path / "w")
-    return Workspace(tmp_path / "w")
 
 
 def after(*keys: str):
