@@ -261,11 +261,11 @@ async def test_a_desk_ends_with_its_connection(browser: Browser):
     await browser.enter()
     async with browser.desk() as page:
         await page.until("as of")
-        (desk,) = children(os.getpid(), "child.py")
+        desk = await desk_of(os.getpid())
         assert "--read-only" in desk.arguments
     await gone(desk.pid)
     async with browser.desk("?width=x&height=99999999999999999999") as page:
-        (desk,) = children(os.getpid(), "child.py")
+        desk = await desk_of(os.getpid())
         page.socket._response.connection.transport.abort()  # type: ignore[union-attr]
         await gone(desk.pid)
 
@@ -275,7 +275,7 @@ async def test_a_desk_that_does_not_leave_is_killed(browser: Browser, monkeypatc
     await browser.enter()
     async with browser.desk() as page:
         await page.until("as of")
-        (desk,) = children(os.getpid(), "child.py")
+        desk = await desk_of(os.getpid())
         os.kill(desk.pid, signal.SIGSTOP)
     await gone(desk.pid)
 

@@ -111,6 +111,15 @@ def children(parent: int, named: str) -> list[Process]:
     return [Process(int(row[0]), row[2]) for row in rows if int(row[1]) == parent and named in row[2]]
 
 
+async def desk_of(parent: int) -> Process:
+    """The one desk that a process serves, once it runs: a page is connected before its desk has started."""
+    async with asyncio.timeout(20):
+        while not (desks := children(parent, "child.py")):
+            await asyncio.sleep(0.02)
+    (desk,) = desks
+    return desk
+
+
 async def gone(pid: int) -> None:
     """Until the process is no more, not even as a zombie."""
     async with asyncio.timeout(20):
