@@ -16,25 +16,34 @@ MOST_ENTRIES = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """`memory_bytes` is what cannot be dropped again: anonymous and shared memory. Pages that processes share are
-    counted for each of them, so it is rather too much than too little."""
+    """`memory_bytes` is what cannot be dropped again: anonymous and shared memory."""
 
     tasks: int
     memory_bytes: int
 
 
-def processes(pid: int) -> Processes:
-    """Of `pid` and everything below it. Whatever a jail's processes do, they stay below the first of its namespace."""
-    tasks = memory = 0
-    for one in _family(pid):
-        try:
-            status = Path(f"/proc/{one}/status").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        facts = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-        tasks += _number(facts.get("Threads"))
-        memory += 1024 * (_number(facts.get("RssAnon")) + _number(facts.get("RssShmem")))
+def processes(pid: int, most_bytes: int) -> Processes:
+    """Of `pid` and everything below it. Whatever a jail's processes do, they stay below the first of its namespace.
+
+    Pages that processes share are first counted for each of them. Only where that is more than `most_bytes` are they
+    counted once, which takes the kernel ten times as long.
+    """
+    family = list(_family(pid))
+    states = [_facts(one, "status") for one in family]
+    tasks = sum(_number(facts.get("Threads")) for facts in states)
+    memory = sum(_number(facts.get("RssAnon")) + _number(facts.get("RssShmem")) for facts in states) * 1024
+    if memory > most_bytes:
+        shares = [_facts(one, "smaps_rollup") for one in family]
+        memory = sum(_number(facts.get("Pss_Anon")) + _number(facts.get("Pss_Shmem")) for facts in shares) * 1024
     return Processes(tasks, memory)
+
+
+def _facts(pid: int, name: str) -> dict[str, str]:
+    try:
+        text = Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def _number(value: str | None) -> int:

@@ -38,7 +38,7 @@ class Watchdog:
             await asyncio.sleep(max(LOOKS_EVERY_S, cost / _SHARE))
 
     def look(self) -> tuple[Why, str] | None:
-        limits, found = self.run.limits, usage.processes(self.first)
+        limits, found = self.run.limits, usage.processes(self.first, self.run.limits.memory_bytes)
         now = Usage(
             wall_s=self.clock() - self._started,
             memory_bytes=found.memory_bytes,
