@@ -212,12 +212,10 @@ def _passed_back(response: httpx.Response) -> dict[str, str]:
 
 
 def _error(status: int, said: str) -> Response:
-    # The SDKs do not ask again where they are told so.
-    return JSONResponse(
-        {"type": "error", "error": {"type": _NAMES[status], "message": said}},
-        status,
-        {} if status == 502 else {"x-should-retry": "false"},
-    )
+    # Closed, so that nobody sends on to a request that was refused for its length. The SDKs do not ask again where they
+    # are told so.
+    headers = {"connection": "close"} if status == 502 else {"connection": "close", "x-should-retry": "false"}
+    return JSONResponse({"type": "error", "error": {"type": _NAMES[status], "message": said}}, status, headers)
 
 
 def _listening(path: Path) -> socket.socket:
