@@ -112,10 +112,11 @@ def _copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | N
         return None
     except OSError as error:
         raise Untrusted(f"{name} of the jail cannot be read: {error.strerror}") from None
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+        os.close(descriptor)
+        raise Untrusted(f"{name} of the jail is no plain file")
     with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise Untrusted(f"{name} of the jail is no plain file")
         if facts.st_size > most_bytes:
             raise Untrusted(f"{name} of the jail has {facts.st_size:,} bytes; at most {most_bytes:,} are taken")
         copy = received / name
