@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace", "search", "engine", "grouping")
+NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace", "search", "engine", "grouping", "inbox")
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 

@@ -83,6 +83,10 @@ class Terminal:
         return "\n".join(screen.display)
 
     @property
+    def now_s(self) -> float:
+        return time.perf_counter() - self._started
+
+    @property
     def last_byte_s(self) -> float:
         return self.chunks[-1][0] if self.chunks else 0.0
 

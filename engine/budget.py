@@ -119,6 +119,28 @@ def spent_on(connection: sqlite3.Connection, report_id: str) -> float:
     return _usd(connection, "report_id = ?", report_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """For a screen. `ever` is everything that was ever spent; `proposals` were begun in the night."""
+
+    night: Night
+    limits: Limits
+    tonight: Spent = field(default_factory=Spent)
+    ever: Spent = field(default_factory=Spent)
+    proposals: int = 0
+
+
+def spending(connection: sqlite3.Connection | None, config: Config, now: datetime) -> Spending:
+    """`connection` None is a workspace without an inbox. Raises `LoopdeskError` for `[budgets]` that make no sense."""
+    night, most = night_of(now, config), limits(config)
+    if connection is None:
+        return Spending(night, most)
+    (proposals,) = connection.execute(
+        "SELECT count(*) FROM proposals WHERE created_at >= ?", (stored(night.since),)
+    ).fetchone()
+    return Spending(night, most, spent(connection, night.since), spent(connection), proposals)
+
+
 def _usd(connection: sqlite3.Connection, where: str, value: object) -> float:
     return connection.execute(f"SELECT total(cost_usd) FROM spend WHERE {where}", (value,)).fetchone()[0]
 

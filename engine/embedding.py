@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -73,13 +73,14 @@ class Model2Vec:
         return _unit(np.asarray(self._model.encode([text[:_LONGEST] for text in texts]), dtype=np.float32))
 
 
-def embedder(folder: Path | None) -> Embedder:
-    """The model of `folder` where there is one and its package, else the lexical embedder."""
-    if folder is not None:
+def embedder(folder: str, tell: Callable[[str], None] = lambda _: None) -> Embedder:
+    """The model2vec model of `folder`, or the lexical embedder where none is named; `tell` hears why the one that is
+    named cannot be had."""
+    if folder:
         try:
-            return Model2Vec(folder)
-        except (ImportError, OSError, ValueError):
-            pass
+            return Model2Vec(Path(folder).expanduser())
+        except (ImportError, OSError, ValueError, KeyError) as error:
+            tell(f"The model in {folder} cannot be used ({type(error).__name__}): words are compared instead.")
     return Lexical()
 
 

@@ -7,23 +7,27 @@ that nobody has claimed; SQLite itself refuses anything else on this connection.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine import overview, process, reading, verbs
+from engine import budget, judges, overview, process, reading, verbs
 from engine.about import About, read_about
+from engine.budget import Spending
 from engine.crash_points import crash_point
 from engine.groups import group
-from engine.instants import stored
+from engine.instants import read, stored
+from engine.judges import Mode
 from engine.model import Artefact, Command, Job, Note, Proposal, Report, Signal, Transition
 from engine.overview import Digest, SourceRow
+from engine.process import Running
 from engine.promotion import promotion
 from engine.rows import check_signal, insert, row, signal_text
 from engine.schema import MIGRATIONS
 from engine.states import SHOWN
 from workspace import databases
+from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 from workspace.text import plain
@@ -46,6 +50,11 @@ class InboxReport:
     proposal: Proposal | None
     group: str
     waiting: tuple[Command, ...] = ()
+    projects: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    """Whose signals it has."""
+    newest: datetime | None = None
+    """When the last of its signals happened."""
 
     @property
     def title(self) -> str:
@@ -87,6 +96,8 @@ class ReportDetail:
     jobs: tuple[Job, ...]
     log: tuple[Transition, ...]
     commands: tuple[Command, ...]
+    cost_usd: float = 0.0
+    """What models were paid for it, with what is reserved for requests on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,8 @@ class Inbox:
             found = reading.select(connection, Report, "reports", "WHERE status != 'deleted' ORDER BY id")
             proposals = reading.latest_proposals(connection)
             waiting = self._waiting(connection)
-        return tuple(_listed(report, proposals.get(report.id), waiting) for report in found)
+            about = _about_signals(connection)
+        return tuple(_listed(report, proposals.get(report.id), waiting, about) for report in found)
 
     def report(self, id: str) -> ReportDetail | None:
         """By its id, or by as much of its beginning as is enough."""
@@ -137,12 +149,20 @@ class Inbox:
                 connection, Artefact, "artefacts", "WHERE report_id = ? ORDER BY seq", (report.id,)
             )
             return ReportDetail(
-                listed=_listed(report, reading.latest_proposal(connection, report.id), self._waiting(connection)),
+                listed=_listed(
+                    report,
+                    reading.latest_proposal(connection, report.id),
+                    self._waiting(connection),
+                    _about_signals(connection, report.id),
+                ),
                 signals=tuple(_signals(connection, "WHERE report_id = ? AND left_at IS NULL", (report.id,))),
                 artefacts=tuple(artefacts),
                 jobs=tuple(jobs),
                 log=tuple(reading.log_of(connection, report.id)),
                 commands=tuple(reading.commands(connection, "WHERE report_id = ? ORDER BY seq", (report.id,))),
+                cost_usd=connection.execute(
+                    "SELECT coalesce(sum(cost_usd), 0.0) FROM spend WHERE report_id = ?", (report.id,)
+                ).fetchone()[0],
             )
 
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
@@ -197,6 +217,28 @@ class Inbox:
         """What the engine that ran last said of itself."""
         with self._reading() as connection:
             return read_about(connection) if connection else None
+
+    def mode(self, config: Config, now: datetime) -> Mode:
+        """Who would judge with this configuration, and what a model would change. Raises `LoopdeskError`."""
+        with self._reading() as connection:
+            return judges.mode(config, connection, now)
+
+    def spending(self, config: Config, now: datetime) -> Spending:
+        """What models have cost, against the budgets. Raises `LoopdeskError` for budgets that make no sense."""
+        with self._reading() as connection:
+            return budget.spending(connection, config, now)
+
+    def running(self) -> Running | None:
+        """The engine that runs now."""
+        return process.find(self.workspace)
+
+    def titles(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Of those reports that there are, by id."""
+        with self._reading() as connection:
+            if connection is None or not ids:
+                return {}
+            asked = f"SELECT id, title FROM reports WHERE id IN ({', '.join('?' * len(ids))})"
+            return {id: plain(title, 200) for id, title in connection.execute(asked, tuple(ids))}
 
     def data_version(self) -> int:
         """Another number once anybody else has written; 0 where there is nothing yet."""
@@ -350,8 +392,46 @@ def _door(action: int, first: str | None, second: str | None, database: str | No
     return sqlite3.SQLITE_OK if may else sqlite3.SQLITE_DENY
 
 
-def _listed(report: Report, proposal: Proposal | None, waiting: Mapping[str, list[Command]]) -> InboxReport:
-    return InboxReport(report, proposal, group(report, proposal), tuple(waiting.get(report.id, ())))
+_AboutSignals = tuple[set[str], set[str], datetime]
+"""Projects, clients, and when the newest signal happened."""
+
+
+def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[str, _AboutSignals]:
+    """By report: of all, or of one."""
+    found: dict[str, _AboutSignals] = {}
+    rows = connection.execute(
+        "SELECT report_id, json_extract(extra, '$.project'), json_extract(extra, '$.client'), max(occurred_at) "
+        "FROM report_signals JOIN signals ON signals.id = signal_id "
+        # What was decided about a report is kept among its signals, and is none of what it saw.
+        "WHERE left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
+        f"{'AND report_id = ?' if report_id else ''} GROUP BY 1, 2, 3",
+        (report_id,) if report_id else (),
+    )
+    for id, project, client, newest in rows:
+        at = read(newest)
+        projects, clients, before = found.get(id, (set(), set(), at))
+        projects.update([project] if isinstance(project, str) else ())
+        clients.update([client] if isinstance(client, str) else ())
+        found[id] = projects, clients, max(before, at)
+    return found
+
+
+def _listed(
+    report: Report,
+    proposal: Proposal | None,
+    waiting: Mapping[str, list[Command]],
+    about: Mapping[str, _AboutSignals],
+) -> InboxReport:
+    projects, clients, newest = about.get(report.id, ((), (), None))
+    return InboxReport(
+        report,
+        proposal,
+        group(report, proposal),
+        tuple(waiting.get(report.id, ())),
+        tuple(sorted(projects)),
+        tuple(sorted(clients)),
+        newest,
+    )
 
 
 def _signals(connection: sqlite3.Connection, where: str, values: tuple) -> Iterator[StoredSignal]:

@@ -46,7 +46,7 @@ def promotion(report: Report) -> Promotion:
     weight, needed = round(report.weight, 1), PASSES_AT[report.passes]
     if weight < ENOUGH:
         since = " since its last pass" if report.passes else ""
-        return Promotion(False, f"Its signals weigh {weight:.1f}{since}; a pass starts at {ENOUGH:.1f}.")
+        return Promotion(False, f"Its signals weigh {report.weight:.2g}{since}; a pass starts at {ENOUGH:.1f}.")
     if report.signals < needed:
         return Promotion(False, f"It has {_signals(report.signals)}; its next pass starts at {needed}.")
     return Promotion(True)

@@ -17,7 +17,7 @@ from engine.issues import SOURCE as ISSUES
 from engine.issues import Issues
 from engine.judges import judge_of
 from engine.listening import Listening
-from engine.main import Build, Parts, Stage, Worked, utc_now
+from engine.main import Build, Parts, Stage, Worked, utc_now, warn
 from engine.notifying import Notifying
 from engine.pulling import Pulling
 from engine.research import Research
@@ -45,7 +45,13 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     def build(store: Store) -> Parts:
         judge = judge_of(config, store, RulesJudge(), clock)
         return Parts(
-            stages=(_Saying(config), *sources, SafetyFilter(judge), Grouping(judge, embedder(None)), *outward),
+            stages=(
+                _Saying(config),
+                *sources,
+                SafetyFilter(judge),
+                Grouping(judge, embedder(config.embedding_model, warn)),
+                *outward,
+            ),
             handlers={"research": Research(config, judge, clock)},
         )
 

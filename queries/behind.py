@@ -28,6 +28,8 @@ def behind(drill: Drill, backend: Backend, window: Window, filters: Filters) -> 
     """Blocking; an answer to the board `rounds` whose view is a `Behind`. Raises `LoopdeskError`."""
     span = window.before if drill.is_before else window.span
     run_id = window.run_before if drill.is_before else window.run_id
+    if drill.round_ids:
+        return _of_ids(drill, backend, window, filters)
     question = catalog.load(drill.question)
     given = boards.parameters(window, span, _narrowed(filters, drill), run_id)
     values = question.values(given | {name: value for name, value in drill.params if value})
@@ -45,6 +47,22 @@ def behind(drill: Drill, backend: Backend, window: Window, filters: Filters) -> 
         results=(found or named,),
         view=Behind(view, named.limit is not None and len(named.rows) >= named.limit),
         hogql=boards.spelled(question, values),
+    )
+
+
+def _of_ids(drill: Drill, backend: Backend, window: Window, filters: Filters) -> Answer:
+    found = _asked(backend, window, window.span, drill.round_ids)
+    question = catalog.load("rounds")
+    values = boards.parameters(window, window.span, filters, "") | {"ids": "\n".join(drill.round_ids)}
+    return Answer(
+        board="rounds",
+        window=window,
+        filters=filters,
+        asked_at=found.asked_at,
+        backend=found.backend,
+        results=(found,),
+        view=Behind(rounds(found), False),
+        hogql=boards.spelled(question, question.values(values)),
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from queries.local.store import Store
+from tests import inboxes
+from tests.engine_desk import filled
 from tests.events import event
 from tests.terminals import Terminal, desk_command
 
@@ -78,6 +80,15 @@ def test_rounds_use_the_line_sparingly(desk: Terminal):
     assert idle(desk) == b""
 
 
+def test_the_engine_uses_the_line_sparingly(tmp_path: Path, desk: Terminal):
+    filled(tmp_path / "workspace")
+    desk.read(until=b"as of")
+    desk.press(b"4", until=b"Plateaus")
+    assert pressed(desk, b"j", 2) <= LIST_KEY
+    assert pressed(desk, b"\t", 1) <= TAB
+    assert idle(desk) == b""
+
+
 def test_a_trace_uses_the_line_sparingly(desk: Terminal):
     desk.read(until=b"as of")
     desk.press(b"2", until=b"errors")
@@ -86,3 +97,17 @@ def test_a_trace_uses_the_line_sparingly(desk: Terminal):
     assert pressed(desk, PAGE_DOWN) <= PAGE
     assert pressed(desk, b"\t", 2) <= TAB
     assert idle(desk) == b""
+
+
+def test_the_inbox_uses_the_line_sparingly(tmp_path: Path):
+    inboxes.inbox(tmp_path / "workspace").close()
+    desk = Terminal(desk_command(tmp_path / "workspace"), (160, 48))
+    try:
+        desk.read(until=b"Nothing is stored")
+        assert len(desk.press(b"3", until=b"History")) <= START / 2
+        assert pressed(desk, b"j") <= ROW_AND_DETAIL
+        assert len(desk.press(b"]", until=b"Why it is")) <= ROW_AND_DETAIL
+        assert len(desk.press(b"jkjkjkjkjk")) / 10 <= LIST_KEY
+        assert idle(desk) == b""
+    finally:
+        desk.close()

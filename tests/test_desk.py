@@ -703,3 +703,14 @@ def test_a_rounds_details_leave_out_what_was_not_sent():
     own, shared = details(bare, lambda instant, seconds: "07:12:00")
     assert not any(part.startswith(("cost", "git", "run ")) for part in (*own, *shared))
     assert NIGHT.kind == "night"
+
+
+async def test_a_list_key_between_two_screens_does_nothing():
+    """Typed ahead, a key may arrive while nothing has the focus."""
+    async with opened(desk()) as pilot:
+        await pilot.press("2")
+        await settled(pilot)
+        pilot.app.set_focus(None)
+        await pilot.press("n", "j", "G")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, RoundsScreen)

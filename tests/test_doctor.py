@@ -16,13 +16,25 @@ from pathlib import Path
 
 import pytest
 
+from engine.inbox import Inbox
 from queries.local.keys import load_keys
 from queries.local.store import Store
+from tests import engines
 from tests.conftest import NOW, Served
 from tests.events import event
 from tests.test_commands import Serving, loopdesk
 from tui.commands import doctor
-from tui.commands.checks import files, posthog, posthog_answers, posthog_settings, serving, settings, terminal, tonight
+from tui.commands.checks import (
+    files,
+    judging,
+    posthog,
+    posthog_answers,
+    posthog_settings,
+    serving,
+    settings,
+    terminal,
+    tonight,
+)
 from tui.commands.checks.line import NOTE, OK, WRONG, Line
 from tui.commands.checks.posthog_answers import Answer
 from tui.commands.checks.serving import Listener
@@ -511,3 +523,31 @@ class TestTheCommand:
         assert line.state == WRONG and "ValueError in test_doctor.py, line" in line.said
         assert "phx" not in line.said
         assert doctor._lines("PostHog", Outcome())[0].state == WRONG
+
+
+class TestEngine:
+    def lines(self, tmp_path: Path, **settings: object) -> dict[str, Line]:
+        config = Config(workspace_dir=str(tmp_path), timezone="UTC", **settings)  # type: ignore[arg-type]
+        return {line.name: line for line in judging.check(config)}
+
+    def test_without_anything_rules_judge_and_words_are_compared(self, tmp_path: Path):
+        found = self.lines(tmp_path)
+        assert [line.state for line in found.values()] == ["note", "ok", "ok"]
+        assert found["judgement"].said.startswith("Rules judge")
+        assert not (tmp_path / "inbox.db").exists()
+
+    def test_a_key_without_an_answer_says_what_a_model_would_cost(self, tmp_path: Path):
+        found = self.lines(tmp_path, anthropic_key="sk-ant-secret")
+        assert found["judgement"].state == "note" and "a night" in found["judgement"].said
+        assert "secret" not in str(found)
+
+    def test_what_waits_is_said(self, tmp_path: Path):
+        workspace = Workspace(tmp_path).create()
+        inbox = Inbox(workspace)
+        inbox.add_signal(engines.signal("plateau"), NOW)
+        inbox.close()
+        assert "1 signal wait" in self.lines(tmp_path)["engine"].said
+
+    def test_a_model_that_has_no_price_and_a_folder_that_is_none_are_wrong(self, tmp_path: Path):
+        assert self.lines(tmp_path, models={"safety": "gpt-unknown"})["engine"].state == "wrong"
+        assert self.lines(tmp_path, embedding_model=str(tmp_path / "none"))["similarity"].state == "wrong"

@@ -74,6 +74,16 @@ def spots_on(board: str, view: object, width: int = 160, height: int = 40) -> li
     ]
 
 
+def test_rounds_that_are_named_are_found_whatever_night_they_were_in(backend: LocalBackend):
+    shown = rows_behind(drill.all_rounds(), backend)
+    ids = [row.round_id for row in shown[:3]]
+    found = behind(drill.named("“it got worse”", ids), backend, window.around(MORNING, MORNING), Filters())
+    view = cast(Behind, found.view)
+    assert {row.round_id for row in view.rounds.rows} == set(ids)
+    title = drill.title(drill.named("“it got worse”", ids), len(ids), view.is_cut)
+    assert title == "3 rounds behind “it got worse”."
+
+
 @pytest.mark.parametrize("board", ["funnel", "headline", "escalations", "cost"])
 @pytest.mark.parametrize("filters", [Filters(), Filters("gtm-autoresearch", "moss-cosmetics")])
 def test_a_count_is_how_many_rounds_lie_behind_it(board: str, filters: Filters, backend: LocalBackend):

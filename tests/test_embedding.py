@@ -42,5 +42,7 @@ def test_a_vector_does_not_depend_on_its_neighbours():
 
 
 def test_without_a_model_words_are_compared(tmp_path: Path):
-    assert embedder(None).name == "lexical-256"
-    assert embedder(tmp_path / "no such model").name == "lexical-256"
+    assert embedder("").name == "lexical-256"
+    said: list[str] = []
+    assert embedder(str(tmp_path / "no such model"), said.append).name == "lexical-256"
+    assert len(said) == 1 and "no such model" in said[0]

@@ -10,14 +10,19 @@ from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse,
 from tui.palette import palette
 from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
+from tui.screens.confirming import ConfirmScreen
 from tui.screens.connect import ConnectScreen
+from tui.screens.engine import EngineScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
+from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
 from tui.screens.morning import MorningScreen
+from tui.screens.noting import NoteScreen
 from tui.screens.rounds import RoundsScreen
 from tui.screens.trace import TraceScreen
 from tui.screens.tracecompare import CompareScreen
+from tui.screens.triage import TriageScreen
 from tui.screens.welcome import WelcomeScreen
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
@@ -27,11 +32,16 @@ SCREENS = {
     "rounds": RoundsScreen,
     "behind": BehindScreen,
     "full": FullScreen,
+    "inbox": InboxScreen,
+    "triage": TriageScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,
+    "engine": EngineScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,
+    "confirm": ConfirmScreen,
+    "note": NoteScreen,
     "form": ConnectScreen,
     "help": HelpScreen,
 }
@@ -161,9 +171,9 @@ def test_keys_for_a_verb_that_does_not_exist_are_reported():
 
 
 def test_help_begins_with_what_belongs_to_the_screen_and_shows_the_users_keys():
-    lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "o"}), "rounds", PALETTE)]
+    lines = ["".join(text for text, _ in line) for line in help_lines(Keymap({"sort": "O"}), "rounds", PALETTE)]
     assert lines[0] == f"Keys: {SCOPES['rounds']}"
-    assert any(line.split()[:1] == ["o"] and "Sort" in line for line in lines)
+    assert any(line.split()[:1] == ["O"] and "Sort" in line for line in lines)
     assert not any("pane by its letter" in line for line in lines)
 
 

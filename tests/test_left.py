@@ -95,7 +95,10 @@ def test_the_desk_never_reopens_on_an_old_run():
     [
         {},
         {"left": None, "place": []},
-        {"left": {"screen": "inbox", "pane": 3, "round_id": [], "sorts": {"rounds": ["cost"]}}, "place": {"kind": {}}},
+        {
+            "left": {"screen": "moon", "pane": 3, "round_id": [], "sorts": {"rounds": ["cost"]}},
+            "place": {"kind": {}},
+        },
     ],
 )
 def test_what_another_version_wrote_counts_as_never_said(states: dict[str, object]):

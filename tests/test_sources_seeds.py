@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from engine.embedding import Lexical
+from engine.grouping import Grouping
+from engine.inbox import Inbox
+from engine.main import Parts, run_once
 from engine.model import Signal
+from engine.rules.judge import RulesJudge
+from engine.safety import SafetyFilter
 from engine.sources.registry import gather
 from queries.simulator import Story, stories
 from tests.sources_store import MORNING, weekend
+from workspace.paths import Workspace
 
 SEEDS = range(1, 21)
 NEEDED = 18
@@ -97,3 +105,28 @@ def test_a_quiet_weekend_says_next_to_nothing(quiet: dict[int, tuple[Signal, ...
         for seed, signals in quiet.items()
     }
     assert {seed: titles for seed, titles in others.items() if titles} == {}
+
+
+def test_each_story_is_a_report_of_its_own_and_its_echo_joins_it(told: dict[int, tuple[Signal, ...]], tmp_path: Path):
+    """Through safety and grouping as the engine has them, with rules."""
+    apart, mixed = [], []
+    for seed, signals in told.items():
+        reports = _reports(Workspace(tmp_path / str(seed)).create(), signals)
+        for kinds in reports:
+            if len(kinds & set(SOURCES.values())) > 1:
+                mixed.append((seed, kinds))
+        if {"bad_stops", "exceptions"} not in reports:
+            apart.append((seed, reports))
+    assert mixed == []
+    assert len(SEEDS) - len(apart) >= NEEDED, apart
+
+
+def _reports(workspace: Workspace, signals: tuple[Signal, ...]) -> list[set[str]]:
+    """Which sources' signals each report holds."""
+    judge = RulesJudge()
+    with closing(Inbox(workspace)) as inbox:
+        inbox.add_signals(list(signals), MORNING)
+        run_once(workspace, lambda _: Parts((SafetyFilter(judge), Grouping(judge, Lexical()))), clock=lambda: MORNING)
+        details = [inbox.report(listed.report.id) for listed in inbox.reports()]
+        assert inbox.blocked() == ()
+    return [{one.signal.source_type for one in detail.signals} for detail in details if detail]

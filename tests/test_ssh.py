@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import shlex
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine import process
+from engine.inbox import Inbox
+from engine.main import Engine, Parts
+from engine.store import Store
 from queries.cache import AnswerCache
 from tests.required import required
 from tests.terminals import ROOT, Terminal, desk_command, left_unclean
 from tests.test_commands import loopdesk
+from workspace.paths import Workspace
 
 CONFIG = """
 Port {port}
@@ -212,10 +220,10 @@ def test_a_hang_up_ends_the_desk_and_leaves_nothing_half_written(ssh: Ssh, opene
         terminal.cut()
     ssh.until_no_desk()
     assert {path.name for path in ssh.workspace.iterdir()} <= {
-        *("events.db", "desk.db", "demo.json"),
-        *("events.db-wal", "events.db-shm", "desk.db-wal", "desk.db-shm"),
+        *("events.db", "desk.db", "inbox.db", "demo.json", "engine.lock", "desks.lock"),
+        *(f"{name}.db-{side}" for name in ("events", "desk", "inbox") for side in ("wal", "shm")),
     }
-    for name in ("events.db", "desk.db"):
+    for name in ("events.db", "desk.db", "inbox.db"):
         connection = sqlite3.connect(ssh.workspace / name)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
@@ -223,6 +231,28 @@ def test_a_hang_up_ends_the_desk_and_leaves_nothing_half_written(ssh: Ssh, opene
     assert b"as of" in again.read(until=b"as of")
     again.press(b"q")
     assert again.ended() == 0
+
+
+def test_a_decision_right_before_a_hang_up_is_applied_once(ssh: Ssh, opened: Opened, tmp_path: Path):
+    there = replace(ssh, workspace=tmp_path / "w")
+    shutil.copytree(ssh.workspace, there.workspace)
+    workspace = Workspace(there.workspace)
+    terminal = opened(there.open(there.desk()))
+    terminal.read(until=b"as of")
+    terminal.press(b"3", until=b"History")
+    terminal.press(b"v", until=b"undoes it until")
+    terminal.cut()
+    there.until_no_desk()
+    process.stop(workspace)  # the one that the desk has started; a later one finds the decision
+    store = Store.open(workspace.inbox_db)
+    for _ in range(2):
+        asyncio.run(Engine(store, Parts(), clock=lambda: datetime.now(UTC) + timedelta(minutes=1)).once())
+    store.close()
+    (command,) = (inbox := Inbox(workspace, read_only=True)).commands()
+    detail = inbox.report(command.report_id)
+    inbox.close()
+    assert command.verb == "resolve" and command.applied_at is not None
+    assert detail is not None and [line.after for line in detail.log if line.noun == "report"].count("resolved") == 1
 
 
 def test_in_tmux_the_desk_is_found_as_it_was_left(ssh: Ssh, opened: Opened):

@@ -12,6 +12,7 @@ from queries.views.filters import Filters
 from themes import loader
 from tui.asker import Place, open_asker
 from tui.desk import DEMO, EMBEDDED, RECONNECT, Desk
+from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
 from tui.left import Left, read
 from workspace.config import Config
@@ -37,6 +38,8 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         raise LoopdeskError(str(error)) from error
     asker = open_asker(settings, read_only=options.read_only)
     cache = AnswerCache(workspace.desk_db, source=asker.source, read_only=options.read_only)
+    is_simulated = workspace.demo_marker.exists()
+    door = InboxDoor(workspace, read_only=options.read_only)
     desk = Desk(
         asker,
         cache,
@@ -45,12 +48,15 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         theme=theme,
         ascii=settings.ascii,
         zone=settings.zone,
-        label="simulated" if asker.is_embedded and workspace.demo_marker.exists() else "",
+        label="simulated" if asker.is_embedded and is_simulated else "",
         read_only=options.read_only,
         connection=_known_connection(settings),
+        door=door,
+        config=replace(settings, anthropic_key="") if is_simulated else settings,  # as its engine does
         painted=_collect_again,
     )
     wish = desk.run(mouse=not options.no_mouse)
+    door.close()
     cache.close()
     asker.close()
     again = {

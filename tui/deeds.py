@@ -74,11 +74,17 @@ class Deeds(App[str], inherit_bindings=False):
 
     def action_undo(self) -> None:
         change = self.history.undo()
-        self.say(f"Undone: {change.what}." if change else Passing("Nothing to undo."))
+        if change is not None and change.is_told:
+            self.say(Passing("Undoing…"))
+        else:
+            self.say(f"Undone: {change.what}." if change else Passing("Nothing to undo."))
 
     def action_redo(self) -> None:
         change = self.history.redo()
-        self.say(f"Done again: {change.what}." if change else Passing("Nothing to do again."))
+        if change is not None and change.is_told:
+            self.say(Passing("Doing it again…"))
+        else:
+            self.say(f"Done again: {change.what}." if change else Passing("Nothing to do again."))
 
     def action_edit(self) -> None:
         from tui.editor import edited
@@ -115,4 +121,6 @@ class Deeds(App[str], inherit_bindings=False):
             with contextlib.suppress(KeyError):  # not looked at this time: as it was left before
                 for screen in self.get_screen_stack(mode)[:1]:
                     found |= screen.left() if isinstance(screen, BaseScreen) else {}
-        return replace(self.left, place=self.place, screen=self.current_mode, sorts=self.sorts, **found)
+        return replace(
+            self.left, place=self.place, screen=self.current_mode, sorts=self.sorts, left_at=self.now(), **found
+        )

@@ -9,10 +9,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from textual import events
@@ -22,12 +22,14 @@ from textual.screen import Screen
 from queries import boards
 from queries.boards import Answer
 from queries.cache import AnswerCache
+from queries.views.filters import Filters
 from queries.views.window import Window
 from themes import loader
 from tui.asker import Asker, Place
-from tui.deeds import Deeds
+from tui.decisions import Decisions
 from tui.driver import desk_driver
 from tui.history import Change
+from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
 from tui.left import PLACE, Left
 from tui.messages import Arrived
@@ -36,16 +38,21 @@ from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
 from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
-from tui.words import change_words, clock_time, place_words, window_in_short, window_words
+from tui.words import change_words, clock_time, place_words, short_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
+from workspace.config import Config
 from workspace.connection import CURRENT, HOSTS, Connection
 
 if TYPE_CHECKING:
     from queries.morning import Chosen
     from queries.views.drill import Drill
 
+HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
 # What the desk may end with, for the one who opened it to do.
 DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
+
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _rounds() -> Screen:
@@ -54,11 +61,23 @@ def _rounds() -> Screen:
     return RoundsScreen()
 
 
-class Desk(Deeds, inherit_bindings=False):
+def _inbox() -> Screen:
+    from tui.screens.inbox import InboxScreen
+
+    return InboxScreen()
+
+
+def _engine() -> Screen:
+    from tui.screens.engine import EngineScreen
+
+    return EngineScreen()
+
+
+class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds}
+    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox, "engine": _engine}
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -77,6 +96,8 @@ class Desk(Deeds, inherit_bindings=False):
         label: str = "",
         read_only: bool = False,
         connection: Connection | None = None,
+        door: InboxDoor | None = None,
+        config: Config | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
         watch: bool = True,
@@ -98,6 +119,11 @@ class Desk(Deeds, inherit_bindings=False):
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
         self.begin_journal()
+        self.begin_decisions(door)
+        self.config = config or Config()
+        begins_there = self.left.screen == "inbox"
+        self.unseen_since = now() if begins_there else self.left.left_at or _EVER
+        """What the engine did from here on, nobody has seen in the inbox."""
         self.arrivals = 0
         self.zone = ZoneInfo(zone)
         self._label = label
@@ -106,7 +132,7 @@ class Desk(Deeds, inherit_bindings=False):
         self._painted = painted
         self.is_starting = True
         self._waiting: list[Callable[[], object]] = []
-        self._watcher = Watcher(asker.arrived, self) if watch else None
+        self._watcher = Watcher(asker.arrived, self, *([door.has_moved] if door else [])) if watch else None
 
     def get_css_variables(self) -> dict[str, str]:
         # Textual's own style sheets name these two, which a theme of terminal colours must bring itself.
@@ -136,6 +162,8 @@ class Desk(Deeds, inherit_bindings=False):
         for call in self._waiting:
             call()
         self._waiting.clear()
+        if self.door is not None:
+            self.set_timer(HOLDS_AFTER_S, self.door.hold)
         # Written behind the questions that were just asked: nobody waits for it.
         self.note(f"Opened on {self.asker.name}: {place_words(self.place)}.")
 
@@ -220,7 +248,7 @@ class Desk(Deeds, inherit_bindings=False):
         self.place, self.chosen = place, None
         if not self.is_read_only:
             self.cache.set_state(PLACE, asdict(place))
-        if isinstance(self.screen, BoardsScreen):
+        if isinstance(self.screen, BaseScreen):
             self.screen.moved()
 
     def choose_window(self) -> None:
@@ -243,6 +271,9 @@ class Desk(Deeds, inherit_bindings=False):
 
     def clock_time(self, instant: datetime, *, seconds: bool = False) -> str:
         return clock_time(instant, self.now(), self.zone, seconds=seconds)
+
+    def short_time(self, instant: datetime) -> str:
+        return short_time(instant, self.now(), self.zone)
 
     def window_words(self, answer: Answer | None) -> tuple[str, str]:
         """The window's name and times, and a remark where it is not the one that was asked for."""
@@ -271,6 +302,8 @@ class Desk(Deeds, inherit_bindings=False):
     # Verbs of every screen
 
     def action_go(self, mode: str) -> None:
+        if mode == "inbox":
+            self.unseen_since = self.now()
         self.switch_mode(mode)
 
     def action_help(self) -> None:
@@ -292,6 +325,12 @@ class Desk(Deeds, inherit_bindings=False):
                 self.call_later(self.run_action, action, screen)
 
         self.push_screen(chooser, do)
+
+    async def run_action(self, action: Any, *where: Any, **named: Any) -> bool:
+        """A key of a list that is pressed while nothing has the focus, as between two screens, does nothing."""
+        if self.focused is None and isinstance(action, str) and action.startswith("focused."):
+            return False
+        return await super().run_action(action, *where, **named)
 
     def action_demo(self) -> None:
         if self.is_read_only:
@@ -317,6 +356,15 @@ class Desk(Deeds, inherit_bindings=False):
     def open_connected(self) -> None:
         self.exit(RECONNECT)
 
+    def open_report(self, report_id: str) -> None:
+        """The inbox, on this report."""
+        from tui.screens.inbox import InboxScreen
+
+        self.left = replace(self.left, report_id=report_id)
+        self.action_go("inbox")
+        if isinstance(self.screen, InboxScreen):
+            self.screen.go_to(report_id)
+
     def open_full(self, board: str) -> None:
         from tui.screens.full import FullScreen
 
@@ -327,6 +375,16 @@ class Desk(Deeds, inherit_bindings=False):
         from tui.screens.behind import BehindScreen
 
         self.push_screen(BehindScreen(drill, answer.window, answer.filters))
+
+    def open_rounds(self, round_ids: Sequence[str], about: str, near: datetime) -> None:
+        """Rounds that somebody named, over what is shown; one alone opens step by step."""
+        from queries.views import drill, window
+        from tui.screens.behind import BehindScreen
+
+        if len(round_ids) == 1:
+            self.open_trace(round_ids[0])
+        else:
+            self.push_screen(BehindScreen(drill.named(about, round_ids), window.around(near, self.now()), Filters()))
 
     def open_trace(self, round_id: str, among: Sequence[str] = ()) -> None:
         """A round step by step, over what is shown; `among` are the rounds that `{` and `}` go through."""

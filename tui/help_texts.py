@@ -154,11 +154,75 @@ TEXTS: Mapping[str, HelpText] = {
         "change of each dimension, the largest first.",
         (Mark("up", "better than in the earlier round", "good"), Mark("down", "worse", "bad")),
     ),
+    "engine": HelpText(
+        "Engine",
+        "Whether the engine runs, who judges and what that costs; then, a section each: what it listens to, what it "
+        "holds back, what it works on, what it may spend, what it has learned, and what became of your decisions.",
+        (
+            Mark("[Jobs 2]", "the section that is shown, with the number of its rows", "title"),
+            Mark("ok", "on, in use, done", "text"),
+            Mark("ring", "off, held, withdrawn, cancelled or undone", "dim"),
+            Mark("dot", "waits or runs", "text"),
+            Mark("fail", "blocked, failed or refused", "bad"),
+        ),
+    ),
+    "engine.sources": HelpText(
+        "Sources",
+        "What the engine listens to. A signal of a source weighs what is configured, times what its record says: a "
+        "source whose reports are declined more often than they are of use weighs less. A weight by hand wins.",
+    ),
+    "engine.blocked": HelpText(
+        "Blocked signals",
+        "Signals with text made to steer whoever reads it, and the words that the filter stopped at. Nothing reads a "
+        "blocked signal until you release it; a held one waits for a judgement that could not be had.",
+    ),
+    "engine.jobs": HelpText(
+        "Jobs",
+        "What the engine works on, has worked on and will: each attempt is a row. The cost is of the job's report.",
+    ),
+    "engine.budgets": HelpText(
+        "Budgets",
+        "What models have cost against what they may. Money is put aside before a request is sent; where a budget is "
+        "reached work waits and says so.",
+    ),
+    "engine.memory": HelpText(
+        "Memory",
+        "Short notes by key: from what you decline and correct, from outcomes, and what you write. They are given to "
+        "research. A withdrawn note is kept, and not given.",
+    ),
+    "engine.decisions": HelpText(
+        "Decisions",
+        "The newest decisions from the desk and the command line, and what came of each. For ten seconds one can be "
+        "taken back as if it had never been; after that the opposite is sent.",
+    ),
     "journal": HelpText(
         "Journal",
         "What this desk and earlier ones did: windows, filters, sortings, copies, exports, refreshes, connections and "
         "what failed. Times are absolute. The newest thousand lines are kept in this workspace; what was copied is "
         "not.",
+    ),
+    "inbox": HelpText(
+        "Inbox",
+        "What does the engine want decided? Reports stand under what they ask of you, the most urgent first; each says "
+        "in a few words what holds it or what it lacks. A decision can be undone with one key, also after the engine "
+        "took it. Done is folded. Blocked are signals that the safety filter stopped.",
+        (
+            Mark("P0-P4", "how urgent it is; P0 cannot wait", "strong"),
+            Mark("dot", "marked: the next decision is about all that are", "strong"),
+            Mark("ring", "decided, and not taken by the engine yet: it can still be undone", "strong"),
+            Mark("fail", "what was decided last was refused; the report says why", "strong"),
+            Mark("!", "a signal that was stopped: no report and no model reads it", "warn"),
+        ),
+    ),
+    "inbox.detail": HelpText(
+        "The report",
+        "Its summary and the next step; why it is where it is; its signals with what was measured; all that happened "
+        "to it. Among the signals the cursor goes from one to the next, and the rounds behind it are one key away.",
+    ),
+    "triage": HelpText(
+        "Triage",
+        "One report after the other: those to review, those that ask something, those ready to start. A decision goes "
+        "on to the next; below the report stand the keys that mean something for it.",
     ),
     "welcome": HelpText("First screen", "Nothing is stored here yet: four ways to see something."),
 }

@@ -22,6 +22,8 @@ class Change:
     back: Callable[[], object]
     again: Callable[[], object]
     still: Callable[[], bool] = _always
+    is_told: bool = False
+    """Whether what undoing comes to is known later only, and said then."""
 
 
 class History:

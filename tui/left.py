@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from queries.views.filters import Filters
 from queries.views.window import KINDS
 from tui.asker import Place
 
-SCREENS = ("morning", "rounds")
+SCREENS = ("morning", "rounds", "inbox", "engine")
 PLACE, LEFT = "place", "left"
 """Names in the table of states: the place is written as soon as it changes, the rest on leaving."""
 
@@ -23,6 +24,9 @@ class Left:
     pane: str = ""
     round_id: str = ""
     sorts: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    report_id: str = ""
+    left_at: datetime | None = None
+    """When it was left; None where it never was."""
 
 
 def read(states: Mapping[str, object]) -> Left:
@@ -35,13 +39,17 @@ def read(states: Mapping[str, object]) -> Left:
         _word(left.get("pane")),
         _word(left.get("round_id")),
         _sorts(left.get("sorts")),
+        _word(left.get("report_id")),
+        _instant(left.get("left_at")),
     )
 
 
 def document(left: Left) -> dict[str, object]:
     """What `read` takes as the state `LEFT`."""
     sorts = {name: list(sorting) for name, sorting in left.sorts.items()}
-    return {"screen": left.screen, "pane": left.pane, "round_id": left.round_id, "sorts": sorts}
+    named = {"pane": left.pane, "round_id": left.round_id, "report_id": left.report_id}
+    at = {"left_at": left.left_at.isoformat()} if left.left_at else {}
+    return {"screen": left.screen, **named, "sorts": sorts, **at}
 
 
 def _place(found: Mapping) -> Place:
@@ -64,6 +72,14 @@ def _sorts(found: object) -> dict[str, tuple[str, bool]]:
 
 def _mapping(found: object) -> Mapping:
     return found if isinstance(found, Mapping) else {}
+
+
+def _instant(found: object) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(_word(found))
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
 
 
 def _word(found: object) -> str:

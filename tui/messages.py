@@ -36,3 +36,10 @@ class Arrived(Message, bubble=False):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Arrived) and message.events <= self.events
+
+
+class InboxMoved(Message, bubble=False):
+    """Somebody has written to the inbox since the last time."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, InboxMoved)

@@ -23,6 +23,14 @@ def clock_time(instant: datetime, now: datetime, zone: ZoneInfo, *, seconds: boo
     return spelled if local.date() == now.astimezone(zone).date() else f"{day(local)} {spelled}"
 
 
+def short_time(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """For a narrow column: `07:12` today, `Thu 07:12` within the week, `19 Nov` before."""
+    local, today = instant.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local:%a %H:%M}" if 0 < (today - local.date()).days < 7 else f"{local.day} {local:%b}"
+
+
 def window_name(kind: str) -> str:
     return _NAMES.get(kind, kind)
 

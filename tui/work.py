@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Protocol
 
 from textual.message import Message
 
-from tui.messages import Arrived, Failed, Told
+from tui.messages import Arrived, Failed, InboxMoved, Told
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -108,12 +109,15 @@ class Threads:
 
 
 class Watcher:
-    """Looks for new events from a thread of its own, so that a desk at rest never wakes its event loop."""
+    """Looks for new events, and whether the inbox was written to, from a thread of its own: a desk at rest never wakes
+    its event loop."""
 
     FOCUSED_S, AWAY_S = 1.0, 5.0
 
-    def __init__(self, arrived: Callable[[], frozenset[str]], target: Target) -> None:
-        self._arrived, self._target = arrived, target
+    def __init__(
+        self, arrived: Callable[[], frozenset[str]], target: Target, inbox: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._arrived, self._target, self._inbox = arrived, target, inbox
         self._stop = threading.Event()
         self.interval_s = self.FOCUSED_S
 
@@ -129,9 +133,10 @@ class Watcher:
 
     def look(self) -> None:
         """Tell the target what arrived since the last look, if anything."""
-        try:
-            events = self._arrived()
-        except Exception:  # a store that cannot be read now may be later; the panes that ask it say what is wrong
-            return
-        if events:
-            self._target.post_message(Arrived(events))
+        # A store that cannot be read now may be later; the panes that ask it say what is wrong.
+        with contextlib.suppress(Exception):
+            if events := self._arrived():
+                self._target.post_message(Arrived(events))
+        with contextlib.suppress(Exception):
+            if self._inbox():
+                self._target.post_message(InboxMoved())

@@ -80,6 +80,8 @@ class Config:
     """Where the model answers; empty is Anthropic's own."""
     github_token: str = field(default="", repr=False)
     """What GitHub's issues are read with; a secret."""
+    embedding_model: str = ""
+    """The folder of a model2vec model, for likeness of meaning; empty compares words."""
     models: Mapping[str, object] = field(default_factory=dict)
     """`[models]`: role -> model; `engine.roles` checks it."""
     budgets: Mapping[str, object] = field(default_factory=dict)
@@ -205,7 +207,7 @@ def _checked(config: Config) -> Config:
         if not isinstance(getattr(config, name), Mapping):
             raise LoopdeskError(f"{name} must be a table", do=f"Write [{name}]")
     words = ("workspace_dir", "timezone", "theme", "prices_file", "backend")
-    for name in (*words, "posthog_host", "posthog_project_key", "anthropic_url", *SECRETS):
+    for name in (*words, "posthog_host", "posthog_project_key", "anthropic_url", "embedding_model", *SECRETS):
         if not isinstance(getattr(config, name), str):
             shown = "not text" if name in SECRETS else repr(getattr(config, name))
             raise LoopdeskError(f"{name} is {shown}, but must be text")

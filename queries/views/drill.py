@@ -41,6 +41,8 @@ class Drill:
     value: str = ""
     sort: tuple[str, bool] | None = None
     is_before: bool = False
+    round_ids: tuple[str, ...] = ()
+    """Who they are, where that is known already: then nobody is asked for it."""
 
     def before(self, compared_with: str = "before") -> Drill:
         """The same rounds of the time that the window is compared with."""
@@ -132,6 +134,10 @@ def of_stop(stop: Stop) -> Drill:
 
 def of_run(name: str, run_id: str) -> Drill:
     return Drill(f"rounds of {name}'s run", params=(("run", run_id),))
+
+
+def named(about: str, round_ids: Sequence[str]) -> Drill:
+    return Drill(f"rounds behind {about}", round_ids=tuple(round_ids))
 
 
 def of_row(board: str, row: Mapping) -> Drill | None:

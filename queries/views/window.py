@@ -61,6 +61,12 @@ def rolling(kind: str, now: datetime) -> Window:
     return Window(kind, Span(start, now), Span(start - length, start), "hour" if kind == "24h" else "day")
 
 
+def around(moment: datetime, now: datetime) -> Window:
+    """All that may belong to what happened at a moment: the 30 days before it, and what came since."""
+    start, end = moment - timedelta(days=_DAYS["30d"]), max(moment, now) + timedelta(days=1)
+    return Window("30d", Span(start, end), Span(start - (end - start), start), "day")
+
+
 def one_run(run_id: str, since: datetime, until: datetime, before: tuple[str, Span] | None = None) -> Window:
     """One run, compared with the run before it of the same project, else with the equal window just before."""
     end = until + timedelta(microseconds=1)

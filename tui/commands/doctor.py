@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from tui.commands.checks import files, machine, posthog, sandbox, serving, settings, terminal, tonight
+from tui.commands.checks import files, judging, machine, posthog, sandbox, serving, settings, terminal, tonight
 from tui.commands.checks.line import OK, WRONG, Line, wrong
 from tui.commands.checks.together import Outcome, together
 from tui.commands.cli import Context
@@ -27,6 +27,7 @@ CHECKS: Mapping[str, Callable[[Config], list[Line]]] = {
     "Workspace": files.check,
     "serve": serving.check,
     "PostHog": posthog.check,
+    "Engine": judging.check,
     "Terminal": terminal.check,
     "Machine": machine.check,
     "Agents": sandbox.check,

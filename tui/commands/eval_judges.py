@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from engine import process
 from engine.judge import Judge
-from engine.main import Stage, utc_now
+from engine.main import Stage, utc_now, warn
 from engine.store import Store
 from tui.commands.cli import Context
+from workspace.config import Config
 from workspace.errors import LoopdeskError
 
 
@@ -34,7 +35,7 @@ def judged_by(name: str, context: Context) -> Iterator[Asked]:
 
     rules = RulesJudge()
     if name == "rules":
-        yield _asked(rules)
+        yield _asked(rules, context.config)
         return
     from engine.judges import RULES, judge_of, mode
 
@@ -44,16 +45,16 @@ def judged_by(name: str, context: Context) -> Iterator[Asked]:
             now = mode(context.config, store.connection, utc_now())
             if now.judge == RULES:
                 raise LoopdeskError("No model can be asked here", now.why)
-            yield _asked(judge_of(context.config, store, rules, utc_now))
+            yield _asked(judge_of(context.config, store, rules, utc_now), context.config)
         finally:
             store.close()
 
 
-def _asked(judge: Judge) -> Asked:
+def _asked(judge: Judge, config: Config) -> Asked:
     def grouping(store: Store) -> Stage:
         from engine.embedding import embedder
         from engine.grouping import Grouping
 
-        return Grouping(judge, embedder(None))
+        return Grouping(judge, embedder(config.embedding_model, warn))
 
     return Asked(judge, grouping)

@@ -19,6 +19,7 @@ from tui.widgets.strips import said, strip, wrap
 
 if TYPE_CHECKING:
     from tui.desk import Desk
+    from tui.inboxdoor import Deed
 
 MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
 SETTLES_S = 0.03  # what Textual sends a screen that comes up arrives within this time
@@ -129,6 +130,10 @@ class BaseScreen(Screen, inherit_bindings=False):
         """Where we are, in words, the most important first."""
         return ()
 
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Keys and their words, the one that is longest wanted last."""
+        return self.desk.keys.hints(self.KEYS)
+
     def say(self, message: str) -> None:
         """A message in the status line, until the next key; in the journal for longer."""
         if message != self._message:
@@ -155,12 +160,24 @@ class BaseScreen(Screen, inherit_bindings=False):
     def noted(self) -> None:
         """The journal has a new line."""
 
+    def moved(self) -> None:
+        """The desk looks at another window or filter."""
+
+    def inbox_moved(self) -> None:
+        """Somebody has written to the inbox; a screen that shows it asks again."""
+
+    def decided(self, deed: Deed) -> None:
+        """What was decided, here or on the screen above, is in the inbox."""
+
+    def taken_back(self, deed: Deed) -> None:
+        """What was decided was undone, or its inverse was sent."""
+
     def update_status(self) -> None:
         if self.is_mounted:
             keys = self.desk.keys
             kept = self._message and not isinstance(self._message, Passing)
             journal = keys.key("journal", self.KEYS) if kept else ""
-            self.query_one(StatusBar).say(self.context(), keys.hints(self.KEYS), self._message, journal)
+            self.query_one(StatusBar).say(self.context(), self.hints(), self._message, journal)
 
 
 class TooSmall(Widget, can_focus=False):

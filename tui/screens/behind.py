@@ -65,5 +65,13 @@ class BehindScreen(RoundsScreen):
     def said(self) -> str:
         return self._sentence or f"{self._behind.says[0].upper()}{self._behind.says[1:]}"
 
+    def context(self) -> Sequence[str]:
+        if not self._behind.round_ids:
+            return super().context()
+        as_of = f"as of {self.desk.clock_time(self.as_of)}" if self.as_of else ""
+        return tuple(part for part in (self.desk.label, as_of, self.desk.asker.name) if part)
+
     def window_said(self) -> str:
+        if self._behind.round_ids:  # they are named, whenever they were
+            return ""
         return self.desk.window_words(Answer(_BOARD, self._window, self._filters, self.desk.now(), "", (), None, ""))[0]

@@ -212,7 +212,8 @@ def sort_choices(table: Table) -> list[Choice]:
 def export_choices(shown: Sheet) -> list[Choice]:
     """The formats, each with its number of rows."""
     rows = counted(len(shown.rows), "row")
-    return [Choice(name, "" if kind == "hogql" else rows, kind) for kind, (name, _) in FORMATS.items()]
+    kinds = [kind for kind in FORMATS if kind != "hogql" or shown.hogql]
+    return [Choice(FORMATS[kind][0], "" if kind == "hogql" else rows, kind) for kind in kinds]
 
 
 def verb_choices(keys: Keymap, verbs: Sequence[Verb]) -> list[Choice]:

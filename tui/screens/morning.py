@@ -18,6 +18,7 @@ from queries.views.stops import Stops
 from tui.journal import Passing
 from tui.screens.base import MEDIUM, WIDE
 from tui.screens.boards import BoardsScreen
+from tui.screens.digesting import Digesting, DigestLine
 from tui.screens.jumping import Jumping
 from tui.widgets.pane import BoardPane, spot_words
 from tui.widgets.pictures import PAINTERS
@@ -58,12 +59,13 @@ class WholeCells(ScrollBarRender):
     VERTICAL_BARS: ClassVar = [" "]
 
 
-class MorningScreen(Jumping, BoardsScreen):
+class MorningScreen(Digesting, Jumping, BoardsScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
 
     def __init__(self) -> None:
         super().__init__()
+        self._has_digest = False
         self._grid: str | None = None
         """The heights of the two rows of panes; None where they are equal."""
 
@@ -77,6 +79,7 @@ class MorningScreen(Jumping, BoardsScreen):
         together = Container(id="panes")
         self._fit(headline, panes, together)
         yield headline
+        yield DigestLine(id="digest")
         with together:
             yield from panes
         if self.desk.palette.ascii:
@@ -129,6 +132,11 @@ class MorningScreen(Jumping, BoardsScreen):
         super().on_resize(event)
         self._refit()
 
+    def digest_changed(self, has_news: bool) -> None:
+        self._has_digest = has_news
+        self.set_class(has_news, "-news")
+        self._refit()
+
     def _refit(self) -> None:
         panes = [self.pane(board) for board in PANES]
         self._fit(self.query_one(Headline), panes, self.query_one("#panes"))
@@ -139,6 +147,8 @@ class MorningScreen(Jumping, BoardsScreen):
         stacked = max(LEAST_LINES, (height - 1 - lines) // len(panes)) if width < MEDIUM else None
         for pane in panes:
             pane.styles.height = stacked or "1fr"
+        if stacked and self._has_digest:
+            panes[-1].styles.height = stacked - 1  # its line of picture, before any pane is pushed out
         # The lower panes have a row a project or a reason; what they do not need is the heatmap's and the trend's.
         rows = max((listed_rows(pane.answer) for pane in panes[3:]), default=0)
         lower = min((height - 1 - lines) // 2, CALM_LINES + 2 * rows)

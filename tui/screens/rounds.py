@@ -94,7 +94,7 @@ class RoundsScreen(ListScreen):
         return row.round_id if isinstance(row, Round) else ""
 
     def title_parts(self) -> tuple[str, str]:
-        title = f"Rounds  {self.window_said()}"
+        title = f"Rounds  {self.window_said()}".rstrip()
         if self._problem is not None and self._rounds is not None:
             return title, f"stale: {self._problem}"
         return title, self.said()

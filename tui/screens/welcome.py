@@ -63,6 +63,7 @@ class WelcomeScreen(BaseScreen):
     KEYS = "welcome"
     CSS_PATH = "../styles/welcome.tcss"
     AUTO_FOCUS = "#welcome"
+    _arrivals = 0
 
     def content(self) -> Iterable[Widget]:
         yield Reader(id="welcome")
@@ -70,6 +71,13 @@ class WelcomeScreen(BaseScreen):
     def on_mount(self) -> None:
         words = _NOTHING_STORED if self.desk.asker.is_embedded else _NO_ROUNDS
         self.query_one(Reader).show(lines(words, self.desk.keys, self.desk.palette))
+
+        self._arrivals = self.desk.arrivals
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.is_mounted and self.desk.arrivals != self._arrivals:
+            self.dismiss()  # something came while another screen was looked at
 
     def context(self) -> Sequence[str]:
         return self.desk.context(None)[-1:]

@@ -14,6 +14,7 @@ class Prompt:
     """A line of typed text, edited at its end."""
 
     text: str = ""
+    longest: int = _LONGEST
 
     def press(self, key: str, character: str | None) -> bool:
         """Take a key; False where it is not one of text."""
@@ -31,5 +32,5 @@ class Prompt:
 
     def insert(self, text: str) -> None:
         """Typed or pasted text; of several lines, one."""
-        clean = plain(text, _LONGEST) if len(text) > 1 else text
-        self.text = (self.text + clean)[:_LONGEST]
+        clean = plain(text, self.longest) if len(text) > 1 else text
+        self.text = (self.text + clean)[: self.longest]

@@ -71,6 +71,7 @@ class RowList(Inked, can_focus=True, inherit_bindings=False):
         self._all: Sequence = ()
         self._texts: list[str] | None = None
         self._strips: dict[int, Strip] = {}
+        self._strips_width = 0
 
     # Data
 
@@ -206,6 +207,9 @@ class RowList(Inked, can_focus=True, inherit_bindings=False):
             text = self._empty_line(place, width) if not self.rows else ""
             line = f"{' ' * MARGIN}{text}" if text else ""
             return Strip([Segment(line, self.palette.dim)]).adjust_cell_length(width + MARGIN)
+        if width != self._strips_width:  # its news may come after a line was asked for
+            self._strips.clear()
+            self._strips_width = width
         if place not in self._strips:
             if len(self._strips) > _CACHED_STRIPS:
                 self._strips.clear()

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.schema import MIGRATIONS as INBOX
 from queries import cache
 from queries.local import schema
 from queries.local.times import instant
@@ -31,6 +32,7 @@ def check(config: Config) -> list[Line]:
     lines = [_folder(root), *_rights(root)]
     lines += _database(root / "events.db", len(schema.MIGRATIONS), config.zone)
     lines += _database(root / "desk.db", len(cache.MIGRATIONS), config.zone)
+    lines += _database(root / "inbox.db", len(INBOX), config.zone)
     lines.append(_keys(root / "keys.json"))
     if config.workspace.demo_marker.exists():
         lines.append(note("demo.json", "this workspace holds a simulated weekend, and the desk says so"))
@@ -64,7 +66,7 @@ def _file_system(root: Path) -> str:
 
 def _rights(root: Path) -> list[Line]:
     lines = []
-    for name in ("events.db", "desk.db", "keys.json"):
+    for name in ("events.db", "desk.db", "inbox.db", "keys.json"):
         path = root / name
         if not path.exists():
             continue
