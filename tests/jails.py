@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +41,3 @@ async def ran(sandbox: Bubblewrap, run: Run) -> tuple[Any, Ended]:
     said = await jail.stdout.read()
     ended = await jail.wait()
     return (json.loads(said) if said.strip() else None), ended
-
-
-def processes_with(word: str) -> Iterable[int]:
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if word.encode() in (path / "cmdline").read_bytes():
-                yield int(path.name)
-        except OSError:
-            continue
-
-
-def git_here() -> str:
-    return shutil.which("git") or "git"
-
-
-PYTHON = sys.executable
