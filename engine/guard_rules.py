@@ -66,7 +66,7 @@ def configured(table: object, ci_command: Iterable[str] = ()) -> Rules:
     if unknown := sorted(set(map(str, table)) - known):
         raise _unreadable("[guard]", f"there is no {plain(unknown[0], 40)}")
     caps = {name: _count(name, table[name]) for name in ("most_files", "most_lines", "most_bytes") if name in table}
-    rules = _with(Rules(**caps), table, "[guard]")
+    rules = _with(replace(Rules(), **caps), table, "[guard]")  # type: ignore[arg-type]
     return replace(rules, command_words=frozenset(_words(ci_command)))
 
 

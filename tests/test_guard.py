@@ -22,6 +22,7 @@ from workspace.errors import LoopdeskError
 
 CANARY = "canary-7f3k9q2m-loop"
 NONE = planted(())
+RULES = Rules()
 GITHUB = "ghp_" + "a1B2c3D4" * 5
 
 
@@ -32,7 +33,7 @@ def repo(tmp_path: Path) -> Repo:
     return found
 
 
-def judged(repo: Repo, files: Mapping, rules: Rules = Rules(), canaries=NONE, **texts: str) -> Verdict:
+def judged(repo: Repo, files: Mapping, rules: Rules = RULES, canaries=NONE, **texts: str) -> Verdict:
     base = repo.head("main")
     head = repo.commit("work", files, base)
     mirror = Mirror.opened(repo.folder.parent / "mirrors", str(repo.folder), Git.found())
