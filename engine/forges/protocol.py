@@ -74,6 +74,7 @@ class Comment:
     path: str = ""
     line: int | None = None
     verdict: str = ""
+    is_ours: bool = False
 
     @property
     def is_trusted(self) -> bool:

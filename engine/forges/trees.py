@@ -123,6 +123,4 @@ def _weigh(mirror: Mirror, sha: str) -> None:
     entries = mirror.run("ls-tree", "-r", "-l", "-z", sha).out.split(b"\0")
     total = sum(int(found[1]) for entry in entries if (found := _SIZE.match(entry)))
     if total > MOST_BYTES:
-        raise LoopdeskError(
-            f"The tree has {total >> 20:,} MB", f"The most that are written out are {MOST_BYTES >> 20:,}"
-        )
+        raise LoopdeskError(f"The tree has {total >> 20:,} MB", f"At most {MOST_BYTES >> 20:,} MB are written out")
