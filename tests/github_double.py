@@ -265,7 +265,8 @@ class GitHubDouble:
         association = {OWNER: "OWNER", BOT: "COLLABORATOR"}.get(author, "NONE")
         at = AT.format(id // 60, id % 60)
         return {
-            "id": id, "_kind": kind, "_number": number, "body": body, "created_at": at, "author_association": association,
+            "id": id, "_kind": kind, "_number": number, "body": body, "created_at": at,
+            "author_association": association,
             "user": {"login": author, "type": "Bot" if author == BOT and self.is_app else "User"}, **more,
         }  # fmt: skip
 

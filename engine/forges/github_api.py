@@ -47,7 +47,6 @@ class Api:
     def get(self, path: str, **parameters: object) -> Any:
         """A document, as it is now. Raises `ForgeError`."""
         where = f"{path}?{urlencode(sorted(parameters.items()))}" if parameters else path
-        # Another token may see less: its answers are its own.
         known = self.answers.of(where)
         headers = {"If-None-Match": known.etag} if known else {}
         got, document = self._ask("GET", where, headers, None)

@@ -129,8 +129,8 @@ class LocalForge:
             if found := next((one for one in record.comments if line in one.body), None):
                 return found
             text = f"{body}\n\n{line}"
-            comment = Comment(f"{number}-{len(record.comments) + 1}", "comment", self.identity[0], "OWNER", text,
-                              self.now())  # fmt: skip
+            id = f"comment-{number}-{len(record.comments) + 1}"
+            comment = Comment(id, "comment", self.identity[0], "OWNER", text, self.now(), is_ours=True)
             self._records.save(replace(record, comments=(*record.comments, comment)))
             return comment
 

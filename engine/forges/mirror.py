@@ -24,6 +24,7 @@ from workspace.text import plain
 SHA = re.compile(r"[0-9a-f]{40}")
 NETWORK_S = 600
 MOST_BUNDLE = 200 << 20
+_ORIGIN = "refs/remotes/origin/"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Answers only for the host it was made for, whatever git was led to ask.
 _ASKPASS = """#!/bin/sh
@@ -92,16 +93,18 @@ class Mirror:
     def fetch(self, *branches: str) -> Mapping[str, str]:
         """Brings these branches, checked for damage, and returns where they stand. One that is not there is left out,
         here and in the mirror."""
-        found = self.heads(*branches)
-        wanted = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in found]
+        found, known = self.heads(*branches), self._known()
+        wanted = [name for name, sha in found.items() if known.get(name) != sha]
         if wanted:
             options = ["--no-tags", "--no-write-fetch-head", "--quiet", *self._there("upload-pack")]
-            self._over("fetch", [*options, "--", self.remote, *wanted])
+            refspecs = [f"+refs/heads/{name}:{_ORIGIN}{name}" for name in wanted]
+            self._over("fetch", [*options, "--", self.remote, *refspecs])
+            known = self._known()
         for name in branches:
-            if name not in found:
-                self.run("update-ref", "-d", f"refs/remotes/origin/{name}")
+            if name in known and name not in found:
+                self.run("update-ref", "-d", f"{_ORIGIN}{name}")
         # They may have moved again since they were listed; what counts is what is here.
-        return {name: self.commit(f"refs/remotes/origin/{name}") for name in found}
+        return {name: known[name] for name in found}
 
     def push(self, sha: str, branch: str, expected: str | None) -> bool:
         """Exactly `sha` to `refs/heads/{branch}`, if it stands at `expected` (None: if it is not there). Returns
@@ -168,6 +171,11 @@ class Mirror:
         if not self.is_ancestor(base, sha):
             raise LoopdeskError("The agent's work does not stand on the commit that it was given")
         return sha
+
+    def _known(self) -> Mapping[str, str]:
+        """Where the branches stood when they were fetched."""
+        lines = self.run("for-each-ref", "--format=%(objectname) %(refname)", _ORIGIN).text.splitlines()
+        return {name.removeprefix(_ORIGIN): sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     def _over(self, verb: str, arguments: list[str]) -> Done:
         """A command that talks to the remote."""
