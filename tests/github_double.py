@@ -165,8 +165,8 @@ class GitHubDouble:
         found = [
             self._pull(pull, is_listed=True)
             for pull in sorted(self.pulls.values(), key=lambda pull: -pull.number)
-            if pull.head == branch and (pull.fork or self.name).startswith(f"{owner}/")
-            and query.get("state", "open") in ("all", pull.state)
+            if not branch or (pull.head == branch and (pull.fork or self.name).startswith(f"{owner}/"))
+            if query.get("state", "open") in ("all", pull.state)
         ]  # fmt: skip
         return 200, found
 

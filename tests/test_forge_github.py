@@ -155,6 +155,7 @@ def test_a_pull_request_of_somebodys_fork_is_not_adopted(github: GitHubDouble, f
     sha = work(github, forge)
     github.pulls[1] = Pull(1, "Trap", "", BRANCH, "main", sha, STRANGER, fork="acme/shop-fork")
     assert forge.pull_request(BRANCH) is None
+    assert [pull.title for pull in forge.open_pulls()] == ["Trap"]
     forge.push(forge.mirror, sha, BRANCH, None)
     assert forge.propose(DRAFT).pull.number == 2
 

@@ -89,6 +89,7 @@ def test_a_fix_goes_all_the_way(origin: Repo, forge: LocalForge):
     sha = proposed(origin, forge)
     pull = forge.read(1)
     assert (pull.state, pull.head_sha, pull.mergeable, pull.title) == ("open", sha, True, "Fix add")
+    assert forge.open_pulls() == (pull,)
     assert standing(forge.checks(sha)) == "pending"
     (check,) = forge.run_checks(sha)
     assert (check.state, check.summary) == ("passed", "sum is 5")
@@ -97,7 +98,7 @@ def test_a_fix_goes_all_the_way(origin: Repo, forge: LocalForge):
     assert not merged.was_there and origin.head("main") == merged.sha
     assert origin.show("main", "calc.py").endswith("a + b")
     assert origin.git("log", "-1", "--format=%s|%P|%an", "main").split("|")[1].split()[1] == sha
-    assert forge.read(1).state == "merged"
+    assert forge.read(1).state == "merged" and forge.open_pulls() == ()
 
 
 def test_every_step_done_twice_happens_once(origin: Repo, forge: LocalForge, tmp_path: Path):
@@ -203,8 +204,10 @@ def test_a_target_that_is_checked_out_is_refused_with_the_reason(tmp_path: Path)
         forge.merge(1, sha, "Fix add")
     repo.git("checkout", "-q", "-b", "elsewhere")
     repo.git("worktree", "add", "-q", str(tmp_path / "second"), "main")
-    with pytest.raises(Refused, match="second"):
-        forge.merge(1, sha, "Fix add")
+    for one in (forge, opened(Repo(tmp_path / "second"), tmp_path)):  # also where the forge is the second work tree
+        one.propose(DRAFT)
+        with pytest.raises(Refused, match="second"):
+            one.merge(1, sha, "Fix add")
     repo.git("worktree", "remove", str(tmp_path / "second"))
     merged = forge.merge(1, sha, "Fix add")
     assert repo.head("main") == merged.sha

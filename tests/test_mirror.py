@@ -58,6 +58,15 @@ def test_a_fetch_brings_the_named_branches_alone(origin: Repo, mirror: Mirror):
     assert set(mirror.heads()) == {"main", odd, "nested/main"}
 
 
+def test_a_branch_cannot_pass_for_another_by_its_name(origin: Repo, mirror: Mirror):
+    main, evil = origin.head("main"), origin.commit("evil", {"calc.py": "evil\n"})
+    for name in ("main\u2028x", "main\x85x"):
+        origin.git("update-ref", f"refs/heads/{name}", evil)
+    assert mirror.heads("main") == mirror.fetch("main") == {"main": main}
+    assert mirror.heads()["main"] == mirror.fetch()["main"] == main
+    assert mirror.fetch("main") == {"main": main}
+
+
 def test_a_branch_that_was_deleted_is_gone_from_the_mirror_too(origin: Repo, mirror: Mirror):
     origin.git("update-ref", "-d", "refs/heads/main")
     assert mirror.fetch("main") == {}
@@ -217,7 +226,10 @@ def test_a_tree_that_would_write_into_git_itself_is_not_let_in(entry: bytes, ori
     assert mirror.run("for-each-ref", "refs/remotes/origin/trap").text == ""
 
 
-def test_a_small_pack_that_unfolds_without_end_is_not_written_out(origin: Repo, mirror: Mirror, tmp_path: Path):
+def test_a_small_pack_that_unfolds_without_end_is_not_written_out(
+    origin: Repo, mirror: Mirror, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("engine.forges.trees.MOST_NAMES", 1 << 20)
     blob = origin.git("hash-object", "-w", "--stdin", given=b"x")
     tree, mode = blob, "100644 blob"
     for _ in range(10):

@@ -81,6 +81,11 @@ class Done:
     def text(self) -> str:
         return self.out.decode("utf-8", "backslashreplace").strip()
 
+    @property
+    def lines(self) -> list[str]:
+        """Ended by git's newlines alone: a branch may have Unicode's in its name, to look like another one."""
+        return [line for line in self.out.decode("utf-8", "backslashreplace").split("\n") if line]
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -143,7 +148,7 @@ class Git:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env=environment,
-                    cwd=repository or tempfile.gettempdir(),
+                    cwd=tempfile.gettempdir(),
                     start_new_session=True,
                 )
             except OSError as error:

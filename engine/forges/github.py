@@ -92,6 +92,11 @@ class GitHubForge:
             # Somebody's fork may have a branch of the same name, and a server may not filter.
             return chosen(self._pull(one) for one in listed if self._is_of(one, branch))
 
+    def open_pulls(self) -> tuple[PullRequest, ...]:
+        listed = self.api.pages(self._path("pulls"), state="open")
+        with _understood(self.name):
+            return tuple(self._pull(one) for one in listed)
+
     def read(self, number: int) -> PullRequest:
         document = self.api.get(self._path("pulls", number))
         with _understood(self.name):

@@ -83,6 +83,11 @@ class LocalForge:
         with self._lock:
             return chosen(self._seen(record) for record in self._records.read() if record.branch == branch)
 
+    def open_pulls(self) -> tuple[PullRequest, ...]:
+        with self._lock:
+            found = [self._seen(record) for record in self._records.read() if not record.merge_sha]
+            return tuple(pull for pull in found if pull.state == "open")
+
     def read(self, number: int) -> PullRequest:
         with self._lock:
             return self._seen(self._record(number))
@@ -194,7 +199,7 @@ class LocalForge:
 
     def _merged_by(self, head: str, base: str) -> str:
         """The commit that brought `head` to the base branch: ours after a lost answer, or somebody's own merge."""
-        since = self.mirror.run("rev-list", "--first-parent", "--ancestry-path", f"{head}..{base}").text.splitlines()
+        since = self.mirror.run("rev-list", "--first-parent", "--ancestry-path", f"{head}..{base}").lines
         return since[-1] if since else head
 
     def _commit(self, tree: str, base: str, head: str, message: str) -> str:

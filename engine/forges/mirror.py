@@ -77,7 +77,7 @@ class Mirror:
         """Where branches stand at the remote now; all of them where none is named."""
         asked = [f"refs/heads/{branch}" for branch in branches]
         done = self._over("ls-remote", ["--heads", *self._there("upload-pack"), "--", self.remote, *asked])
-        lines = (line.partition("\t") for line in done.text.splitlines())
+        lines = (line.partition("\t") for line in done.lines)
         found = {name.removeprefix("refs/heads/"): sha for sha, _, name in lines if name.startswith("refs/heads/")}
         # A pattern of ls-remote also fits the end of a name.
         return {name: sha for name, sha in found.items() if not branches or name in branches}
@@ -91,8 +91,8 @@ class Mirror:
         return found[1]
 
     def fetch(self, *branches: str) -> Mapping[str, str]:
-        """Brings these branches, checked for damage, and returns where they stand. One that is not there is left out,
-        here and in the mirror."""
+        """Brings these branches (all, where none is named), checked for damage, and returns where they stand. One that
+        is not there is left out, here and in the mirror."""
         found, known = self.heads(*branches), self._known()
         wanted = [name for name, sha in found.items() if known.get(name) != sha]
         if wanted:
@@ -109,7 +109,7 @@ class Mirror:
     def push(self, sha: str, branch: str, expected: str | None) -> bool:
         """Exactly `sha` to `refs/heads/{branch}`, if it stands at `expected` (None: if it is not there). Returns
         whether something was sent. After an answer that did not come the branch is looked up. Raises `Moved`."""
-        self.commit(sha)
+        sha = self.commit(sha)
         name = f"refs/heads/{branch}"
         lease = f"--force-with-lease={name}:{expected or ''}"
         options = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", *self._there("receive-pack")]
@@ -142,7 +142,14 @@ class Mirror:
 
     def messages(self, base: str, head: str, most: int = 1 << 20) -> tuple[str, ...]:
         """The commit messages of `base..head`, newest first, authors' names included: for the guard."""
-        done = self.run("log", "-z", "--format=%an <%ae>%n%cn <%ce>%n%B", f"{base}..{head}", "--", most=most)
+        done = self.run(
+            "log",
+            "-z",
+            "--format=%an <%ae>%n%cn <%ce>%n%B",
+            f"{self.commit(base)}..{self.commit(head)}",
+            "--",
+            most=most,
+        )
         return tuple(part for part in done.out.decode("utf-8", "replace").split("\0") if part)
 
     def file(self, sha: str, path: str, most: int = 1 << 20) -> bytes | None:
@@ -157,7 +164,7 @@ class Mirror:
         copy = self.folder / f"{os.getpid()}-{hashlib.sha256(os.fsencode(bundle)).hexdigest()[:12]}.bundle"
         try:
             _copy(bundle, copy, most)
-            said = self.run("bundle", "list-heads", str(copy)).text.splitlines()
+            said = self.run("bundle", "list-heads", str(copy)).lines
             if len(said) != 1 or not SHA.match(said[0]):
                 raise LoopdeskError(f"The bundle holds {len(said)} branches", "A fix is exactly one commit's history")
             sha, _, name = said[0].partition(" ")
@@ -169,12 +176,13 @@ class Mirror:
         finally:
             copy.unlink(missing_ok=True)
         if not self.is_ancestor(base, sha):
+            self.run("update-ref", "-d", f"refs/loopdesk/taken/{sha}")
             raise LoopdeskError("The agent's work does not stand on the commit that it was given")
         return sha
 
     def _known(self) -> Mapping[str, str]:
         """Where the branches stood when they were fetched."""
-        lines = self.run("for-each-ref", "--format=%(objectname) %(refname)", _ORIGIN).text.splitlines()
+        lines = self.run("for-each-ref", "--format=%(objectname) %(refname)", _ORIGIN).lines
         return {name.removeprefix(_ORIGIN): sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     def _over(self, verb: str, arguments: list[str]) -> Done:

@@ -131,6 +131,9 @@ class Forge(Protocol):
     def pull_request(self, branch: str) -> PullRequest | None:
         """Of this head branch, in any state: the open one, else the merged one, else the newest."""
 
+    def open_pulls(self) -> tuple[PullRequest, ...]:
+        """Everybody's: one of them may be about the same thing."""
+
     def read(self, number: int) -> PullRequest: ...
 
     def propose(self, draft: Draft) -> Opened: ...

@@ -98,7 +98,7 @@ def _sized(mirror: Mirror, files: tuple[FileChange, ...]) -> tuple[FileChange, .
     """With the sizes of both sides, from the objects themselves."""
     wanted = [sha for file in files for sha in (file.old_sha, file.new_sha)]
     given = "".join(f"{sha}\n" for sha in wanted).encode()
-    lines = mirror.run("cat-file", "--batch-check=%(objectsize)", given=given).text.splitlines()
+    lines = mirror.run("cat-file", "--batch-check=%(objectsize)", given=given).lines
     # The other side of an added file, and the commit of a submodule, are not here: their line says "missing".
     sizes = [int(line) if line.isdigit() else 0 for line in lines]
     return tuple(
