@@ -1,0 +1,1 @@
+"""Where proposals live: GitHub, or a git repository on this machine."""
