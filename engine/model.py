@@ -111,6 +111,8 @@ class Report:
     """One of `verbs.REASONS` while it is declined."""
     recurrence_of: str = ""
     joined_into: str = ""
+    metric: Mapping[str, object] = field(default_factory=dict)
+    """What a fix is measured by (`engine.metrics`); empty where nothing was chosen."""
     signals: int = 0
     weight: float = 0.0
     weighed_at: datetime = _NEVER
@@ -145,7 +147,10 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change for a report, with its pull request. `verdict`: verified, regressed, inconclusive; empty until known."""
+    """A change for a report, with its pull request. `verdict`: verified, regressed, inconclusive; empty until known.
+
+    The mappings are JSON in a form of their own, said at each.
+    """
 
     id: str
     report_id: str
@@ -153,13 +158,51 @@ class Proposal:
     changed_at: datetime
     state: str = "queued"
     title: str = ""
+    repository: str = ""
+    """Its name in the configuration."""
     branch: str = ""
+    base: str = ""
+    """The branch that it is merged into."""
     base_sha: str = ""
     head_sha: str = ""
+    """Where the branch stands as far as we pushed it; empty before."""
     number: int | None = None
     url: str = ""
     rounds: int = 0
+    """How often it was mended after its pull request stood."""
+    waits_for: str = ""
+    """While it waits for you: one of `states.WAITS_FOR`."""
+    said: str = ""
+    """A sentence: what is being done, why it waits, why it failed."""
+    change: Mapping[str, object] = field(default_factory=dict)
+    """What was built last: `{"sha", "base_sha", "bundle", "diff", "files", "added", "removed"}`; `bundle` and `diff`
+    are blobs (`engine.changes`)."""
+    session: str = ""
+    """The blob with which its agent goes on."""
+    tests: Mapping[str, object] = field(default_factory=dict)
+    """`{"state": "passed" | "failed" | "not_run", "command", "summary"}`, as they ended in the jail."""
+    review: Mapping[str, object] = field(default_factory=dict)
+    """`{"summary", "points": [{"path", "line", "text", "must"}]}`, by the second agent."""
+    guard: Mapping[str, object] = field(default_factory=dict)
+    """`{"head", "passed", "sentence", "findings": [{"kind", "where", "line", "reason", "stops"}]}`."""
+    checks: Mapping[str, object] = field(default_factory=dict)
+    """`{"sha", "at", "standing", "checks": [{"name", "state", "url", "summary"}]}`, as they were last seen."""
+    feedback: Mapping[str, object] = field(default_factory=dict)
+    """`{"seen": [ids of comments], "waiting": [{"by", "text", "path", "line"}]}`: what is said and not yet answered."""
+    push_approved: str = ""
+    """The commit that a human lets be pushed although CI would execute it."""
+    merge_approved: str = ""
+    """The head that was on the screen when its merge was approved."""
+    approved_by: str = ""
+    """The command that approved it last."""
+    countdown_until: datetime | None = None
+    """When the next round begins, unless it is stopped."""
+    merge_sha: str = ""
+    reverts: str = ""
+    """The merged proposal that this one takes back."""
     merged_at: datetime | None = None
+    outcome: Mapping[str, object] = field(default_factory=dict)
+    """What its metric did (`engine.outcomes`)."""
     verdict: str = ""
     verdict_seen_at: datetime | None = None
 

@@ -4,6 +4,9 @@
 safety = "claude-haiku-4-5"
 grouping = "claude-sonnet-4-6"
 assess = "claude-sonnet-4-6"
+research = "claude-sonnet-4-6"
+fix = "claude-sonnet-4-6"
+review = "claude-sonnet-4-6"
 record_prompts = false        # whether what was said to a model goes into its events
 """
 
@@ -24,6 +27,10 @@ DEFAULTS: Mapping[str, str] = {
     "safety": "claude-haiku-4-5",
     "grouping": "claude-sonnet-4-6",
     "assess": "claude-sonnet-4-6",
+    # Agents in the sandbox.
+    "research": "claude-sonnet-4-6",
+    "fix": "claude-sonnet-4-6",
+    "review": "claude-sonnet-4-6",
 }
 RECORD_PROMPTS = "record_prompts"
 

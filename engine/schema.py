@@ -70,6 +70,7 @@ CREATE TABLE reports (
   declined_for TEXT NOT NULL,
   recurrence_of TEXT NOT NULL,
   joined_into TEXT NOT NULL,
+  metric TEXT NOT NULL,
   signals INTEGER NOT NULL,
   weight REAL NOT NULL,
   weighed_at INTEGER NOT NULL
@@ -108,13 +109,31 @@ CREATE TABLE proposals (
   state TEXT NOT NULL CHECK (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you', 'merged',
     'closed', 'superseded', 'failed')),
   title TEXT NOT NULL,
+  repository TEXT NOT NULL,
   branch TEXT NOT NULL,
+  base TEXT NOT NULL,
   base_sha TEXT NOT NULL,
   head_sha TEXT NOT NULL,
   number INTEGER,
   url TEXT NOT NULL,
   rounds INTEGER NOT NULL,
+  waits_for TEXT NOT NULL CHECK (waits_for IN ('', 'push', 'second_key', 'consent', 'answer', 'hand')),
+  said TEXT NOT NULL,
+  change TEXT NOT NULL,
+  session TEXT NOT NULL,
+  tests TEXT NOT NULL,
+  review TEXT NOT NULL,
+  guard TEXT NOT NULL,
+  checks TEXT NOT NULL,
+  feedback TEXT NOT NULL,
+  push_approved TEXT NOT NULL,
+  merge_approved TEXT NOT NULL,
+  approved_by TEXT NOT NULL,
+  countdown_until INTEGER,
+  merge_sha TEXT NOT NULL,
+  reverts TEXT NOT NULL,
   merged_at INTEGER,
+  outcome TEXT NOT NULL,
   verdict TEXT NOT NULL,
   verdict_seen_at INTEGER
 );
@@ -144,6 +163,12 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX one_live_attempt ON jobs(key) WHERE state IN ('intended', 'queued', 'running', 'returned');
 CREATE INDEX jobs_of_a_report ON jobs(report_id);
 CREATE INDEX jobs_by_state ON jobs(state) WHERE state IN ('intended', 'queued', 'running', 'returned', 'failed');
+
+CREATE TABLE snapshots (
+  job_id TEXT PRIMARY KEY,
+  content TEXT NOT NULL,
+  at INTEGER NOT NULL
+);
 
 CREATE TABLE commands (
   seq INTEGER PRIMARY KEY,

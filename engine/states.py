@@ -57,6 +57,9 @@ TABLES: Mapping[Noun, Mapping[str, frozenset[str]]] = {"report": _REPORT, "propo
 
 LIVE_JOB = ("intended", "queued", "running", "returned")
 OPEN_PROPOSAL = ("queued", "building", "open", "red", "green", "waiting_for_you")
+# What a proposal that waits for you waits for: a push of what CI would execute; a second key, because nothing checks
+# it; a yes to another round; an answer to its question; your own hand, because somebody moved it.
+WAITS_FOR = ("push", "second_key", "consent", "answer", "hand")
 # How a report's status is called on screen (DESIGN, "Words").
 SHOWN: Mapping[str, str] = {
     "potential": "Gathering",

@@ -75,6 +75,16 @@ def _context(arguments: Mapping[str, object]) -> None:
         raise BadCommand("There is no text to add", do="Write what the engine should know")
 
 
+def _said(arguments: Mapping[str, object]) -> None:
+    """What is said on a proposal, of a line of its diff where `path` and `line` are given."""
+    _context(arguments)
+    path, line = arguments.get("path"), arguments.get("line")
+    if path is None and line is None:
+        return
+    if not isinstance(path, str) or not path or type(line) is not int or line < 1:
+        raise BadCommand("A place in a diff is a path and a line number")
+
+
 def _snooze(arguments: Mapping[str, object]) -> None:
     until, signals = arguments.get("until"), arguments.get("signals")
     if (until is None) == (signals is None):
@@ -163,6 +173,11 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, object]], None]] = {
     "release": _release,
     "research": _note,
     "withdraw": _withdraw,
+    "request_changes": _said,
+    "comment": _said,
+    "stop": _note,
+    "revert": _note,
+    "acknowledge": _note,
     "remember": _remember,
     "forget": _forget,
     "weigh": _weigh,

@@ -276,7 +276,7 @@ def test_the_mode_says_who_judges_and_what_a_model_would_change(store: Store):
     bare = mode(CONFIG, None, NOW)
     assert (bare.judge, bare.has_key, bare.asks_for_consent) == (judges.RULES, False, False)
     assert "ANTHROPIC_API_KEY" in bare.why and bare.estimate.said in bare.with_model
-    assert set(bare.models) == {"safety", "grouping", "assess"} and bare.limits == Limits()
+    assert set(bare.models) == {"safety", "grouping", "assess", "research", "fix", "review"} and bare.limits == Limits()
     asks = mode(keyed, store.connection, NOW)
     assert (asks.judge, asks.asks_for_consent, asks.has_consent) == (judges.RULES, True, False)
     answered(store, True)

@@ -23,7 +23,7 @@ from aiohttp import web
 from queries.local.store import Store
 from tests.events import event
 from tests.terminals import LEFT_CLEAN, ROOT
-from tests.web_pages import Browser, children, gone, is_there
+from tests.web_pages import Browser, desk_of, gone, is_there
 from tui.web.gate import Gate
 from tui.web.server import Desks, application
 from tui.web.terminal import desk_command, desk_environment
@@ -335,7 +335,7 @@ async def test_the_command_serves_and_takes_its_desks_with_it(run: Callable[...,
     async with running.browser.desk() as page:
         screen = "\n".join(await page.until("as of"))
         assert "read-only" not in screen
-        (desk,) = children(running.process.pid, "child.py")
+        desk = await desk_of(running.process.pid)
         running.process.terminate()
         assert await page.end() == 1001
     assert await asyncio.to_thread(running.process.wait, 20) == 0
@@ -348,7 +348,7 @@ async def test_a_killed_server_leaves_no_desk_behind(run: Callable[..., Running]
     await running.browser.enter()
     async with running.browser.desk() as page:
         await page.until("as of")
-        (desk,) = children(running.process.pid, "child.py")
+        desk = await desk_of(running.process.pid)
         running.process.kill()
         await gone(desk.pid)
 

@@ -30,6 +30,7 @@ _ENVIRONMENT = {
     "ANTHROPIC_API_KEY": "anthropic_key",
     "ANTHROPIC_BASE_URL": "anthropic_url",
     "GITHUB_TOKEN": "github_token",
+    "LOOPDESK_DATABASE_URL": "database_url",
 }
 # What a `.env` may set: the loops' own names. A checkout's file never says where loopdesk keeps its data.
 _DOTENV = tuple(name for name in _ENVIRONMENT if name.startswith("POSTHOG_"))
@@ -79,7 +80,17 @@ class Config:
     anthropic_url: str = ""
     """Where the model answers; empty is Anthropic's own."""
     github_token: str = field(default="", repr=False)
-    """What GitHub's issues are read with; a secret."""
+    """What GitHub's issues are read with, and proposals pushed; a secret."""
+    repositories: Mapping[str, object] = field(default_factory=dict)
+    """`[repositories.NAME]`: where the loops' code is; `engine.repositories` checks it."""
+    guard: Mapping[str, object] = field(default_factory=dict)
+    """`[guard]`: what no change may touch; `engine.guard_rules` checks it."""
+    outcomes: Mapping[str, object] = field(default_factory=dict)
+    """`[outcomes]`: when a merged fix is measured; `engine.outcomes` checks it."""
+    mcp: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """`[mcp.NAME]`: servers whose tools research may use; `engine.agents.mcp` checks it. Headers may be secrets."""
+    database_url: str = field(default="", repr=False)
+    """A Postgres through which other machines do research and fixes; a secret. Empty: this machine does them."""
     embedding_model: str = ""
     """The folder of a model2vec model, for likeness of meaning; empty compares words."""
     models: Mapping[str, object] = field(default_factory=dict)
@@ -121,7 +132,7 @@ class Config:
 _SETTABLE = {f.name: f.type for f in fields(Config) if f.name != "sources"}
 # `[posthog] host = ...` in the file is `posthog_host` here.
 _TABLES = ("posthog",)
-SECRETS = ("posthog_personal_key", "anthropic_key", "github_token")
+SECRETS = ("posthog_personal_key", "anthropic_key", "github_token", "database_url")
 
 
 def load(overrides: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Config:
@@ -203,7 +214,7 @@ def _checked(config: Config) -> Config:
         raise LoopdeskError(f"port is {config.port!r}, but must be a number from 0 to 65535")
     if not isinstance(config.signal_sources, Mapping):
         raise LoopdeskError("sources must be a table of sources", do='Write [sources.plateau] and "enabled = false"')
-    for name in ("models", "budgets", "notify"):
+    for name in ("models", "budgets", "notify", "repositories", "guard", "outcomes", "mcp"):
         if not isinstance(getattr(config, name), Mapping):
             raise LoopdeskError(f"{name} must be a table", do=f"Write [{name}]")
     words = ("workspace_dir", "timezone", "theme", "prices_file", "backend")

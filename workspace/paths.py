@@ -31,6 +31,21 @@ class Workspace:
         return self.root / "inbox.db"
 
     @property
+    def blobs(self) -> Path:
+        """Bundles, sessions, transcripts and diffs, by the hash of what they hold."""
+        return self.root / "blobs"
+
+    @property
+    def mirrors(self) -> Path:
+        """Our own bare mirrors of repositories."""
+        return self.root / "mirrors"
+
+    @property
+    def runs(self) -> Path:
+        """What running jails are given and leave."""
+        return self.root / "runs"
+
+    @property
     def demo_marker(self) -> Path:
         """Present in a workspace whose events were simulated; the desk says so on screen."""
         return self.root / "demo.json"
