@@ -58,9 +58,14 @@ _CAN_MOVE = (
     "WHERE status IN ('candidate', 'in_progress') OR (status IN ('potential', 'ready') AND "
     "(weight >= ? OR snoozed_until IS NOT NULL OR wakes_at_signals IS NOT NULL))"
 )
+_PROPOSALS_TO_LOOK_AT = (
+    "WHERE is_closed_there = 0 AND (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you') "
+    "OR (state IN ('closed', 'superseded', 'failed') AND number IS NOT NULL))"
+)
 _JOBS_TO_LOOK_AT = (
-    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND EXISTS (SELECT 1 FROM "
-    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) AND NOT EXISTS "
+    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND (EXISTS (SELECT 1 FROM "
+    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) OR EXISTS (SELECT 1 FROM "
+    f"proposals {_PROPOSALS_TO_LOOK_AT} AND proposals.id = proposal_id)) AND NOT EXISTS "
     "(SELECT 1 FROM jobs AS later WHERE later.id = jobs.id AND later.attempt > jobs.attempt))"
 )
 
@@ -126,10 +131,12 @@ class Store:
             self.connection, "WHERE claimed_at IS NULL AND undone_at IS NULL ORDER BY apply_after, seq"
         )
         found = reading.select(self.connection, Report, "reports", _CAN_MOVE, (TOO_LITTLE,))
+        proposals = reading.select(self.connection, Proposal, "proposals", f"{_PROPOSALS_TO_LOOK_AT} ORDER BY id")
         return State(
             now=now,
             owner=owner,
             reports={report.id: report for report in found},
+            proposals={proposal.id: proposal for proposal in proposals},
             jobs=reading.select(self.connection, Job, "jobs", _JOBS_TO_LOOK_AT),
             due=tuple(command.id for command in waiting if command.apply_after <= now),
             next_command=min((one.apply_after for one in waiting if one.apply_after > now), default=None),
