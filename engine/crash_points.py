@@ -9,7 +9,7 @@ import signal
 COMMITS = (
     "submit", "add_signal", "undo",
     "ingest", "place", "apply_command", "reconcile", "ran",
-    "enqueue", "start_job", "heartbeat", "return_result", "fail_job", "apply_result",
+    "enqueue", "start_job", "heartbeat", "snapshot", "return_result", "fail_job", "apply_result",
     "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
 EFFECTS = (

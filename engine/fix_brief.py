@@ -14,6 +14,7 @@ from engine.model import Artefact, Job, Proposal
 from engine.proposals import FIX
 from engine.repositories import Repository, pinned, repositories
 from engine.research import context_of, memory_of
+from engine.rows import COMMAND
 from engine.work import WillNotDo
 from workspace.config import Config
 from workspace.text import plain
@@ -83,9 +84,7 @@ def brief_of(config: Config, inbox: Inbox, job: Job, now: datetime) -> FixBrief:
         limit_usd=round(max(budget.limits(config).report_usd - detail.cost_usd, 0.0), 6),
         root_cause=_last(detail.artefacts, "judgement", "root_cause"),
         evidence=stored_evidence(detail.artefacts),
-        signals=tuple(
-            one.signal.content[:MOST_CONTENT] for one in detail.signals[:MOST_SIGNALS] if one.safety in _READABLE
-        ),
+        signals=_observed(detail),
         context=context_of(detail.artefacts),
         memory=memory_of(inbox.notes(), (report.id, report.recurrence_of), detail.signals),
         tried=_tried(detail, proposal),
@@ -146,6 +145,16 @@ def _refuse_more(config: Config, inbox: Inbox, proposal: Proposal, now: datetime
             "Raise proposals_a_night under [budgets] in config.toml",
             retry_at=night.until,
         )
+
+
+def _observed(detail: ReportDetail) -> tuple[str, ...]:
+    """What its signals say, without what was decided about it."""
+    signals = [
+        one.signal.content[:MOST_CONTENT]
+        for one in detail.signals
+        if one.safety in _READABLE and (one.signal.source_product, one.signal.source_type) != COMMAND
+    ]
+    return tuple(signals[:MOST_SIGNALS])
 
 
 def stored_evidence(artefacts: Sequence[Artefact]) -> tuple[str, ...]:

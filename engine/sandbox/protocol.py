@@ -179,9 +179,14 @@ class Sandbox(Protocol):
     """`name` is what it is made with. `python` is a Python within every jail, `scripts` the folder of fixed scripts
     there (`engine.sandbox.inside`)."""
 
-    name: str
-    python: str
-    scripts: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def python(self) -> str: ...
+
+    @property
+    def scripts(self) -> str: ...
 
     async def start(self, run: Run) -> Jail:
         """Raises `NoSandbox`. From the main thread: the jail dies with the thread that started it."""
