@@ -1,29 +1,38 @@
-"""Work done in the engine's own process."""
+"""Work that is done in the engine's own process: its brief is read, and its progress kept in the inbox."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
+from engine.in_thread import in_thread
 from engine.model import Job
-from engine.snapshots import StoredProgress
 from engine.store import Store
 from engine.work import Work
 
-_AT_ONCE = 2
 
-
+@dataclass(frozen=True, slots=True)
 class AtHome:
-    """The handler of a kind of job whose work is done here (`engine.executor.Handler`)."""
+    """A `Handler`."""
 
-    def __init__(self, work: Work, store: Store, clock: Callable[[], datetime]) -> None:
-        self._work, self._store, self._clock = work, store, clock
-        self._room = asyncio.Semaphore(_AT_ONCE)  # where workers do most of it, more are begun than this machine can do
+    work: Work
+    store: Store
+    clock: Callable[[], datetime]
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
-        return await self.do(job, await asyncio.to_thread(self._work.brief, job))
+        brief = await in_thread(lambda: self.work.brief(job), f"brief of {job.kind}")
+        return await self.work.do(brief, StoredProgress(self.store, job.id, self.clock))
 
-    async def do(self, job: Job, brief: Mapping[str, object]) -> Mapping[str, object]:
-        async with self._room:
-            return await self._work.do(brief, StoredProgress(self._store, job.id, self._clock))
+
+@dataclass(frozen=True, slots=True)
+class StoredProgress:
+    store: Store
+    job_id: str
+    clock: Callable[[], datetime]
+
+    async def latest(self) -> Mapping[str, object] | None:
+        return self.store.snapshot(self.job_id)
+
+    async def save(self, snapshot: Mapping[str, object]) -> None:
+        self.store.save_snapshot(self.job_id, snapshot, self.clock())
