@@ -9,10 +9,6 @@ from engine.model import Job
 from workspace.errors import LoopdeskError
 
 
-STAYS_HOME = "stays_home"
-"""In a brief: true where it names what only this machine has, such as a repository in a local folder."""
-
-
 class WillNotDo(LoopdeskError):
     """It cannot be done, and trying again would end in the same way."""
 

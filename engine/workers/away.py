@@ -9,25 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from engine import proposals, reading, snapshots
+from engine import proposals, reading
 from engine.at_home import AtHome
 from engine.attempts import MOST_FAILURES
-from engine.blobs import FolderBlobs
-from engine.budget import Books
+from engine.in_thread import in_thread
 from engine.instants import stored
 from engine.judge import Unavailable
 from engine.main import Worked
 from engine.model import Job, Proposal, Report
 from engine.store import Store
-from engine.work import STAYS_HOME, WillNotDo, Work
-from engine.workers import blobs
-from engine.workers.blobs import PostgresBlobs
-from engine.workers.postgres import EngineLock, Gone, Times
-from engine.workers.queue import Queue, Seen, retry_at
+from engine.work import WillNotDo
+from engine.workers.exchange import Exchange
+from engine.workers.postgres import Gone
+from engine.workers.queue import Line, Seen, retry_at
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -36,42 +32,17 @@ _LOOKS_AGAIN = timedelta(seconds=3)
 _LONGEST_BACK_OFF_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What the engine shares with its workers."""
-
-    queue: Queue
-    lock: EngineLock
-    store: Store
-    books: Books
-    home: FolderBlobs
-    away: PostgresBlobs
-    clock: Callable[[], datetime]
-    times: Times = Times()
-
-    async def take_in(self, job_id: str, seen: Seen) -> None:
-        """All that came back beside the result: blobs into our folder, what was spent into the books, the snapshot.
-        Done twice it is done once."""
-        keys = list(blobs.keys_in([seen.outcome, seen.snapshot]))
-        await asyncio.to_thread(blobs.fetch, keys, self.away, self.home)
-        with self.store.transaction("book"):
-            self.books.settle(job_id, seen.ledger)
-            if seen.snapshot is not None:
-                snapshots.keep(self.store.connection, job_id, seen.snapshot, self.clock())
-        await self.queue.settled(job_id)
-
-
 class Away:
     """The handler of a kind of job that workers do (`engine.executor.Handler`). Raises `Unavailable` where none is
     there, or Postgres is not; what has been put into the queue stays there meanwhile."""
 
-    def __init__(self, work: Work, home: AtHome, exchange: Exchange, most_usd: float) -> None:
-        self._work, self._home, self._most_usd = work, home, most_usd
-        self._with = exchange
+    def __init__(self, home: AtHome, exchange: Exchange, most_usd: float, may_ask: Callable[[], None]) -> None:
+        """`may_ask` raises `Unavailable` where no model may be asked: a worker does not know."""
+        self._home, self._with, self._most_usd, self._may_ask = home, exchange, most_usd, may_ask
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
-        brief = await asyncio.to_thread(self._work.brief, job)
-        if brief.get(STAYS_HOME):
+        brief = await self._home.brief(job)
+        if stays_home(brief):
             return await self._home.do(job, brief)
         await self._put(job, brief)
         seen = await self._outcome(job)
@@ -82,11 +53,13 @@ class Away:
     async def _put(self, job: Job, brief: Mapping[str, object]) -> None:
         """Reserved, enqueued: in this order, so that nothing is ever spent that was not put aside."""
         shared = self._with
+        self._may_ask()
         await shared.lock.held()
-        snapshot = snapshots.latest(shared.store.connection, job.id)
+        snapshot = shared.store.snapshot(job.id)
         usd = shared.books.reserve_job(job, self._most_usd)
-        keys = list(blobs.keys_in([brief, snapshot]))
-        await asyncio.to_thread(blobs.send, keys, shared.home, shared.away)
+        if "limit_usd" in brief:
+            brief = {**brief, "limit_usd": usd}
+        await shared.send([brief, snapshot])
         await shared.queue.put(job, brief, snapshot, usd, takes_result=not _has_returned(shared.store, job.id))
 
     async def _outcome(self, job: Job) -> Seen:
@@ -105,7 +78,7 @@ class Away:
             await asyncio.sleep(min(self._with.times.poll_s * 2**tries, _LONGEST_BACK_OFF_S))
             tries = min(tries + 1, 5)
 
-    async def _heard(self, line: Any) -> Seen:
+    async def _heard(self, line: Line) -> Seen:
         alone_since: float | None = None
         is_first = True
         while True:
@@ -126,6 +99,14 @@ class Away:
                 )
             is_first = False
             await line.wait(self._with.times.poll_s)
+
+
+def stays_home(brief: object) -> bool:
+    """Whether it names a repository in a folder of this machine. Pure."""
+    if isinstance(brief, Mapping):
+        url = brief.get("url")
+        return (isinstance(url, str) and url.startswith("/")) or any(map(stays_home, brief.values()))
+    return isinstance(brief, list | tuple) and any(map(stays_home, brief))
 
 
 def _result(outcome: Mapping[str, object]) -> Mapping[str, object]:
@@ -151,7 +132,7 @@ class Recalling:
         if not self._is_loaded:
             await self._with.lock.held()
             await queue.load()
-            await asyncio.to_thread(self._with.away.prune)
+            await in_thread(self._with.away.prune, "prune blobs")
             self._is_loaded = True
         done, waits = 0, False
         for id in sorted(queue.known):

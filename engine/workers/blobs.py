@@ -44,14 +44,14 @@ class PostgresBlobs:
             raise LoopdeskError("That is no blob's key")
         found = bytearray()
         with explained(), connect(self.url) as connection, connection.transaction():
-            # Row by row: a quarter of a gigabyte is not held twice.
-            with connection.cursor("chunks", binary=True) as cursor:  # a cursor of the server's, by its name
-                cursor.itersize = 4
-                cursor.execute("SELECT content FROM loopdesk_chunks WHERE key = %s ORDER BY part", (key,))
-                for (chunk,) in cursor:
-                    found += chunk
-                    if len(found) > MOST_BYTES:
-                        break
+            # A cursor of the server's, by its name: a quarter of a gigabyte is not held twice.
+            cursor = connection.cursor("chunks", binary=True)
+            cursor.itersize = 4
+            cursor.execute("SELECT content FROM loopdesk_chunks WHERE key = %s ORDER BY part", (key,))
+            for (chunk,) in cursor:
+                found += chunk
+                if len(found) > MOST_BYTES:
+                    break
         if hashlib.sha256(found).hexdigest() != key:
             raise LoopdeskError(f"There is no blob {key[:12]} in Postgres any more")
         return bytes(found)

@@ -10,9 +10,11 @@ from typing import Any, LiteralString
 from psycopg_pool import AsyncConnectionPool
 from ulid import ULID
 
-from engine.snapshots import checked
+from engine.executor import MOST_RESULT
+from engine.rows import spelled
 from engine.workers.postgres import explained
 from engine.workers.queue import STOPPED, channel
+from workspace.errors import LoopdeskError
 
 # A deferral that another one has replaced is no one's any more; of one that was recalled while nobody worked on it, the
 # end is written down.
@@ -64,7 +66,10 @@ class Claim:
         return self.snapshot
 
     async def save(self, snapshot: Mapping[str, object]) -> None:
-        await self._write("UPDATE loopdesk_jobs SET snapshot = %s WHERE ", checked(snapshot))
+        text = spelled(dict(snapshot))
+        if len(text) > MOST_RESULT:
+            raise LoopdeskError(f"A snapshot has {len(text):,} bytes; at most {MOST_RESULT:,} are kept")
+        await self._write("UPDATE loopdesk_jobs SET snapshot = %s WHERE ", text)
         self.snapshot = snapshot
 
     async def check(self) -> None:

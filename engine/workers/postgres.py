@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
+from engine.in_thread import in_thread
 from engine.judge import Unavailable
 from engine.workers import schema
 from workspace.errors import LoopdeskError
@@ -135,7 +135,7 @@ class EngineLock:
         self._connection = connection
 
     async def held(self) -> None:
-        await asyncio.to_thread(self.hold)
+        await in_thread(self.hold, "engine lock")
 
     def release(self) -> None:
         if self._connection is not None:

@@ -161,7 +161,7 @@ class Line:
 
     async def look(self) -> Seen | None:
         found = await self._connection.execute(
-            f"SELECT state, {_ALIVE}, outcome, snapshot FROM loopdesk_jobs WHERE job_id = %s",  # type: ignore[arg-type]
+            f"SELECT state, {_ALIVE}, outcome, snapshot FROM loopdesk_jobs WHERE job_id = %s",
             (self._times.stalled_s, self._job_id),
         )
         row = await found.fetchone()

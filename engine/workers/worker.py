@@ -27,9 +27,9 @@ from engine.work import WillNotDo
 from engine.workers.blobs import PostgresBlobs
 from engine.workers.claim import Claim, Lost
 from engine.workers.ledger import JobBooks
+from engine.workers.means import Build, Means
 from engine.workers.postgres import Gone, Times, prepare
 from engine.workers.queue import QUEUE, TASK
-from engine.works import Build, Means
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -41,7 +41,7 @@ _RESCUE_LOCK = 0x72657363
 
 
 class _HandedBack(Exception):
-    """For another worker, at once."""
+    """For another worker."""
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Worker:
         log: Log,
         clock: Callable[[], datetime],
         *,
-        times: Times = Times(),
+        times: Times | None = None,
         at_once: int = 1,
         finish_s: float = 30.0,
     ) -> None:
         self._url, self._build, self._log, self._clock = url, build, log, clock
-        self._times, self._at_once, self._finish_s = times, at_once, finish_s
+        self._times, self._at_once, self._finish_s = times or Times(), at_once, finish_s
         self._name = socket.gethostname()
         self._stop = Stop()
 
@@ -105,8 +105,8 @@ class Worker:
             kwargs={"autocommit": True},
         )
         app = procrastinate.App(connector=connector)
-        retry = procrastinate.RetryStrategy(retry_exceptions=[_HandedBack])
-        app.task(name=TASK, queue=QUEUE, retry=retry)(self._task(connector))
+        # Outcomes are written down, whatever they are: what is raised beyond them says that this worker could not.
+        app.task(name=TASK, queue=QUEUE, retry=procrastinate.RetryStrategy(wait=1))(self._task(connector))
         async with app.open_async():
             working = asyncio.create_task(
                 app.run_worker_async(
