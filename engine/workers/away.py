@@ -28,7 +28,6 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 _MOST_SAID = 500
-_LOOKS_AGAIN = timedelta(seconds=3)
 _LONGEST_BACK_OFF_S = 30.0
 
 
@@ -128,6 +127,16 @@ class Recalling:
         self._is_loaded = False
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
+        looks_again = timedelta(seconds=self._with.times.poll_s)
+        try:
+            done, waits = await self._looked(store, now)
+        except Gone:
+            # Whatever waits for it says so.
+            return Worked(next_due=now + 5 * looks_again)
+        return Worked(done, next_due=now + looks_again if waits else None)
+
+    async def _looked(self, store: Store, now: datetime) -> tuple[int, bool]:
+        """What was done, and whether to look again although nothing happens here."""
         queue = self._with.queue
         if not self._is_loaded:
             await self._with.lock.held()
@@ -147,7 +156,7 @@ class Recalling:
                     self._lift(job, now)
                     done += 1
                 waits |= seen is not None and not seen.is_over
-        return Worked(done, next_due=now + _LOOKS_AGAIN if waits else None)
+        return done, waits
 
     async def _recall(self, job_id: str) -> bool:
         """Whether it is over: who works on it has a second to see it, and its jail to end."""

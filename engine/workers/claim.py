@@ -27,6 +27,11 @@ _END_RECALLED: LiteralString = """
 UPDATE loopdesk_jobs SET state = 'ended', outcome = %(stopped)s
 WHERE job_id = %(job)s AND ticket = %(ticket)s AND state = 'unwanted'
 """
+_LET_GO: LiteralString = """
+UPDATE loopdesk_jobs SET outcome = CASE state WHEN 'unwanted' THEN %s END, claim = '', worker = '',
+  state = CASE state WHEN 'unwanted' THEN 'ended' ELSE 'waiting' END
+WHERE job_id = %s AND claim = %s AND state IN ('running', 'unwanted') RETURNING state
+"""
 
 
 class Lost(Exception):
@@ -89,19 +94,14 @@ class Claim:
         await self._write("UPDATE loopdesk_jobs SET state = 'ended', outcome = %s WHERE ", outcome)
         await self._say()
 
-    async def hand_back(self) -> None:
-        """For the next worker, from the last snapshot on."""
-        await self._write("UPDATE loopdesk_jobs SET state = 'waiting', claim = '', worker = %s WHERE ", "")
-
-    async def stopped(self) -> None:
-        """It was recalled, and nothing works on it any more."""
+    async def let_go(self) -> bool:
+        """Nothing works on it here any more. Whether it is for the next worker, from the last snapshot on; not where it
+        was recalled, or is another's already."""
         with explained():
             async with self.pool.connection() as connection:
-                await connection.execute(
-                    "UPDATE loopdesk_jobs SET state = 'ended', outcome = %s "
-                    "WHERE job_id = %s AND claim = %s AND state = 'unwanted'",
-                    (STOPPED, self.job_id, self.id),
-                )
+                found = await connection.execute(_LET_GO, (STOPPED, self.job_id, self.id))
+                row = await found.fetchone()
+        return row == ("waiting",)
 
     async def _write(self, what: LiteralString, value: Any) -> None:
         with explained():

@@ -184,15 +184,19 @@ class Worker:
             await _ended(doing)  # with its jail
             if losing.done():
                 self._log("ended", why=losing.result(), **names)
-                with suppress(Gone):
-                    await claim.stopped()
-                return
-            with suppress(Lost):
-                await claim.hand_back()
-                self._log("handed_back", **names)
-                raise _HandedBack
+            await self._let_go(claim, names)
         finally:
             await _ended(doing, losing, leaving)
+
+    async def _let_go(self, claim: Claim, names: Mapping[str, Any]) -> None:
+        try:
+            is_for_another = await claim.let_go()
+        except Gone:
+            # Whether it could be said or not: Procrastinate, or else who misses our heartbeat, brings it to another.
+            is_for_another = True
+        if is_for_another:
+            self._log("handed_back", **names)
+            raise _HandedBack
 
     async def _outcome(self, claim: Claim) -> str:
         """As JSON; what is raised is an outcome too."""
@@ -224,7 +228,7 @@ class Worker:
                 self._log("done", outcome=next(iter(outcome.split('"', 2)[1:2])), **names)
             except Lost as lost:
                 self._log("ended", why=str(lost), **names)
-                await claim.stopped()
+                await self._let_go(claim, names)
             except Gone as gone:
                 if time.monotonic() > until:
                     self._log("lost", why=str(gone), **names)
@@ -258,5 +262,5 @@ async def _ended(*tasks: asyncio.Task[Any]) -> None:
 
 def quiet() -> None:
     """Procrastinate says what went wrong with its own words; ours say what happened."""
-    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    for name in ("procrastinate", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
