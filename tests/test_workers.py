@@ -54,6 +54,10 @@ def job_states(desk: Desk) -> list[tuple[int, str]]:
     return sorted((job.attempt, job.state) for job in desk.inbox.jobs())
 
 
+def hold(desk: Desk) -> str:
+    return "".join(report.hold for report in desk.reports())
+
+
 def spend(desk: Desk) -> list[tuple[str, str, float, bool]]:
     with contextlib.closing(sqlite3.connect(desk.workspace.inbox_db)) as db:
         return db.execute("SELECT role, model, cost_usd, booked_at IS NOT NULL FROM spend ORDER BY seq").fetchall()
@@ -147,7 +151,7 @@ class TestTakenOver:
             postgres.allow(url, False)
             await until(lambda: "stopped" in told(marks))
             # Without Postgres nobody knows whether it is still being done: it is held, and never begun here.
-            await until(lambda: "is held until" in desk.report().hold)
+            await until(lambda: "is held until" in hold(desk))
             assert "Postgres does not answer" in desk.report().hold
             await until(lambda: any(one["word"].startswith("postgres") for one in said))
             postgres.allow(url, True)
@@ -204,7 +208,7 @@ class TestTheEngine:
     async def test_without_a_worker_it_is_held_and_goes_on_with_the_first(self, desk: Desk, url: str, marks: Path):
         away = AwayEngine(desk, url, {"until": 1, "marks": str(marks)})
         async with away.running():
-            await until(lambda: "No worker is running" in desk.report().hold)
+            await until(lambda: "No worker is running" in hold(desk))
             assert told(marks) == []
             async with working(url):
                 await away.until("ready")
@@ -270,10 +274,10 @@ class TestTheEngine:
         away = AwayEngine(desk, url, {"until": 1})
         away.may_ask = _not_yet
         async with away.running():
-            await until(lambda: "Not yet" in desk.report().hold)
+            await until(lambda: "Not yet" in hold(desk))
         assert rows(url) == 0 and spend(desk) == []
 
     async def test_a_budget_that_is_reached_holds_it(self, desk: Desk, url: str):
         async with AwayEngine(desk, url, {"until": 1}, report_usd=0.01).running():
-            await until(lambda: "The report's budget of $0.01 is reached" in desk.report().hold)
+            await until(lambda: "The report's budget of $0.01 is reached" in hold(desk))
         assert rows(url) == 0
