@@ -15,15 +15,9 @@ import pytest
 from engine.judge import Unavailable
 from tests.engines import Desk
 from tests.engines import signal as observed
-from tests.postgres import Cluster, cluster
-from tests.workers import STEP_USD, AwayEngine, Process, bulk, until, working
+from tests.postgres import Cluster
+from tests.workers import DYING, STEP_USD, AwayEngine, Process, bulk, until, working
 from workspace.errors import LoopdeskError
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
 
 
 @pytest.fixture
@@ -87,10 +81,12 @@ async def _never(_: str) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def processes(url: str, number: int) -> AsyncIterator[list[Process]]:
-    started = [Process(url) for _ in range(number)]
+async def processes(url: str, folder: Path, number: int) -> AsyncIterator[list[Process]]:
+    started = [Process(url, folder / f"worker{one}") for one in range(number)]
     try:
-        yield list(await asyncio.gather(*(one.ready() for one in started)))
+        for one in started:
+            await one.ready()
+        yield started
     finally:
         for one in started:
             one.end()
@@ -101,7 +97,7 @@ class TestTakenOver:
         self, desk: Desk, url: str, marks: Path
     ):
         away = AwayEngine(desk, url, {"until": 4, "pause_at": 2, "marks": str(marks)})
-        async with processes(url, 2) as both, away.running():
+        async with processes(url, marks.parent, 2) as both, away.running():
             await until(lambda: "pause" in told(marks))
             first = int(marks.read_text().split()[0])
             next(one for one in both if one.pid == first).signal(signal.SIGKILL)
@@ -121,10 +117,10 @@ class TestTakenOver:
         self, desk: Desk, url: str, marks: Path
     ):
         away = AwayEngine(desk, url, {"until": 3, "pause_at": 1, "marks": str(marks)})
-        async with processes(url, 1) as (slept,), away.running():
+        async with processes(url, marks.parent, 1) as (slept,), away.running():
             await until(lambda: "pause" in told(marks))
             slept.signal(signal.SIGSTOP)
-            async with working(url):
+            async with working(url, DYING):
                 await away.until("ready")
             slept.signal(signal.SIGCONT)
             await until(lambda: f"{slept.pid} stopped" in marks.read_text())
@@ -133,20 +129,20 @@ class TestTakenOver:
 
     async def test_a_worker_that_is_stopped_hands_back_what_it_does(self, desk: Desk, url: str, marks: Path):
         away = AwayEngine(desk, url, {"until": 2, "pause_at": 1, "marks": str(marks)})
-        async with processes(url, 1) as (leaving,), away.running():
+        async with processes(url, marks.parent, 1) as (leaving,), away.running():
             await until(lambda: "pause" in told(marks))
             leaving.signal(signal.SIGTERM)
-            code, said = await leaving.ended()
+            assert await leaving.ended() == 0
             async with working(url):
                 await away.until("ready")
-        assert code == 0 and said == ["begun", "stopping", "handed_back"]
+            assert leaving.said() == ["ready", "begun", "stopping", "handed_back"]
         assert told(marks) == ["1", "pause", "stopped", "2"]
 
     async def test_a_worker_that_cannot_reach_postgres_ends_its_work_and_another_goes_on(
         self, desk: Desk, url: str, marks: Path, postgres: Cluster
     ):
         away = AwayEngine(desk, url, {"until": 2, "pause_at": 1, "marks": str(marks)})
-        async with working(url) as said, away.running():
+        async with working(url, DYING) as said, away.running():
             await until(lambda: "pause" in told(marks))
             postgres.allow(url, False)
             await until(lambda: "stopped" in told(marks))

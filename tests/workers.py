@@ -1,20 +1,16 @@
-"""Workers for tests: a small real work, engines that have it done elsewhere, and workers as processes of their own.
-
-`python -m tests.workers URL STALLED_S FINISH_S` is a worker until it is stopped; it says what happens as JSON lines.
-"""
+"""Workers for tests: a small real work, engines that have it done elsewhere, and workers as processes of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,8 +31,14 @@ from engine.workers.worker import Stop, Worker, quiet
 from tests.engines import READY, Desk, place_by_project
 from workspace.config import Config
 
-TIMES = Times(stalled_s=1.2, patience_s=0.5, look_s=0.05)
+# A busy machine is no dead worker.
+TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
+# Where one dies, and that is waited for.
+DYING = replace(TIMES, stalled_s=1.8)
 STEP_USD = 0.01
+# Each worker is forked off a process that has loaded everything.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.workers"])
 
 
 @dataclass
@@ -170,48 +172,51 @@ async def working(url: str, times: Times = TIMES, finish_s: float = 0.0) -> Asyn
 
 
 class Process:
-    """A worker as a process."""
+    """A worker as a process of its own; what it says goes to a file."""
 
-    def __init__(self, url: str, *, stalled_s: float = TIMES.stalled_s, finish_s: float = 0.0) -> None:
-        command = [sys.executable, "-m", "tests.workers", url, str(stalled_s), str(finish_s)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def __init__(self, url: str, output: Path, times: Times = DYING, finish_s: float = 0.0) -> None:
+        self._output = output
+        output.touch()
+        self._process = _FORKS.Process(target=_forked, args=(url, output, times, finish_s))
+        self._process.start()
+        assert self._process.pid is not None
         self.pid = self._process.pid
 
     async def ready(self) -> Process:
-        assert self._process.stdout is not None
-        line = await asyncio.to_thread(self._process.stdout.readline)
-        assert '"ready"' in line, line
+        await until(lambda: "ready" in self.said())
         return self
 
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
+    def said(self) -> list[str]:
+        return [json.loads(line)["word"] for line in self._output.read_text().splitlines()]
 
-    async def ended(self) -> tuple[int, list[str]]:
-        """Exit code, and what it said since it was ready."""
-        output, _ = await asyncio.to_thread(self._process.communicate)
-        return self._process.returncode, [json.loads(line)["word"] for line in output.splitlines()]
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    async def ended(self) -> int | None:
+        """Its exit code."""
+        await asyncio.to_thread(self._process.join, 10)
+        return self._process.exitcode
 
     def end(self) -> None:
         self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._process.join()
+        self._process.close()
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _run(url: str, stalled_s: float, finish_s: float) -> None:
-    def say(word: str, **names: object) -> None:
-        print(json.dumps({"word": word, **names}), flush=True)
+def _forked(url: str, output: Path, times: Times, finish_s: float) -> None:
+    with output.open("a") as file:
 
-    stop = Stop()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.signal)
-    quiet()
-    times = Times(stalled_s=stalled_s, look_s=TIMES.look_s)
-    await Worker(url, works, say, utc_now, times=times, finish_s=finish_s).run(stop)
+        def say(word: str, **names: object) -> None:
+            print(json.dumps({"word": word, **names}), file=file, flush=True)
 
+        async def run() -> None:
+            stop = Stop()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.signal)
+            await Worker(url, works, say, utc_now, times=times, finish_s=finish_s).run(stop)
 
-if __name__ == "__main__":
-    asyncio.run(_run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
+        quiet()
+        asyncio.run(run())

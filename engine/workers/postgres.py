@@ -33,6 +33,8 @@ class Times:
     """How long the engine waits for a Postgres that is gone before it says that the job is held."""
     look_s: float = 1.0
     """How often a worker looks whether its job is wanted."""
+    poll_s: float = 3.0
+    """Between two looks for work, or for an outcome that nobody announced."""
 
     @property
     def lost_s(self) -> float:
@@ -41,11 +43,6 @@ class Times:
     @property
     def beat_s(self) -> float:
         return self.stalled_s / 6
-
-    @property
-    def poll_s(self) -> float:
-        """Between two looks for work, or for an outcome that nobody announced."""
-        return min(3.0, self.beat_s)
 
 
 @contextmanager
