@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.agents import transcript
-from engine.agents.protocol import Answer, HostTool, Task
-from engine.agents.run import JailedAgent, Means
-from engine.agents.transcript import Called, HostCall, Item, ModelCall, Returned
-from engine.blobs import FolderBlobs
+from engine.agents.protocol import HostTool
+from engine.agents.transcript import Called, HostCall, ModelCall, Returned
 from engine.budget import Reached
 from engine.judge import Unavailable
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.protocol import CLONE, Kind
 from tests.agent_api import agent_api, answers, calls, host, results, says
+from tests.agent_bench import GOOD, SYSTEM, Bench
 from tests.conftest import NOW
 from tests.jails import jails
-from tests.messages_api import MessagesApi, fails
+from tests.messages_api import fails
 from tests.test_sandbox_requests import Purse
-from workspace.config import Config
 from workspace.errors import LoopdeskError
-
-SYSTEM = "You judge."
-GOOD: Mapping[str, Any] = {"verdict": "good"}
-SCHEMA = {
-    "type": "object",
-    "properties": {"verdict": {"enum": ["good", "bad"]}, "notes": {"type": "array", "items": {"type": "string"}}},
-    "required": ["verdict"],
-    "additionalProperties": False,
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,33 +27,17 @@ def sandbox() -> Bubblewrap:
     return jails()
 
 
-class Bench:
-    """An agent of a folder, and what it left there."""
-
-    def __init__(self, sandbox: Bubblewrap, folder: Path) -> None:
-        self.sandbox, self.folder = sandbox, folder
-        self.blobs = FolderBlobs(folder / "blobs")
-        self.purse: Any = Purse()
-        self.clone = folder / "clone"
-        self.clone.mkdir()
-        (self.clone / "a.txt").write_text("hello\n")
-
-    async def asks(self, api: MessagesApi | str, **more: Any) -> Answer:
-        url = api if isinstance(api, str) else api.url
-        config = Config(workspace_dir=str(self.folder), anthropic_key="the-real-key", anthropic_url=url)
-        means = Means(
-            self.sandbox, self.folder / "runs", self.blobs, lambda task, model: self.purse, lambda: NOW, retries=0
-        )
-        task = {"role": "research", "system": SYSTEM, "prompt": "Judge it.", "schema": SCHEMA, **more}
-        return await JailedAgent(config, means).ask(Task(**task))
-
-    def items(self, answer: Answer, kind: type[Item]) -> list[Any]:
-        return [one for one in transcript.read(self.blobs.get(answer.transcript)) if isinstance(one, kind)]
-
-
 @pytest.fixture
 def bench(sandbox: Bubblewrap, tmp_path: Path) -> Bench:
     return Bench(sandbox, tmp_path)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    (folder / "a.txt").write_text("hello\n")
+    return folder
 
 
 async def test_an_answer_fits_its_schema_and_is_paid_for_by_what_the_gateway_measured(bench: Bench):
@@ -76,6 +47,7 @@ async def test_an_answer_fits_its_schema_and_is_paid_for_by_what_the_gateway_mea
     (measured,) = bench.items(answer, ModelCall)
     assert answer.cost_usd == pytest.approx(measured.cost_usd) and measured.cost_usd > 0
     assert {one.key for one in api.requests} == {"the-real-key"}
+    assert "Co-Authored-By" not in str(api.requests[0].body)
     assert not list((bench.folder / "runs").iterdir())
 
 
@@ -92,9 +64,9 @@ async def test_without_an_answer_there_is_the_reason(bench: Bench):
     assert answer.content is None and answer.why and answer.turns == 4
 
 
-async def test_the_turns_are_bounded(bench: Bench):
+async def test_the_turns_are_bounded(bench: Bench, clone: Path):
     with agent_api({SYSTEM: [calls("Bash", command="ls")] * 9}) as api:
-        answer = await bench.asks(api, clone=bench.clone, turns=2)
+        answer = await bench.asks(api, clone=clone, turns=2)
     assert answer.content is None and "2 turns" in answer.why and len(api.requests) == 2
 
 
@@ -125,32 +97,32 @@ async def test_tools_of_ours_run_on_the_host_and_are_checked_and_clipped(bench: 
     assert [one["name"] for one in api.requests[0].body["tools"]].count("mcp__host__ask") == 1
 
 
-async def test_who_only_reads_cannot_write(bench: Bench):
+async def test_who_only_reads_cannot_write(bench: Bench, clone: Path):
     turns = [
         calls("Write", file_path=f"{CLONE}/b.txt", content="x"),
         calls("Bash", command=f"cat a.txt; echo x > {CLONE}/c.txt"),
         lambda request: answers({"verdict": "bad", "notes": results(request)}),
     ]
     with agent_api({SYSTEM: turns}) as api:
-        answer = await bench.asks(api, clone=bench.clone)
+        answer = await bench.asks(api, clone=clone)
     assert answer.denied == ("Write",)
     assert answer.content is not None and "hello" in answer.content["notes"][0]  # type: ignore[index]
-    assert [one.name for one in bench.clone.iterdir()] == ["a.txt"]
+    assert [one.name for one in clone.iterdir()] == ["a.txt"]
     assert [one.tool for one in bench.items(answer, Called)] == ["Write", "Bash", "StructuredOutput"]
 
 
-async def test_who_writes_changes_the_clone(bench: Bench):
+async def test_who_writes_changes_the_clone(bench: Bench, clone: Path):
     turns = [calls("Write", file_path=f"{CLONE}/b.txt", content="made"), answers(GOOD)]
     with agent_api({SYSTEM: turns}) as api:
-        answer = await bench.asks(api, clone=bench.clone, may_write=True)
+        answer = await bench.asks(api, clone=clone, may_write=True)
     assert answer.content == GOOD and answer.denied == ()
-    assert (bench.clone / "b.txt").read_text() == "made"
+    assert (clone / "b.txt").read_text() == "made"
 
 
-async def test_a_prompt_is_read_by_nobody_but_the_model(bench: Bench):
+async def test_a_prompt_is_read_by_nobody_but_the_model(bench: Bench, clone: Path):
     """No file that it names is added to it, and no command that it looks like is run."""
     with agent_api({SYSTEM: [answers(GOOD)]}) as api:
-        await bench.asks(api, clone=bench.clone, prompt=f"/clear @{CLONE}/a.txt")
+        await bench.asks(api, clone=clone, prompt=f"/clear @{CLONE}/a.txt")
     assert f"/clear @{CLONE}/a.txt" in str(api.requests[0].body) and "hello" not in str(api.requests[0].body)
 
 

@@ -23,6 +23,8 @@ SESSION_ID = "10000000-0000-4000-8000-000000000000"
 """Of every session: each has a folder of its own, so that none is found by its id alone."""
 READING = ("Read", "Grep", "Glob", "Bash")
 WRITING = ("Read", "Edit", "Write", "Bash", "Grep", "Glob")
+# Nothing of the CLI's own is put into a commit.
+_SETTINGS = {"attribution": {"commit": "", "pr": ""}, "includeCoAuthoredBy": False}
 ANSWER = "StructuredOutput"
 """The tool that the CLI adds for an answer by a schema."""
 
@@ -69,6 +71,7 @@ def command(start: Start) -> list[str]:
         # The jail is the boundary, and nobody is there to be asked.
         *("--permission-mode", "bypassPermissions"),
         *("--setting-sources=", "--strict-mcp-config", "--max-turns", str(start.turns)),
+        *("--settings", json.dumps(_SETTINGS)),
         *("--json-schema", json.dumps(dict(start.schema))),
         f"--resume={SESSION_ID}" if start.resumes else f"--session-id={SESSION_ID}",
     ]
