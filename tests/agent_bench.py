@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ class Bench:
         self.events: OwnEvents | None = None
         self.models: Mapping[str, object] = {}
         self.snapshot_every = 10
+        self._looks = 0
+
+    def clock(self) -> datetime:
+        """A millisecond later whenever it is looked at, so that what happened has an order."""
+        self._looks += 1
+        return NOW + timedelta(milliseconds=self._looks)
 
     def config(self, url: str) -> Config:
         return Config(
@@ -50,7 +57,7 @@ class Bench:
             self.runs,
             self.blobs,
             lambda task, model: self.purse,
-            lambda: NOW,
+            self.clock,
             self.events,
             snapshot_every=self.snapshot_every,
             retries=0,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.agents.outage import outage
 from engine.agents.protocol import HostTool
 from engine.agents.transcript import Called, HostCall, ModelCall, Returned
 from engine.budget import Reached
 from engine.judge import Unavailable
+from engine.llm_errors import Explainer
 from engine.sandbox.bubblewrap import Bubblewrap
+from engine.sandbox.gateway import Call
+from engine.sandbox.meter import Answer as Usage
 from engine.sandbox.protocol import CLONE, Kind
 from tests.agent_api import agent_api, answers, calls, host, results, says
 from tests.agent_bench import GOOD, SYSTEM, Bench
@@ -151,21 +156,30 @@ async def test_a_budget_that_is_reached_holds_the_work(bench: Bench):
     assert raised.value.retry_at == NOW and not api.requests
 
 
-@pytest.mark.parametrize("status", [401, 429, 529])
-async def test_a_model_that_cannot_be_had_holds_the_work(bench: Bench, status: int):
-    with agent_api({SYSTEM: [fails(status)]}) as api, pytest.raises(Unavailable) as raised:
+async def test_a_model_that_cannot_be_had_holds_the_work(bench: Bench):
+    with agent_api({SYSTEM: [fails(401, "the-real-key is wrong")]}) as api, pytest.raises(Unavailable) as raised:
         await bench.asks(api)
     assert raised.value.retry_at is not None and raised.value.retry_at > NOW
     assert "the-real-key" not in str(raised.value)
-
-
-async def test_a_model_that_cannot_be_reached_holds_the_work(bench: Bench):
-    with pytest.raises(Unavailable) as raised:
-        await bench.asks("http://127.0.0.1:1")
-    assert "cannot be reached" in str(raised.value)
 
 
 async def test_a_request_that_the_model_cannot_take_is_no_outage(bench: Bench):
     with agent_api({SYSTEM: [fails(400, "that is no request")]}) as api:
         answer = await bench.asks(api)
     assert answer.content is None and answer.why
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "again_s"), [(0, "", 300), (403, "", 300), (429, "4000", 4_000), (500, "", 300), (529, "9", 300)]
+)
+def test_what_the_api_answered_last_says_when_to_ask_again(status: int, wait: str, again_s: float):
+    call = Call(NOW, 0.1, {}, status, Usage(is_stream=False), 0.0, b"<html>", wait)
+    found = outage(None, call, "a-model", Explainer("key"), NOW)
+    assert found is not None and found.retry_at == NOW + timedelta(seconds=again_s)
+
+
+@pytest.mark.parametrize("status", [200, 400, 413])
+def test_a_reason_of_the_runs_own_is_no_outage(status: int):
+    call = Call(NOW, 0.1, {}, status, Usage(is_stream=False), 0.0)
+    assert outage(None, call, "a-model", Explainer("key"), NOW) is None
+    assert outage(None, None, "a-model", Explainer("key"), NOW) is None

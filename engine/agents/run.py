@@ -8,10 +8,9 @@ gateway.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from engine.agents import cli
 from engine.agents.conversation import Conversation
 from engine.agents.host_tools import HostTools, wrong
 from engine.agents.keeping import Keeper, Snapshots, restore
+from engine.agents.outage import outage
 from engine.agents.protocol import Answer, Task
 from engine.agents.telling import Telling
 from engine.agents.transcript import Asked, ModelCall, Note, Refused, Transcript
 from engine.agents.transport import JailTransport
 from engine.blobs import Blobs
 from engine.in_thread import in_thread
-from engine.judge import Unavailable
 from engine.own_events import OwnEvents
 from engine.sandbox.folders import RunFolder, run_folder
 from engine.sandbox.gateway import Call, Gateway, Upstream
@@ -42,8 +41,6 @@ from workspace.text import plain
 
 MOST_TOKENS = 16_000  # of one answer
 API = "https://api.anthropic.com"
-# The API's refusals that say something about the request and not about whether a model can be had.
-_OF_THE_REQUEST = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,9 @@ class JailedAgent:
                     await telling.flush()
         key = await in_thread(lambda: means.blobs.put(transcript.written()), "transcript")
         if content is None:
-            self._raise_unavailable(gateway, model)
+            unavailable = outage(gateway.held, gateway.last, model, self._explain, means.clock())
+            if unavailable is not None:
+                raise unavailable
         return Answer(
             content,
             why,
@@ -125,26 +124,6 @@ class JailedAgent:
         if self._means.events is None:
             return None
         return Telling(self._means.events, task.role, model, self._upstreams[model].url, self._records_prompts)
-
-    def _raise_unavailable(self, gateway: Gateway, model: str) -> None:
-        """For a run that ended without an answer because there was no model, or no money, for its last request."""
-        if gateway.held is not None:
-            if isinstance(gateway.held, Unavailable):
-                raise gateway.held
-            raise Unavailable(gateway.held.what, gateway.held.means, gateway.held.do)
-        last = gateway.last
-        if last is None or last.status == 200 or last.status in _OF_THE_REQUEST:
-            return
-        trouble = llm_errors.UNREACHABLE if last.status == 0 else self._refused(last, model)
-        wait_s = max(trouble.again_s, trouble.wait_s or 0.0)
-        raise Unavailable(*trouble.said, retry_at=self._means.clock() + timedelta(seconds=wait_s))
-
-    def _refused(self, call: Call, model: str) -> llm_errors.Trouble:
-        try:
-            body = json.loads(call.said)
-        except (ValueError, RecursionError):
-            body = None
-        return self._explain.refused(call.status, body, call.wait, model)
 
 
 class _Running:
