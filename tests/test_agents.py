@@ -17,12 +17,12 @@ from engine.llm_errors import Explainer
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.gateway import Call
 from engine.sandbox.meter import Answer as Usage
-from engine.sandbox.protocol import CLONE, Kind
+from engine.sandbox.protocol import CLONE, Kind, Limits
 from tests.agent_api import agent_api, answers, calls, host, results, says
 from tests.agent_bench import GOOD, SYSTEM, Bench
 from tests.conftest import NOW
 from tests.jails import jails
-from tests.messages_api import fails
+from tests.messages_api import HANGS, fails
 from tests.test_sandbox_requests import Purse
 from workspace.errors import LoopdeskError
 
@@ -183,3 +183,16 @@ def test_a_reason_of_the_runs_own_is_no_outage(status: int):
     call = Call(NOW, 0.1, {}, status, Usage(is_stream=False), 0.0)
     assert outage(None, call, "a-model", Explainer("key"), NOW) is None
     assert outage(None, None, "a-model", Explainer("key"), NOW) is None
+
+
+async def test_a_run_that_is_too_long_is_ended_with_the_reason(bench: Bench):
+    with agent_api({SYSTEM: [HANGS]}) as api:
+        answer = await bench.asks(api, limits=Limits(wall_s=0.8))
+    assert answer.content is None and "longer than" in answer.why and not list(bench.runs.iterdir())
+
+
+async def test_what_an_agent_writes_into_the_clis_own_output_only_ends_its_run(bench: Bench, clone: Path):
+    forged = "for p in /proc/[0-9]*; do echo '{\"type\": ' > $p/fd/1; done"
+    with agent_api({SYSTEM: [calls("Bash", command=forged), answers(GOOD)]}) as api:
+        answer = await bench.asks(api, clone=clone)
+    assert answer.content is None and answer.why

@@ -60,10 +60,18 @@ class Keeper:
         if is_due and (self._taking is None or self._taking.done()):
             self._taking = asyncio.create_task(self._take(turns))
 
-    async def last(self, turns: int) -> Kept:
-        """After every process of the agent's is gone. Raises what `snapshot` raised."""
-        if self._taking is not None:
-            await self._taking
+    def end(self, turns: int) -> None:
+        """Begin the last one: every process of the agent's is gone."""
+        self._taking = asyncio.create_task(self._last(self._taking, turns))
+
+    async def kept(self) -> Kept:
+        """The last one's. Raises what `snapshot` raised."""
+        assert self._taking is not None
+        return await self._taking
+
+    async def _last(self, before: asyncio.Task[Kept] | None, turns: int) -> Kept:
+        if before is not None:
+            await before
         return await self._take(turns)
 
     async def stop(self) -> None:

@@ -96,7 +96,8 @@ class JailedAgent:
                 ) as gateway:
                     run = _Running(means, task, model, folder, gateway, transcript, keeper.after)
                     content, why = await run.talk()
-                kept = await keeper.last(run.heard.turns)
+                    keeper.end(run.heard.turns)
+                kept = await keeper.kept()
                 for note in (*keeper.complaints, *([f"No answer: {why}"] if why else [])):
                     transcript.add(Note(means.clock(), note))
             finally:
@@ -188,7 +189,7 @@ class _Running:
             raise
         except Exception as error:
             # Of the SDK, and of what is said over its line: it says nothing about whether there was an answer.
-            why = why or f"{type(error).__name__}: {error}"
+            why = why or f"what it wrote to the host ended ({error or type(error).__name__})"
         finally:
             await self._client.disconnect()
             self._add_refusals()
