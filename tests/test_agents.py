@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.conftest import NOW
 from tests.jails import jails
 from tests.messages_api import HANGS, fails
 from tests.test_sandbox_requests import Purse
+from tui.commands.checks import sandbox as sandbox_check
+from tui.commands.checks.line import NOTE, OK
 from workspace.errors import LoopdeskError
 
 
@@ -196,3 +199,11 @@ async def test_what_an_agent_writes_into_the_clis_own_output_only_ends_its_run(b
     with agent_api({SYSTEM: [calls("Bash", command=forged), answers(GOOD)]}) as api:
         answer = await bench.asks(api, clone=clone)
     assert answer.content is None and answer.why
+
+
+def test_the_doctor_starts_the_cli_in_the_jail(sandbox: Bubblewrap, monkeypatch: pytest.MonkeyPatch):
+    line = sandbox_check.agent()
+    assert line.state == OK and re.search(r"\d+\.\d+\.\d+", line.said)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    line = sandbox_check.agent()
+    assert line.state == NOTE and "claude-agent-sdk" in line.do
