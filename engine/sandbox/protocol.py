@@ -172,12 +172,17 @@ class Jail(Protocol):
 
 
 class Sandbox(Protocol):
-    """`name` is what it is made with. `python` is a Python within every jail, `scripts` the folder of fixed scripts
-    there (`engine.sandbox.inside`)."""
+    @property
+    def name(self) -> str:
+        """What it is made with."""
 
-    name: str
-    python: str
-    scripts: str
+    @property
+    def python(self) -> str:
+        """A Python within every jail."""
+
+    @property
+    def scripts(self) -> str:
+        """The folder of fixed scripts there (`engine.sandbox.inside`)."""
 
     async def start(self, run: Run) -> Jail:
         """Raises `NoSandbox`. From the main thread: the jail dies with the thread that started it."""
