@@ -15,12 +15,12 @@ from engine.blobs import FolderBlobs
 from engine.budget import Books, limits
 from engine.consent import Consent, consent
 from engine.delivering import Delivering, Forges
-from engine.doing import done_by
+from engine.doing import Done, done_by
 from engine.effects import SetMeta
 from engine.embedding import embedder
 from engine.fetching import Fetching
 from engine.grouping import Grouping
-from engine.judge import Unavailable
+from engine.judge import Judge, Unavailable
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
@@ -64,15 +64,11 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
         def may_ask() -> None:
             _may_ask(store)
 
-        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask)
+        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
         at_home = {
             kind: AtHome(work, store, clock) for kind, work in works(config, agent, sandbox, blobs, clock).items()
         }
         done = done_by(config, at_home, store, books, blobs, clock, may_ask)
-
-        async def close() -> None:
-            done.close()
-            await judge.close()
 
         return Parts(
             stages=(
@@ -90,11 +86,17 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 **done.handlers,
                 **Delivering(config, forges, blobs, judge, clock).handlers,
             },
-            close=close,
+            close=lambda: _closed(judge, agent, done),
             limits=done.limits,
         )
 
     return build
+
+
+async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
+    done.close()
+    await judge.close()
+    await agent.close()
 
 
 def _may_ask(store: Store) -> None:
