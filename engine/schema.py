@@ -138,6 +138,7 @@ CREATE TABLE proposals (
   verdict_seen_at INTEGER
 );
 CREATE INDEX proposals_of_a_report ON proposals(report_id, created_at);
+CREATE INDEX proposals_unmeasured ON proposals(merged_at, id) WHERE state = 'merged' AND verdict = '';
 CREATE UNIQUE INDEX one_open_proposal ON proposals(report_id)
   WHERE state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you');
 
