@@ -28,6 +28,15 @@ def report(connection: sqlite3.Connection, id: str) -> Report | None:
     return next(iter(select(connection, Report, "reports", "WHERE id = ?", (id,))), None)
 
 
+def proposal(connection: sqlite3.Connection, id: str) -> Proposal | None:
+    return next(iter(select(connection, Proposal, "proposals", "WHERE id = ?", (id,))), None)
+
+
+def subject(connection: sqlite3.Connection, job: Job) -> Report | Proposal | None:
+    """What a job works on."""
+    return proposal(connection, job.proposal_id) if job.proposal_id else report(connection, job.report_id)
+
+
 def latest_proposal(connection: sqlite3.Connection, report_id: str) -> Proposal | None:
     rest = "WHERE report_id = ? ORDER BY created_at DESC, id DESC LIMIT 1"
     return next(iter(select(connection, Proposal, "proposals", rest, (report_id,))), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,9 +60,14 @@ _CAN_MOVE = (
     "WHERE status IN ('candidate', 'in_progress') OR (status IN ('potential', 'ready') AND "
     "(weight >= ? OR snoozed_until IS NOT NULL OR wakes_at_signals IS NOT NULL))"
 )
+_PROPOSALS_TO_LOOK_AT = (
+    "WHERE is_closed_there = 0 AND (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you') "
+    "OR (state IN ('closed', 'superseded', 'failed') AND number IS NOT NULL))"
+)
 _JOBS_TO_LOOK_AT = (
-    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND EXISTS (SELECT 1 FROM "
-    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) AND NOT EXISTS "
+    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND (EXISTS (SELECT 1 FROM "
+    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) OR EXISTS (SELECT 1 FROM "
+    f"proposals {_PROPOSALS_TO_LOOK_AT} AND proposals.id = proposal_id)) AND NOT EXISTS "
     "(SELECT 1 FROM jobs AS later WHERE later.id = jobs.id AND later.attempt > jobs.attempt))"
 )
 
@@ -127,10 +133,12 @@ class Store:
             self.connection, "WHERE claimed_at IS NULL AND undone_at IS NULL ORDER BY apply_after, seq"
         )
         found = reading.select(self.connection, Report, "reports", _CAN_MOVE, (TOO_LITTLE,))
+        proposals = reading.select(self.connection, Proposal, "proposals", f"{_PROPOSALS_TO_LOOK_AT} ORDER BY id")
         return State(
             now=now,
             owner=owner,
             reports={report.id: report for report in found},
+            proposals={proposal.id: proposal for proposal in proposals},
             jobs=reading.select(self.connection, Job, "jobs", _JOBS_TO_LOOK_AT),
             due=tuple(command.id for command in waiting if command.apply_after <= now),
             next_command=min((one.apply_after for one in waiting if one.apply_after > now), default=None),
@@ -257,6 +265,19 @@ class Store:
         with self.transaction("heartbeat"):
             self.connection.execute(
                 "UPDATE jobs SET heartbeat = ? WHERE owner = ? AND state = 'running'", (stored(now), owner)
+            )
+
+    def snapshot(self, job_id: str) -> Mapping[str, object] | None:
+        """What an attempt at a job left last, whichever it was."""
+        found = self.connection.execute("SELECT content FROM snapshots WHERE job_id = ?", (job_id,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def save_snapshot(self, job_id: str, content: Mapping[str, object], now: datetime) -> None:
+        with self.transaction("snapshot"):
+            self.connection.execute(
+                "INSERT INTO snapshots VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET content = excluded.content, at = excluded.at",
+                (job_id, spelled(dict(content)), stored(now)),
             )
 
     def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:

@@ -1,0 +1,21 @@
+"""The works by kind of job, for the engine and for a worker alike, and what they are done with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from engine import proposals
+from engine.agents.lazy import LazyAgent
+from engine.blobs import Blobs
+from engine.fix import Fixing, Hands
+from engine.sandbox.protocol import Sandbox
+from engine.work import Work
+from workspace.config import Config
+
+
+def works(
+    config: Config, agent: LazyAgent, sandbox: Callable[[], Sandbox], blobs: Blobs, clock: Callable[[], datetime]
+) -> Mapping[str, Work]:
+    hands = Hands(config.workspace, agent, sandbox, blobs, config.github_token)
+    return {proposals.FIX: Fixing(config, hands, clock)}
