@@ -18,6 +18,8 @@ from engine.main import STAGE_TRIES_AGAIN, Worked, warn
 from engine.model import Report, Signal
 from engine.neighbours import Neighbour, Neighbours, Prepared
 from engine.placement import placed
+from engine.recurrence import is_before_fix
+from engine.rows import OUTCOME
 from engine.store import Store
 from workspace.text import plain
 
@@ -126,8 +128,11 @@ class Grouping:
         vector = prepared.vectors[0]
         with store.transaction("place"):
             chosen = followed(store.connection, match.report_id)
-            new_id = self._new_id(now)
-            store.write(placed(id, signal.title, chosen, match.reason, new_id=new_id, now=now), now)
+            is_old = chosen is not None and _is_before_fix(store.connection, chosen, signal)
+            effects = placed(
+                id, signal.title, chosen, match.reason, new_id=self._new_id(now), now=now, is_before_fix=is_old
+            )
+            store.write(effects, now)
             store.embedded(id, blob(vector), self._embedder.name)
         self._neighbours.add(id, signal, vector)
 
@@ -195,6 +200,15 @@ def followed(connection: sqlite3.Connection, report_id: str) -> Report | None:
             return report
         report = after
     return report
+
+
+def _is_before_fix(connection: sqlite3.Connection, chosen: Report, signal: Signal) -> bool:
+    is_own = (signal.source_product, signal.source_type) == OUTCOME
+    return (
+        chosen.status == "resolved"
+        and not is_own
+        and is_before_fix(connection, chosen.id, signal.occurred_at, signal.extra)
+    )
 
 
 def checked(match: Match, offered: Sequence[Candidate]) -> Match:

@@ -98,8 +98,8 @@ def verdict(seen: Seen, limits: Settings) -> Verdict | None:
         if after.rounds < limits.rounds:
             continue
         old, new = comparison.alike(before, after)
-        if not old.observed and new.observed:
-            return _said(seen, _nothing_before(seen, new), None, None, new)
+        if not old.observed and after.observed:
+            return _said(seen, _nothing_before(seen, after), None, None, after)
         if comparison.can_tell(old, new):
             found = comparison.compared(old, new, comparison.alike(seen.history, after)[0])
             return _said(seen, _change(old, new, found), found, old, new)

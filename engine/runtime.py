@@ -32,6 +32,7 @@ from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
 from engine.sandbox.meter import Purse
 from engine.sandbox.protocol import Sandbox
+from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.starting import Starting
@@ -50,8 +51,9 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     limits(config)
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
-    pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
+    pulling = Pulling(config) if config.asks_posthog else None
+    sources: list[Stage] = [*([pulling] if pulling else []), Listening(config), Fetching(repositories)]
+    soaking = Soaking(config, is_current=lambda: pulling is None or pulling.is_current)
     sandbox = _one_sandbox()
     forges = Forges(config, sandbox, clock)
     blobs = FolderBlobs(config.workspace.blobs)
@@ -72,6 +74,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 Grouping(judge, embedder(config.embedding_model, warn)),
                 Starting(config),
                 Watching(forges, judge),
+                soaking,
                 *outward,
             ),
             handlers={

@@ -34,7 +34,7 @@ CREATE TABLE signals (
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
 CREATE INDEX signals_unembedded ON signals(occurred_at, id) WHERE is_placed = 1 AND embedded_by = ''
-  AND NOT (source_product = 'loopdesk' AND source_type = 'command');
+  AND NOT (source_product = 'loopdesk' AND weight = 0 AND source_type IN ('command', 'outcome'));
 CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
