@@ -19,7 +19,6 @@ from engine.model import Report, Signal
 from engine.neighbours import Neighbour, Neighbours, Prepared
 from engine.placement import placed
 from engine.recurrence import is_before_fix
-from engine.rows import OUTCOME
 from engine.store import Store
 from workspace.text import plain
 
@@ -128,7 +127,13 @@ class Grouping:
         vector = prepared.vectors[0]
         with store.transaction("place"):
             chosen = followed(store.connection, match.report_id)
-            is_old = chosen is not None and _is_before_fix(store.connection, chosen, signal)
+            # Of one that was in that report before, intake has decided it.
+            is_old = (
+                chosen is not None
+                and not recurs_from
+                and chosen.status == "resolved"
+                and is_before_fix(store.connection, chosen.id, signal.occurred_at, signal.extra)
+            )
             effects = placed(
                 id, signal.title, chosen, match.reason, new_id=self._new_id(now), now=now, is_before_fix=is_old
             )
@@ -200,15 +205,6 @@ def followed(connection: sqlite3.Connection, report_id: str) -> Report | None:
             return report
         report = after
     return report
-
-
-def _is_before_fix(connection: sqlite3.Connection, chosen: Report, signal: Signal) -> bool:
-    is_own = (signal.source_product, signal.source_type) == OUTCOME
-    return (
-        chosen.status == "resolved"
-        and not is_own
-        and is_before_fix(connection, chosen.id, signal.occurred_at, signal.extra)
-    )
 
 
 def checked(match: Match, offered: Sequence[Candidate]) -> Match:

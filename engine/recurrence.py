@@ -33,7 +33,7 @@ def is_before_fix(
         return False
     known = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM report_signals JOIN signals ON signals.id = signal_id "
-        "WHERE report_id = ? AND json_extract(extra, '$.git_sha') = ?)",
+        "WHERE report_id = ? AND left_at IS NULL AND json_extract(extra, '$.git_sha') = ?)",
         (report_id, sha),
     )
     return bool(known.fetchone()[0])
