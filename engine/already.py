@@ -24,7 +24,7 @@ def about_the_same(detail: ReportDetail, proposal: Proposal, pulls: Iterable[Pul
         if one.signal.source_product == "github" and extra.get("is_assigned") is True:
             return f"The issue “{plain(one.signal.title, 80)}” is assigned to somebody already."
     issues = _issues(detail)
-    mine = _words(proposal.title) | _words(detail.listed.report.title)
+    mine = (_words(proposal.title), _words(detail.listed.report.title))
     for pull in pulls:
         if pull.branch == proposal.branch:
             continue
@@ -34,7 +34,7 @@ def about_the_same(detail: ReportDetail, proposal: Proposal, pulls: Iterable[Pul
             int(found) for found in re.findall(r"(?:^|[/_-])(?:issue|gh)[/_-]?(\d{1,9})(?:$|[/_-])", pull.branch)
         }
         shared = numbers & issues
-        if shared or (len(theirs) >= _FEWEST_WORDS and _alike(mine, theirs)):
+        if shared or (len(theirs) >= _FEWEST_WORDS and any(_alike(one, theirs) for one in mine)):
             about = f"issue {min(shared)}" if shared else "the same thing"
             return f"Pull request {pull.number}, “{plain(pull.title, 80)}”, seems to be about {about} already."
     return ""

@@ -165,7 +165,7 @@ class _Fix:
         start = await self._start(saved)
         await fill_clone(self.sandbox, self.mirror.folder, start, self.folder.clone)
         self.session = str(saved.get("session") or self.wanted.session)
-        if not self.session and (question := await self._question()):
+        if not self.session and not self.wanted.bundle and (question := await self._question()):
             return {"question": question, **self._kept()}
         answer = await self._ask(prompts.FIX, self._task_blocks(), _CHANGED, "fix", may_write=True)
         made = await self._tested()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from engine import proposals
-from engine.agents.lazy import LazyAgent
+from engine.agents.protocol import Agent
 from engine.blobs import Blobs
 from engine.fix import Fixing, Hands
 from engine.sandbox.protocol import Sandbox
@@ -15,7 +15,7 @@ from workspace.config import Config
 
 
 def works(
-    config: Config, agent: LazyAgent, sandbox: Callable[[], Sandbox], blobs: Blobs, clock: Callable[[], datetime]
+    config: Config, agent: Agent, sandbox: Callable[[], Sandbox], blobs: Blobs, clock: Callable[[], datetime]
 ) -> Mapping[str, Work]:
     hands = Hands(config.workspace, agent, sandbox, blobs, config.github_token)
     return {proposals.FIX: Fixing(config, hands, clock)}

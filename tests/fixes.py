@@ -7,14 +7,15 @@ checks, merge. Time is set by hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine import works
+from engine import leftovers, works
 from engine.agents.lazy import LazyAgent
+from engine.agents.protocol import Agent, Answer, Snapshot, Task
 from engine.at_home import AtHome
 from engine.blobs import FolderBlobs
 from engine.budget import Books
@@ -60,14 +61,59 @@ def mends(text: str = RIGHT, **said: str) -> list[Turn]:
     return [edits("calc.py", text), answers({**SAID, **said})]
 
 
+Play = Callable[[Task], Mapping[str, Any] | None]
+"""What an agent does with its task's clone, and what it answers."""
+
+
+def writes(text: str = RIGHT, path: str = "calc.py", **said: str) -> Play:
+    def play(task: Task) -> Mapping[str, Any]:
+        assert task.clone is not None and task.may_write
+        (task.clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (task.clone / path).write_text(text)
+        return {**SAID, **said}
+
+    return play
+
+
+class Played:
+    """An `Agent` without a model and a CLI, for what does not depend on them: `mends` are its turns as the fixer,
+    `reviews` as the reviewer; the last one is repeated. `asked` are the tasks that came."""
+
+    def __init__(self, *mends: Play, reviews: Sequence[Mapping[str, Any]] = (), question: str = "") -> None:
+        self.mends, self.reviews, self.question = list(mends), list(reviews), question
+        self.asked: list[Task] = []
+
+    def play(self, task: Task) -> Mapping[str, Any] | None:
+        if "is_specific" in str(task.schema):
+            asked, self.question = self.question, ""
+            return {"is_specific": not asked, "question": asked, "plan": ""}
+        if task.role == "review":
+            return self.reviews.pop(0) if self.reviews else {"summary": "Fine.", "points": []}
+        return (self.mends.pop(0) if len(self.mends) > 1 else self.mends[0])(task)
+
+    async def ask(self, task: Task, snapshot: Callable[[Snapshot], Awaitable[None]] | None = None) -> Answer:
+        self.asked.append(task)
+        if snapshot is not None and task.may_write:
+            await snapshot(Snapshot("", "", 10))
+        content = self.play(task)
+        return Answer(content, "" if content is not None else "it said nothing", session="e" * 64, cost_usd=0.01)
+
+
 class Loop(Desk):
-    """`repository` is the table of `[repositories.code]`."""
+    """`repository` is the table of `[repositories.code]`; `agent` a played one in place of the real CLI."""
 
     def __init__(
-        self, folder: Path, sandbox: Bubblewrap, model_url: str, repository: dict[str, Any], **more: Any
+        self,
+        folder: Path,
+        sandbox: Bubblewrap,
+        repository: dict[str, Any],
+        *,
+        model_url: str = "",
+        agent: Played | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(folder)
-        self.sandbox = sandbox
+        self.sandbox, self.agent = sandbox, agent
         self.config = replace(
             Config(),
             workspace_dir=str(folder),
@@ -88,10 +134,11 @@ class Loop(Desk):
             store.close()
 
     def parts(self, store: Store) -> Parts:
+        leftovers.remove_all(self.workspace)
         config, blobs = self.config, FolderBlobs(self.workspace.blobs)
         clock, judge = (lambda: self.now), RulesJudge()
         books = Books(config, store, clock)
-        agent = LazyAgent(
+        agent: Agent = self.agent or LazyAgent(
             config,
             lambda: self.sandbox,
             blobs,
@@ -107,6 +154,11 @@ class Loop(Desk):
         delivering = Delivering(config, forges, blobs, judge, clock)
         handlers = {**research_answers(READY), **at_home, **delivering.handlers, **self.handlers}
         return Parts((place_by_project, *self.stages, Watching(forges, judge)), handlers)
+
+    def has(self, state: str) -> Proposal:
+        proposal = self.proposal()
+        assert proposal.state == state, (proposal.state, proposal.said, [job.error for job in self.inbox.jobs()])
+        return proposal
 
     def is_ready(self) -> None:
         self.comes(signal("crash"))
