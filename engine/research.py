@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from engine import evidence
 from engine.inbox import Inbox, ReportDetail, StoredSignal
 from engine.judge import Assessment, Case, Evidence, Judge, Safety, texts_of
+from engine.metrics import Metric, for_signals
 from engine.model import Artefact, Job, Note, Signal
 from queries.morning import open_local
 from workspace.config import Config
@@ -52,7 +53,8 @@ class Research:
                 return blocked(safety)
         measured = await asyncio.to_thread(self._measured, list(read.signals.values()))
         case = Case(read.report_id, read.title, read.signals, measured, read.context, read.memory)
-        return result(await self._judge.assess(case), measured, self._judge.name)
+        metric = for_signals(read.signals.values())
+        return result(await self._judge.assess(case), measured, self._judge.name, metric)
 
     def _read(self, job: Job) -> Read:
         with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
@@ -123,7 +125,9 @@ def blocked(safety: Safety) -> Mapping[str, object]:
     return {"blocked": {"threat": safety.threat, "quote": safety.quote, "why": safety.why}}
 
 
-def result(found: Assessment, measured: Iterable[Evidence], judged_by: str) -> Mapping[str, object]:
+def result(
+    found: Assessment, measured: Iterable[Evidence], judged_by: str, metric: Metric | None = None
+) -> Mapping[str, object]:
     """In the form that `engine.results.research` takes."""
     shown = for_the_owner(found) if judged_by == _RULES else found
     return {
@@ -138,6 +142,7 @@ def result(found: Assessment, measured: Iterable[Evidence], judged_by: str) -> M
         "judged": found.actionability,
         "judged_by": judged_by,
         "findings": [asdict(one) for one in measured],
+        "metric": metric.document if metric else {},
     }
 
 

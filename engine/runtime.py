@@ -30,6 +30,7 @@ from engine.research import Research
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
+from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.starting import Starting
@@ -48,8 +49,9 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     limits(config)
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
-    pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
+    pulling = Pulling(config) if config.asks_posthog else None
+    sources: list[Stage] = [*([pulling] if pulling else []), Listening(config), Fetching(repositories)]
+    soaking = Soaking(config, is_current=lambda: pulling is None or pulling.is_current)
     sandbox = one_sandbox()
     forges = Forges(config, sandbox, clock)
     blobs = FolderBlobs(config.workspace.blobs)
@@ -79,6 +81,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 Starting(config),
                 Watching(forges, judge),
                 *done.stages,
+                soaking,
                 *outward,
             ),
             handlers={
