@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,11 +14,13 @@ from engine.budget import limits
 from engine.consent import Consent, consent
 from engine.effects import SetMeta
 from engine.embedding import embedder
+from engine.executor import Handler
 from engine.fetching import Fetching
 from engine.grouping import Grouping
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
+from engine.model import Job
 from engine.notifying import Notifying
 from engine.pulling import Pulling
 from engine.research import Research
@@ -27,6 +30,7 @@ from engine.safety import SafetyFilter
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.store import Store
+from engine.work import Work
 from workspace.config import Config
 
 _LOOKS_EVERY = timedelta(minutes=1)
@@ -54,11 +58,26 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 Grouping(judge, embedder(config.embedding_model, warn)),
                 *outward,
             ),
-            handlers={"research": Research(config, judge, clock)},
+            handlers={"research": _at_home(Research(config, judge, clock))},
             close=judge.close,
         )
 
     return build
+
+
+class _KeepsNothing:
+    async def latest(self) -> Mapping[str, object] | None:
+        return None
+
+    async def save(self, snapshot: Mapping[str, object]) -> None:
+        pass
+
+
+def _at_home(work: Work) -> Handler:
+    async def handler(job: Job) -> Mapping[str, object]:
+        return await work.do(await asyncio.to_thread(work.brief, job), _KeepsNothing())
+
+    return handler
 
 
 def _simulated(config: Config) -> Config:
