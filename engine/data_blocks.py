@@ -38,6 +38,11 @@ def tool_answer(block: Data, nonce: str) -> str:
     )
 
 
+def untagged(answer: str) -> str:
+    """The data of a tool's answer, as JSON; what is none stays as it is."""
+    return answer.partition('">\n')[2].rpartition("\n</data-")[0] or answer
+
+
 def _mark(nonce: str) -> str:
     assert _NONCE.fullmatch(nonce)
     return f"data-{nonce}"

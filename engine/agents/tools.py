@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 
 from engine.agents.protocol import HostTool
-from engine.data_blocks import Data, tool_answer
+from engine.data_blocks import Data, tool_answer, untagged
 from engine.in_thread import in_thread
 from engine.model import Signal
 from queries import traces
@@ -73,7 +73,7 @@ class Calls:
             self.left_out += 1
             return
         shown = {plain(name, 60): plain(value, _MOST_KEPT) for name, value in islice(arguments.items(), 12)}
-        self.kept.append({"tool": tool, "arguments": shown, "ok": is_ok, "answer": plain(answer, _MOST_KEPT)})
+        self.kept.append({"tool": tool, "arguments": shown, "ok": is_ok, "answer": plain(untagged(answer), _MOST_KEPT)})
 
 
 def answered(kind: str, content: object) -> str:
