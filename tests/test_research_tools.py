@@ -119,7 +119,7 @@ class TestHogQL:
 
 
 class TestSignals:
-    SIGNALS = {"S1": signal("first crash"), "S2": signal(HOSTILE)}
+    SIGNALS: Mapping[str, Any] = {"S1": signal("first crash"), "S2": signal(HOSTILE)}
 
     async def test_they_are_listed_and_read(self):
         ask = tools.signals(self.SIGNALS).call
