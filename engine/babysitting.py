@@ -108,7 +108,7 @@ def _red(proposal: Proposal, checks: Sequence[Check], now: datetime) -> tuple[Ef
     if proposal.state == "red" or proposal.waits_for == "consent":
         return ()
     names = ", ".join(plain(one.name, 60) for one in checks if one.state == "failed")
-    return _mends(proposal, f"{names or 'a check'} failed", now)
+    return _mends(proposal, f"the check {names} failed", now)
 
 
 def _mends(proposal: Proposal, why: str, now: datetime) -> tuple[Effect, ...]:

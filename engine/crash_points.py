@@ -9,10 +9,13 @@ import signal
 COMMITS = (
     "submit", "add_signal", "undo",
     "ingest", "place", "apply_command", "reconcile", "ran",
-    "enqueue", "start_job", "heartbeat", "return_result", "fail_job", "apply_result",
+    "enqueue", "start_job", "heartbeat", "snapshot", "return_result", "fail_job", "apply_result",
     "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
-EFFECTS = ("handler", "start_engine", "say_engine", "send_notice", "announce")
+EFFECTS = (
+    "handler", "start_engine", "say_engine", "send_notice", "announce",
+    "push", "propose", "comment", "merge", "close",
+)  # fmt: skip
 POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS) for side in ("before", "after"))
 
 

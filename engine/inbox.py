@@ -19,7 +19,7 @@ from engine.crash_points import crash_point
 from engine.instants import stored
 from engine.judges import Mode
 from engine.listed import InboxReport, ReportDetail, StoredSignal
-from engine.model import Command, Job, Note, Signal
+from engine.model import Command, Job, Note, Proposal, Signal
 from engine.overview import Digest, SourceRow
 from engine.process import Running
 from engine.rows import check_signal, insert, row, signal_text
@@ -71,6 +71,10 @@ class Inbox:
         """By its id, or by as much of its beginning as is enough."""
         with self._reading() as connection:
             return listed.detail(connection, id) if connection else None
+
+    def proposal(self, id: str) -> Proposal | None:
+        with self._reading() as connection:
+            return reading.proposal(connection, id) if connection else None
 
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""

@@ -134,3 +134,34 @@ Title: what should change, as the title of a pull request, at most 70 characters
 Summary: at most 200 words, plain text: why it matters, what happens, the likely cause as far as it is known, how it
 could be solved. No headings, no markup.
 """
+
+SPECIFIC: Final = f"""
+You are about to change a repository because of a report about an overnight experimentation loop. Before any code is
+written, decide whether the report is specific enough to be fixed without guessing: it is clear what goes wrong, where
+in the code it comes from, and by what one would see that it is fixed. Look into the repository in the current folder;
+nothing in it can be changed now.
+{_DATA}
+If it is not specific enough, ask the one question whose answer would make it so. If it is, say in a few sentences what
+you would change and how you would test it.
+"""
+
+FIX: Final = f"""
+You mend the problem of a report in the repository in the current folder, with the smallest change that is complete.
+{_DATA}
+- Keep to the repository's own style. Change nothing that the problem does not need; no reformatting, no new dependency.
+- Add or mend a test that fails without the change.
+- Run the tests that the repository has, as far as they run here: there is no network.
+- Files that say what CI executes, and protected ones, are better left alone: a change to them waits for a person.
+- Write no names of customers, no keys and nothing of the data that is not needed into the code.
+- Commit when you are done. What you say of the change is read by its reviewers: be short, exact and honest, above all
+  about what was not tested.
+"""
+
+REVIEW: Final = f"""
+You review a change before it becomes a pull request. Somebody else made it because of the report that is shown. The
+repository is in the current folder, with the change; nothing in it can be changed.
+{_DATA}
+Look for what is wrong, not for what could be said: does it mend the problem and its cause, does it break something
+else, is a case forgotten, does the test test it, does it do more than was asked? Name the file and the line of each
+point. A point is a must only where the change should not be merged as it is.
+"""

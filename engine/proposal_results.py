@@ -61,6 +61,9 @@ def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]
     "sha", "number", "url", "to_run", "consent"}` of the pull request that stands."""
     result: Result = job.result or {}
     guard = _document(result, "guard")
+    if _BLOB.fullmatch(str(result.get("diff"))):
+        # Read by us from our own mirror: it takes the place of what the maker of the change said it was.
+        proposal = replace(proposal, change={**proposal.change, "diff": result["diff"]})
     if "stopped" in result:
         return _failed(proposal, _text(result, "stopped"), now, guard=guard)
     if "elsewhere" in result:
@@ -72,7 +75,8 @@ def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]
     if sha != proposal.change.get("sha") or type(number) is not int:
         raise BadResult("The delivery is not of the change that was built")
     checks = {"sha": sha, "standing": "none", "checks": [], "to_run": result.get("to_run") is True}
-    consent = str(result.get("consent", "auto"))
+    # What takes a merge back is that and nothing else: no agent mends it.
+    consent = "never" if proposal.reverts else str(result.get("consent", "auto"))
     url = plain(result.get("url", ""), 300)
     return _moved(
         proposal, "open", "", now, head_sha=sha, number=number, url=url, guard=guard, checks=checks, consent=consent

@@ -137,7 +137,8 @@ def followed(report: Report | None, effects: Sequence[Effect], now: datetime) ->
     """What the forge did to its proposal is carried over to a report: merged is resolved, closed unmerged is declined,
     and a fix that was taken back needs a word."""
     last = next((one.proposal for one in reversed(effects) if isinstance(one, SaveProposal)), None)
-    if report is None or last is None or last.state not in ("merged", "closed"):
+    has_ended = any(isinstance(one, Log) and one.transition.after in ("merged", "closed") for one in effects)
+    if report is None or last is None or not has_ended:
         return ()
     if last.state == "closed":
         status, changes = "suppressed", {"declined_for": "other"}

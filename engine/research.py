@@ -111,8 +111,8 @@ class Research:
             raise NoAgent(
                 "No repository is configured for it", do="Say under [repositories.NAME] where the loops' code is"
             )
-        if self._agent is None:
-            raise NoAgent("There is no agent here")
+        if self._agent is None or self._judge.name == _RULES:
+            raise NoAgent("No model may be asked to look")
         return await self._agent.look(case, read, progress)
 
     def _measured(self, signals: Sequence[Signal]) -> list[Evidence]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from engine import findings, prompts
+from engine import findings, prompts, roles
 from engine.agents import tools
-from engine.agents.mcp_config import Server
+from engine.agents.mcp_config import servers
 from engine.agents.protocol import Agent, Answer, HostTool, Snapshot, Task
 from engine.checkouts import MOST_REPOSITORIES, Checkout, Checkouts, fetched, shown
 from engine.data_blocks import Data, user_message
@@ -27,26 +27,20 @@ from engine.judge import Case, Evidence
 from engine.research import NoAgent, Read
 from engine.reviewers import reviewers
 from engine.rows import spelled
+from engine.sandbox.bundles import Untrusted
 from engine.sandbox.protocol import Sandbox
 from engine.work import Progress
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
+ROLE = "research"
+Snapshots = Callable[[Snapshot], Awaitable[None]]
 LIMIT_USD = 1.0
 """Of one research, its repair included."""
 TURNS = 40
 _SHOWN_SIGNALS, _SHOWN_CONTENT = 20, 4_000  # in the question; the tool has them all, in full
 _MOST_REFUSALS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """`name` is the model's."""
-
-    agent: Agent
-    sandbox: Sandbox
-    name: str
 
 
 @dataclass
@@ -63,25 +57,26 @@ class _Run:
 
 
 class ResearchAgent:
-    """`engine.research.LooksIntoCode`. `hands` raises `NoAgent` or `NoSandbox` where there are none now; `servers` are
-    the MCP servers that may be asked; `metric` is the schema of a target metric, and `wrong_metric` says what is wrong
-    with one, empty where nothing is."""
+    """`engine.research.LooksIntoCode`. `sandbox` raises `NoSandbox`. `metric` is the schema of a target metric, and
+    `wrong_metric` says what is wrong with one, empty where nothing is."""
 
     def __init__(
         self,
         config: Config,
-        hands: Callable[[], Hands],
-        servers: Sequence[Server] = (),
+        agent: Agent,
+        sandbox: Callable[[], Sandbox],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         metric: Mapping[str, object] | None = None,
         wrong_metric: Callable[[Mapping[str, object]], str] = lambda _: "",
     ) -> None:
-        self._config, self._hands, self._servers, self._clock = config, hands, servers, clock
+        """Raises `LoopdeskError` for MCP servers or models that make no sense."""
+        self._config, self._agent, self._sandbox, self._clock = config, agent, sandbox, clock
+        self._servers, self._name = servers(config), roles.models(config)[ROLE]
         self._metric, self._wrong_metric = metric or {"type": "object"}, wrong_metric
 
     async def look(self, case: Case, read: Read, progress: Progress) -> Mapping[str, object]:
-        hands = self._hands()
+        sandbox = self._sandbox()
         if len(read.repositories) > MOST_REPOSITORIES:
             raise NoAgent(
                 f"Its code may be in any of {len(read.repositories)} repositories",
@@ -94,11 +89,11 @@ class ResearchAgent:
         fetched = await self._fetched(read, before.get("commits"))
         names = [one.name for one in read.repositories]
         async with (
-            shown(hands.sandbox, self._config.workspace.runs, fetched) as code,
+            shown(sandbox, self._config.workspace.runs, fetched) as code,
             self._tools(read, named, run) as offered,
         ):
             task = Task(
-                "research",
+                ROLE,
                 prompts.RESEARCH,
                 _question(case, read, named, code),
                 findings.schema(names, self._metric),
@@ -116,33 +111,39 @@ class ResearchAgent:
                 commits = {one.repository.name: one.sha for one in code.all}
                 await progress.save({"session": snapshot.session, "commits": commits})
 
-            content = await self._answered(hands.agent, task, keep, run, named, code)
+            content = await self._answered(task, keep, run, named, code)
             found = findings.read(content, names, named)
             wrote = await in_thread(lambda: _reviewers(found, code), "reviewers")
-        return _result(found, read, case.evidence, code, run, wrote, hands.name)
+        return _result(found, read, case.evidence, code, run, wrote, self._name)
 
     async def _answered(
-        self, agent: Agent, task: Task, keep: Callable, run: _Run, named: Mapping[str, str], code: Checkouts
+        self, task: Task, keep: Snapshots, run: _Run, named: Mapping[str, str], code: Checkouts
     ) -> Mapping[str, object]:
         """An answer that nothing is wrong with: the first, or the one after it was told what is."""
-        answer = await agent.ask(task, keep)
-        run.answers.append(answer)
+        answer = await self._asked(task, task.prompt, keep, run)
         content = _content(answer)
         complaints = await in_thread(lambda: self._wrong(content, task, named, code), "findings")
+        left_usd = task.limit_usd - run.cost_usd
+        if complaints and left_usd > 0:
+            mend = _mend(complaints)
+            anew = f"{task.prompt}\n{user_message([Data('former_answer', content)], secrets.token_hex(8))}\n{mend}"
+            again = replace(task, prompt=mend, session=answer.session, limit_usd=left_usd)
+            content = _content(await self._asked(again, anew, keep, run))
+            complaints = await in_thread(lambda: self._wrong(content, task, named, code), "findings")
         if not complaints:
             return content
-        left_usd = task.limit_usd - run.cost_usd
-        if left_usd > 0:
-            again = replace(
-                task, prompt=_mend(task, answer, content, complaints), session=answer.session, limit_usd=left_usd
-            )
-            answer = await agent.ask(again, keep)
-            run.answers.append(answer)
-            content = _content(answer)
-            complaints = await in_thread(lambda: self._wrong(content, task, named, code), "findings")
-            if not complaints:
-                return content
         raise LoopdeskError(f"Its answer could not be used: {plain(' '.join(complaints), 300)}")
+
+    async def _asked(self, task: Task, anew: str, keep: Snapshots, run: _Run) -> Answer:
+        """`anew` is the whole question, for where a session cannot be gone on with."""
+        try:
+            answer = await self._agent.ask(task if task.session else replace(task, prompt=anew), keep)
+        except Untrusted:
+            if not task.session:
+                raise
+            answer = await self._agent.ask(replace(task, session="", prompt=anew), keep)
+        run.answers.append(answer)
+        return answer
 
     def _wrong(self, content: Mapping[str, object], task: Task, named: Mapping[str, str], code: Checkouts) -> list[str]:
         complaints = findings.wrong(content, task.schema, named, code)
@@ -222,12 +223,8 @@ def _question(case: Case, read: Read, named: Mapping[str, str], code: Checkouts)
     return user_message(blocks, secrets.token_hex(8))
 
 
-def _mend(task: Task, answer: Answer, content: Mapping[str, object], complaints: Sequence[str]) -> str:
-    """What is wrong, in our words; where the session is gone, with all that was asked and answered before."""
-    said = f"Your answer cannot be used as it is:\n{chr(10).join(f'- {one}' for one in complaints[:12])}\nMend it."
-    if answer.session:
-        return said
-    return f"{task.prompt}\n{user_message([Data('former_answer', content)], secrets.token_hex(8))}\n{said}"
+def _mend(complaints: Sequence[str]) -> str:
+    return "\n".join(["Your answer cannot be used as it is:", *(f"- {one}" for one in complaints[:12]), "Mend it."])
 
 
 def _reviewers(found: Findings, code: Checkouts) -> list[Mapping[str, object]]:
@@ -266,7 +263,7 @@ def _result(
         ],
         "reviewers": list(wrote),
         "transcripts": [
-            {"blob": one.transcript, "turns": one.turns, "cost_usd": round(one.cost_usd, 6)}
+            {"blob": one.transcript, "round_id": one.trace, "turns": one.turns, "cost_usd": round(one.cost_usd, 6)}
             for one in run.answers
             if one.transcript
         ],

@@ -95,6 +95,7 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         "by": _text(result, "judged_by"),
         "code": _text(result, "code"),
         "root_cause": _text(result, "root_cause"),
+        "repository": str(_mapping(result, "repository").get("name") or ""),
         "run": run,
     }
     kept = [*(("finding", found) for found in _documents(result, "findings")), ("judgement", judged)]

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine import holding, judges
 from engine.about import KEY, About, AboutSource, document, read_about
+from engine.agents.lazy import LazyAgent
+from engine.agents.protocol import Task
 from engine.announcing import Announcing
+from engine.at_home import AtHome
+from engine.blobs import FolderBlobs
 from engine.budget import limits
 from engine.consent import Consent, consent
+from engine.delivering import Delivering, Forges
 from engine.effects import SetMeta
 from engine.embedding import embedder
-from engine.executor import Handler
 from engine.fetching import Fetching
 from engine.grouping import Grouping
+from engine.judge import Unavailable
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
-from engine.model import Job
 from engine.notifying import Notifying
 from engine.pulling import Pulling
-from engine.research import Research
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
+from engine.sandbox.meter import Purse
+from engine.sandbox.protocol import Sandbox
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
+from engine.starting import Starting
 from engine.store import Store
-from engine.work import Work
+from engine.watching import Watching
+from engine.works import works
 from workspace.config import Config
 
 _LOOKS_EVERY = timedelta(minutes=1)
@@ -45,39 +51,62 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
     pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
     sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
+    sandbox = _one_sandbox()
+    forges = Forges(config, sandbox, clock)
+    blobs = FolderBlobs(config.workspace.blobs)
     # Last in a turn: what the others found out is told.
     outward: list[Stage] = [Notifying(config), Announcing(config)]
 
     def build(store: Store) -> Parts:
         judge = judge_of(config, store, RulesJudge(), clock)
+        agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store))
+        at_home = {
+            kind: AtHome(work, store, clock)
+            for kind, work in works(config, judge, agent, sandbox, blobs, clock).items()
+        }
         return Parts(
             stages=(
                 _Saying(config),
                 *sources,
                 SafetyFilter(judge),
                 Grouping(judge, embedder(config.embedding_model, warn)),
+                Starting(config),
+                Watching(forges, judge),
                 *outward,
             ),
-            handlers={"research": _at_home(Research(config, judge, clock))},
+            handlers={**at_home, **Delivering(config, forges, blobs, judge, clock).handlers},
             close=judge.close,
         )
 
     return build
 
 
-class _KeepsNothing:
-    async def latest(self) -> Mapping[str, object] | None:
-        return None
+def _one_sandbox() -> Callable[[], Sandbox]:
+    """The machine's sandbox, looked for once. What it returns raises `NoSandbox`."""
+    found: list[Sandbox] = []
 
-    async def save(self, snapshot: Mapping[str, object]) -> None:
-        pass
+    def sandbox() -> Sandbox:
+        if not found:
+            from engine.sandbox.bubblewrap import find
+
+            found.append(find())
+        return found[0]
+
+    return sandbox
 
 
-def _at_home(work: Work) -> Handler:
-    async def handler(job: Job) -> Mapping[str, object]:
-        return await work.do(await asyncio.to_thread(work.brief, job), _KeepsNothing())
+def _purse(config: Config, store: Store, clock: Callable[[], datetime]) -> Callable[[Task, str], Purse]:
+    from engine.budget import Books
+    from engine.sandbox.meter import ReportPurse
 
-    return handler
+    books = Books(config, store, clock)
+    return lambda task, model: ReportPurse(books, task.role, model, task.report_id)
+
+
+def _may_ask(store: Store) -> None:
+    answered = consent(store.connection)
+    if answered is None or not answered.is_given:
+        raise Unavailable("No model may be asked yet", "You have not said yes to one", "Answer on the engine screen")
 
 
 def _simulated(config: Config) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -263,6 +264,19 @@ class Store:
         with self.transaction("heartbeat"):
             self.connection.execute(
                 "UPDATE jobs SET heartbeat = ? WHERE owner = ? AND state = 'running'", (stored(now), owner)
+            )
+
+    def snapshot(self, job_id: str) -> Mapping[str, object] | None:
+        """What an attempt at a job left last, whichever it was."""
+        found = self.connection.execute("SELECT content FROM snapshots WHERE job_id = ?", (job_id,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def save_snapshot(self, job_id: str, content: Mapping[str, object], now: datetime) -> None:
+        with self.transaction("snapshot"):
+            self.connection.execute(
+                "INSERT INTO snapshots VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET content = excluded.content, at = excluded.at",
+                (job_id, spelled(dict(content)), stored(now)),
             )
 
     def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:

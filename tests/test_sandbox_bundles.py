@@ -86,7 +86,7 @@ class TestTaking:
         head = committed(work, "newer.py", parent=committed(work))
         taken = take(mirror, bundled(work, head, f"^{base}"), base, "report-1")
         assert (taken.base, taken.sha, taken.commits) == (base, head, 2)
-        assert made(mirror, "rev-parse", "refs/loopdesk/work/report-1") == head
+        assert made(mirror, "rev-parse", "refs/loopdesk/taken/report-1") == head
         assert made(mirror, "fsck", "--full", "--strict") == ""
 
     def test_twice_is_as_once(self, mirror: Path, base: str, work: Path):

@@ -130,7 +130,7 @@ def _copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | N
 
 
 def take(mirror: Path, bundle: Path, base: str, name: str) -> Taken:
-    """Check `bundle`, the host's copy, and keep its commits in `mirror` as `refs/loopdesk/work/{name}`. Raises
+    """Check `bundle`, the host's copy, and keep its commits in `mirror` as `refs/loopdesk/taken/{name}`. Raises
     `Untrusted`, and leaves the mirror as it was. Blocks."""
     assert _SHA.fullmatch(base) and _NAME.fullmatch(name)
     with bundle.open("rb", buffering=0) as file:
@@ -144,7 +144,7 @@ def take(mirror: Path, bundle: Path, base: str, name: str) -> Taken:
             except GitFailed as error:
                 raise Untrusted("The jail's bundle did not pass git's checks", error.what) from None
         _index(mirror, file.fileno(), pack_at, {})
-    git(mirror, "update-ref", f"refs/loopdesk/work/{name}", sha)
+    git(mirror, "update-ref", f"refs/loopdesk/taken/{name}", sha)
     return Taken(base, sha, commits)
 
 
