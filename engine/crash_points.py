@@ -12,11 +12,11 @@ COMMITS = (
     "enqueue", "start_job", "heartbeat", "snapshot", "return_result", "fail_job", "apply_result",
     "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
-EFFECTS = (
-    "handler", "start_engine", "say_engine", "send_notice", "announce",
-    "push", "propose", "comment", "merge", "close",
-)  # fmt: skip
-POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS) for side in ("before", "after"))
+EFFECTS = ("handler", "start_engine", "say_engine", "send_notice", "announce")
+# What leaves for a forge, and what a fix leaves for its next attempt.
+ON_A_FORGE = ("push", "propose", "comment", "merge", "close")
+_SIDES = ("before", "after")
+POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS, *ON_A_FORGE) for side in _SIDES)
 
 
 def crash_point(name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from engine import holding, judges
+from engine import holding, judges, leftovers
 from engine.about import KEY, About, AboutSource, document, read_about
 from engine.agents.lazy import LazyAgent
 from engine.agents.protocol import Task
@@ -58,6 +58,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     outward: list[Stage] = [Notifying(config), Announcing(config)]
 
     def build(store: Store) -> Parts:
+        leftovers.remove_all(config.workspace)
         judge = judge_of(config, store, RulesJudge(), clock)
         agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store))
         at_home = {

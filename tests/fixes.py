@@ -7,15 +7,15 @@ checks, merge. Time is set by hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine import works
+from engine import leftovers, works
 from engine.agents.lazy import LazyAgent
-from engine.agents.protocol import Agent, Answer, Task
+from engine.agents.protocol import Agent, Answer, Snapshot, Task
 from engine.at_home import AtHome
 from engine.blobs import FolderBlobs
 from engine.budget import Books
@@ -91,8 +91,10 @@ class Played:
             return self.reviews.pop(0) if self.reviews else {"summary": "Fine.", "points": []}
         return (self.mends.pop(0) if len(self.mends) > 1 else self.mends[0])(task)
 
-    async def ask(self, task: Task, snapshot: object = None) -> Answer:
+    async def ask(self, task: Task, snapshot: Callable[[Snapshot], Awaitable[None]] | None = None) -> Answer:
         self.asked.append(task)
+        if snapshot is not None and task.may_write:
+            await snapshot(Snapshot("", "", 10))
         content = self.play(task)
         return Answer(content, "" if content is not None else "it said nothing", session="e" * 64, cost_usd=0.01)
 
@@ -132,6 +134,7 @@ class Loop(Desk):
             store.close()
 
     def parts(self, store: Store) -> Parts:
+        leftovers.remove_all(self.workspace)
         config, blobs = self.config, FolderBlobs(self.workspace.blobs)
         clock, judge = (lambda: self.now), RulesJudge()
         books = Books(config, store, clock)

@@ -7,6 +7,7 @@ apart from the mirror's.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -57,7 +58,7 @@ async def fill_clone(sandbox: Sandbox, mirror: Path, sha: str, clone: Path, limi
     """`sha` of our mirror checked out in the empty folder `clone`; in a jail, because of what a checkout runs. Raises
     `NoSandbox`, `LoopdeskError`."""
     script = [sandbox.python, "-I", "-S", f"{sandbox.scripts}/clone.py", _MIRROR, CLONE, sha]
-    ended = await _run(sandbox, Run(script, clone=clone, read_only={_MIRROR: mirror}, limits=limits))
+    ended = await run_script(sandbox, Run(script, clone=clone, read_only={_MIRROR: mirror}, limits=limits))
     if ended.exit_code:
         raise LoopdeskError(f"The clone could not be made ({plain(ended.errors, 200)})")
 
@@ -68,17 +69,23 @@ async def leave(
     """What an agent did in `clone` since `base`. `out` is an empty folder, `received` the host's. Only after the
     agent's jail has ended. Raises `NoSandbox`, `Untrusted`."""
     script = [sandbox.python, "-I", "-S", f"{sandbox.scripts}/pack.py", CLONE, OUT, base]
-    ended = await _run(sandbox, Run(script, clone=clone, out=out, limits=limits))
+    ended = await run_script(sandbox, Run(script, clone=clone, out=out, limits=limits))
     if ended.why != Why.EXIT:
         raise Untrusted("The work could not be taken out of the jail", ended.said)
     return receive(out, received)
 
 
-async def _run(sandbox: Sandbox, run: Run) -> Ended:
+async def run_script(sandbox: Sandbox, run: Run) -> Ended:
+    """One of `engine.sandbox.inside`, which says nothing."""
     jail = await sandbox.start(run)
-    while await jail.stdout.read(1 << 16):
-        pass
-    return await jail.wait()
+    try:
+        while await jail.stdout.read(1 << 16):
+            pass
+        return await jail.wait()
+    except asyncio.CancelledError:
+        jail.kill()
+        await jail.wait()
+        raise
 
 
 def receive(out: Path, received: Path) -> Left:
@@ -88,8 +95,8 @@ def receive(out: Path, received: Path) -> Left:
     except OSError as error:
         raise Untrusted(f"Nothing left the jail: {error.strerror}") from None
     try:
-        result = _copied(folder, RESULT, received, MOST_RESULT_BYTES)
-        bundle = _copied(folder, BUNDLE, received, MOST_BUNDLE_BYTES)
+        result = copied(folder, RESULT, received, MOST_RESULT_BYTES)
+        bundle = copied(folder, BUNDLE, received, MOST_BUNDLE_BYTES)
     finally:
         os.close(folder)
     if result is None:
@@ -104,7 +111,9 @@ def receive(out: Path, received: Path) -> Left:
     return Left(head, plain(failed, 400), bundle)
 
 
-def _copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | None:
+def copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | None:
+    """The host's copy of one file that a jail left in `folder`, a descriptor; None where there is none. Raises
+    `Untrusted`."""
     try:
         # Not blocking: what should be a file may be a pipe.
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
