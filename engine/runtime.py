@@ -63,7 +63,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
         agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store))
         at_home = {
             kind: AtHome(work, store, clock)
-            for kind, work in works(config, judge, agent, sandbox, blobs, clock).items()
+            for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
         }
         return Parts(
             stages=(

@@ -20,11 +20,11 @@ from workspace.config import Config
 
 def works(
     config: Config,
-    judge: Judge,
     agent: Agent,
     sandbox: Callable[[], Sandbox],
     blobs: Blobs,
     clock: Callable[[], datetime],
+    judge: Judge,
 ) -> Mapping[str, Work]:
     """Raises `LoopdeskError` for repositories or MCP servers that make no sense."""
     looks = ResearchAgent(config, agent, sandbox, clock)
