@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.forges.errors import ForgeError
-from engine.forges.git import Git, GitFailed
 from engine.forges.mirror import Mirror
+from engine.git import Git, GitFailed
 from engine.judge import Unavailable
 from engine.repositories import Repository
 from engine.sandbox.bundles import fill_clone

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.forges.git import GitFailed
 from engine.forges.mirror import Mirror
+from engine.git import GitFailed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 

@@ -20,7 +20,7 @@ from engine.effects import SetMeta
 from engine.embedding import embedder
 from engine.fetching import Fetching
 from engine.grouping import Grouping
-from engine.judge import Unavailable
+from engine.judge import Judge, Unavailable
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
@@ -60,7 +60,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     def build(store: Store) -> Parts:
         leftovers.remove_all(config.workspace)
         judge = judge_of(config, store, RulesJudge(), clock)
-        agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store))
+        agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store), warn)
         at_home = {
             kind: AtHome(work, store, clock)
             for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
@@ -76,10 +76,15 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 *outward,
             ),
             handlers={**at_home, **Delivering(config, forges, blobs, judge, clock).handlers},
-            close=judge.close,
+            close=lambda: _closed(judge, agent),
         )
 
     return build
+
+
+async def _closed(judge: Judge, agent: LazyAgent) -> None:
+    await judge.close()
+    await agent.close()
 
 
 def _one_sandbox() -> Callable[[], Sandbox]:

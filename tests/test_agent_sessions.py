@@ -14,7 +14,7 @@ import pytest
 
 from engine.agents.keeping import Kept, keep, restore
 from engine.agents.protocol import Snapshot
-from engine.sandbox.bare_git import make_mirror
+from engine.git import Git
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.bundles import Untrusted, fill_clone, take
 from engine.sandbox.protocol import CLONE
@@ -37,7 +37,7 @@ def bench(sandbox: Bubblewrap, tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Repo:
-    make_mirror(tmp_path / "mirror.git")
+    Git().make_bare(tmp_path / "mirror.git")
     mirror = Repo(tmp_path / "mirror.git")
     mirror.commit("main", {"code.py": "x = 1\n", "README": "read\n"})
     return mirror

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.sandbox.bare_git import GitFailed, git
+from engine.git import Git, GitFailed
 from engine.sandbox.inside.pack import BUNDLE, REF, RESULT
 from engine.sandbox.protocol import CLONE, OUT, Ended, Limits, Run, Sandbox, Why
 from workspace.errors import LoopdeskError
@@ -29,6 +29,13 @@ _SCRIPT_LIMITS = Limits(wall_s=300.0)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _MIRROR = "/work/mirror"
+_GIT = Git()
+# Larger files are not held in memory while they are checked.
+_PASSED_THROUGH = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.bigFileThreshold",
+    "GIT_CONFIG_VALUE_0": "1m",
+}
 
 
 class Untrusted(LoopdeskError):
@@ -151,9 +158,9 @@ def take(mirror: Path, bundle: Path, base: str, name: str) -> Taken:
                 _index(mirror, file.fileno(), pack_at, apart)
                 commits = _line(mirror, base, sha, apart)
             except GitFailed as error:
-                raise Untrusted("The jail's bundle did not pass git's checks", error.what) from None
+                raise Untrusted("The jail's bundle did not pass git's checks", error.said) from None
         _index(mirror, file.fileno(), pack_at, {})
-    git(mirror, "update-ref", f"refs/loopdesk/taken/{name}", sha)
+    _GIT.run("update-ref", f"refs/loopdesk/taken/{name}", sha, repository=mirror)
     return Taken(base, sha, commits)
 
 
@@ -175,18 +182,23 @@ def _header(start: bytes, base: str) -> tuple[str, int]:
     return brings[0][0], len(head) + 2
 
 
-def _index(mirror: Path, bundle: int, pack_at: int, environment: dict[str, str]) -> None:
+def _index(mirror: Path, bundle: int, pack_at: int, more: dict[str, str]) -> None:
     # Not `git fetch`: before 2.46 it does not check the objects of a bundle.
     os.lseek(bundle, pack_at, os.SEEK_SET)
     limit = f"--max-input-size={MOST_BUNDLE_BYTES}"
-    git(mirror, "index-pack", "--stdin", "--fix-thin", "--strict", limit, stdin=bundle, environment=environment)
+    options = ["--stdin", "--fix-thin", "--strict", limit]
+    _GIT.run("index-pack", *options, repository=mirror, given=bundle, more={**_PASSED_THROUGH, **more})
 
 
-def _line(mirror: Path, base: str, sha: str, environment: dict[str, str]) -> int:
+def _line(mirror: Path, base: str, sha: str, more: dict[str, str]) -> int:
     """How many commits `base..sha` are: whole, and on top of `base`. Raises `GitFailed`, `Untrusted`."""
-    if git(mirror, "cat-file", "-t", sha, environment=environment).strip() != b"commit":
+
+    def said(*arguments: str) -> str:
+        return _GIT.run(*arguments, repository=mirror, more=more).text
+
+    if said("cat-file", "-t", sha) != "commit":
         raise Untrusted("The jail's bundle brings no commit")
-    git(mirror, "merge-base", "--is-ancestor", base, sha, environment=environment)
+    said("merge-base", "--is-ancestor", base, sha)
     # Fails where one of them names an object that is nowhere.
-    git(mirror, "rev-list", "--objects", "--quiet", f"{base}..{sha}", environment=environment)
-    return int(git(mirror, "rev-list", "--count", f"{base}..{sha}", environment=environment))
+    said("rev-list", "--objects", "--quiet", f"{base}..{sha}")
+    return int(said("rev-list", "--count", f"{base}..{sha}"))
