@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.agents.protocol import Answer
+from engine.judge import Unavailable
 from engine.own_events import own_events
 from engine.sandbox.bubblewrap import Bubblewrap
 from queries import traces
@@ -81,9 +82,13 @@ async def test_prompts_are_told_where_the_owner_records_them(bench: Bench):
     assert "Judge it." in text and "It is fine." in text and "verdict" in text
 
 
-async def test_a_call_that_failed_is_told_as_one(bench: Bench):
-    with agent_api({SYSTEM: [fails(400, "no such request")]}) as api:
-        _, said, _ = await told(bench, api)
-    found = [one.properties for one in said if one.event == "$ai_generation"]
-    assert found and all(one["$ai_is_error"] is True and one["$ai_http_status"] == 400 for one in found)
-    assert any(one.event == "step.observation" for one in said)
+async def test_a_model_that_cannot_be_had_holds_the_work_and_its_call_is_told(bench: Bench):
+    with agent_api({SYSTEM: [fails(401, "the-real-key is wrong")]}) as api, pytest.raises(Unavailable) as raised:
+        await told(bench, api)
+    assert raised.value.retry_at is not None and raised.value.retry_at > NOW
+    assert "the-real-key" not in str(raised.value)
+    backend = LocalBackend(bench.folder / "events.db", now=lambda: LATER)
+    found = backend.query("SELECT properties FROM events WHERE event = '$ai_generation' LIMIT 10", {})
+    (failed,) = [json.loads(row[0]) for row in found.rows]
+    assert failed["$ai_is_error"] is True and failed["$ai_http_status"] == 401
+    assert "the-real-key" not in str(failed)
