@@ -15,6 +15,7 @@ from engine.own_events import own_events
 from engine.sandbox.bubblewrap import Bubblewrap
 from queries import traces
 from queries.local.backend import LocalBackend
+from queries.views.trace.account import account
 from queries.views.trace.detail import Said
 from queries.views.trace.rows import row
 from tests.agent_api import OUTPUT_TOKENS, USAGE, agent_api, answers, calls, says
@@ -55,7 +56,8 @@ async def test_a_run_is_a_trace_of_the_engines_own_project(bench: Bench):
     with agent_api({SYSTEM: turns}) as api:
         answer, said, trace = await told(bench, api)
     shown = [row(trace.tree, number) for number in range(len(trace.tree))]
-    assert Counter(one.kind for one in shown) == {"round": 1, "generation": 3, "tool": 3}
+    assert Counter(one.kind for one in shown) == {"round": 2, "generation": 3, "tool": 3}
+    assert account(trace.tree).outcome == "ended"
     assert Counter(one.marks for one in shown if one.kind == "tool") == {("ok",): 2, ("failed",): 1}
     generations = [one.properties for one in said if one.event == "$ai_generation"]
     assert len(generations) == 3
