@@ -26,10 +26,10 @@ from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
 from engine.notifying import Notifying
 from engine.pulling import Pulling
-from engine.research import Research
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
+from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.starting import Starting
@@ -48,8 +48,9 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     limits(config)
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
-    pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
+    pulling = Pulling(config) if config.asks_posthog else None
+    sources: list[Stage] = [*([pulling] if pulling else []), Listening(config), Fetching(repositories)]
+    soaking = Soaking(config, is_current=lambda: pulling is None or pulling.is_current)
     sandbox = one_sandbox()
     forges = Forges(config, sandbox, clock)
     blobs = FolderBlobs(config.workspace.blobs)
@@ -61,14 +62,12 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
         judge = judge_of(config, store, RulesJudge(), clock)
         books = Books(config, store, clock)
 
-        def may_ask() -> None:
-            _may_ask(store)
-
-        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
+        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, lambda: _refuse_unasked(store), warn)
         at_home = {
-            kind: AtHome(work, store, clock) for kind, work in works(config, agent, sandbox, blobs, clock).items()
+            kind: AtHome(work, store, clock)
+            for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
         }
-        done = done_by(config, at_home, store, books, blobs, clock, may_ask)
+        done = done_by(config, at_home, store, books, blobs, clock, lambda: _may_ask(config, store))
 
         return Parts(
             stages=(
@@ -79,13 +78,10 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 Starting(config),
                 Watching(forges, judge),
                 *done.stages,
+                soaking,
                 *outward,
             ),
-            handlers={
-                "research": Research(config, judge, clock),
-                **done.handlers,
-                **Delivering(config, forges, blobs, judge, clock).handlers,
-            },
+            handlers={**done.handlers, **Delivering(config, forges, blobs, judge, clock).handlers},
             close=lambda: _closed(judge, agent, done),
             limits=done.limits,
         )
@@ -99,7 +95,12 @@ async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
     await agent.close()
 
 
-def _may_ask(store: Store) -> None:
+def _may_ask(config: Config, store: Store) -> bool:
+    answered = consent(store.connection)
+    return bool(config.anthropic_key) and answered is not None and answered.is_given
+
+
+def _refuse_unasked(store: Store) -> None:
     answered = consent(store.connection)
     if answered is None or not answered.is_given:
         raise Unavailable("No model may be asked yet", "You have not said yes to one", "Answer on the engine screen")

@@ -24,6 +24,7 @@ from engine.babysitting import COUNTDOWN
 from engine.blobs import FolderBlobs
 from engine.budget import Books
 from engine.main import Parts
+from engine.rules.judge import RulesJudge
 from engine.sandbox.bubblewrap import Bubblewrap, find
 from engine.store import Store
 from engine.work import Work
@@ -71,7 +72,7 @@ class AwayLoop(Loop):
         books, blobs = Books(self.config, store, home.clock), FolderBlobs(self.workspace.blobs)
         exchange = opened(self.url, store, books, blobs, home.clock, DYING)
         self.lock = exchange.lock
-        handlers = {**parts.handlers, "fix": Away(home, exchange, 2.0, lambda: None)}
+        handlers = {**parts.handlers, "fix": Away(home, exchange, 2.0, lambda: True)}
         return Parts((*parts.stages, Recalling(exchange)), handlers)
 
 
@@ -81,7 +82,7 @@ async def fixing(config: Config, means: Means) -> AsyncIterator[Mapping[str, Wor
     purses = works.purses(means.books)
     with_ = agents.Means(find(), config.workspace.runs, means.blobs, purses, means.clock, snapshot_every=1)
     agent = agents.JailedAgent(config, with_)
-    yield works.works(config, agent, find, means.blobs, means.clock)
+    yield works.works(config, agent, find, means.blobs, means.clock, RulesJudge())
 
 
 class Machines:

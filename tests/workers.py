@@ -51,7 +51,7 @@ class Counting:
     plan: Mapping[str, object] = field(default_factory=dict)
 
     def brief(self, job: Job) -> Mapping[str, object]:
-        return {"report": job.report_id, **self.plan}
+        return {"report": job.report_id, "repository": {"url": "https://code.example/loop.git"}, **self.plan}
 
     async def do(self, brief: Mapping[str, Any], progress: Progress) -> Mapping[str, object]:
         before = await progress.latest() or {}
@@ -97,7 +97,7 @@ class AwayEngine:
     def __init__(self, desk: Desk, url: str, plan: Mapping[str, object], times: Times = TIMES, **limits: float) -> None:
         self.desk, self.url, self.plan, self.times = desk, url, plan, times
         self._config = Config(workspace_dir=str(desk.workspace.root), timezone="UTC", budgets=limits)
-        self.may_ask: Callable[[], None] = lambda: None
+        self.may_ask = True
         self._began = time.monotonic()
 
     def open(self) -> None:
@@ -107,7 +107,7 @@ class AwayEngine:
         books = Books(self._config, self.store, self.clock)
         self.exchange: Exchange = opened(self.url, self.store, books, blobs, self.clock, self.times)
         home = AtHome(Counting(blobs, plan=self.plan), self.store, self.clock)
-        away = Away(home, self.exchange, 1.0, lambda: self.may_ask())
+        away = Away(home, self.exchange, 1.0, lambda: self.may_ask)
         parts = Parts((place_by_project, Recalling(self.exchange)), {"research": away}, limits={"research": 8})
         self.engine = Engine(self.store, parts, clock=self.clock)
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from engine.agents.lazy import LazyAgent
 from engine.blobs import Blobs
 from engine.budget import Purser
+from engine.judge import Judge
+from engine.rules.judge import RulesJudge
 from engine.work import Work
 from engine.works import one_sandbox, purses, works
 from workspace.config import Config
@@ -33,9 +35,23 @@ def by(config: Config, warn: Callable[[str], None]) -> Build:
     async def build(means: Means) -> AsyncIterator[Mapping[str, Work]]:
         # Whether a model may be asked was answered where the job was put into the queue.
         agent = LazyAgent(config, sandbox, means.blobs, purses(means.books), means.clock, lambda: None, warn)
+        judge = _judge(config, means, warn)
         try:
-            yield works(config, agent, sandbox, means.blobs, means.clock)
+            yield works(config, agent, sandbox, means.blobs, means.clock, judge)
         finally:
+            await judge.close()
             await agent.close()
 
     return build
+
+
+def _judge(config: Config, means: Means, warn: Callable[[str], None]) -> Judge:
+    """The rules, and the model behind them where this machine has its key."""
+    rules = RulesJudge()
+    if not config.anthropic_key:
+        return rules
+    from engine.llm import Model
+    from engine.model_judge import ModelJudge
+    from engine.own_events import own_events
+
+    return ModelJudge(Model(config, means.books, own_events(config, warn), means.clock), rules, lambda _: "")
