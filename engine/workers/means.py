@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,28 +24,33 @@ class Means:
     clock: Callable[[], datetime]
 
 
-Build = Callable[[Means], Mapping[str, Work]]
+Build = Callable[[Means], AbstractAsyncContextManager[Mapping[str, Work]]]
 
 
-def by(config: Config) -> Build:
-    """The works of a worker with this configuration."""
+def by(config: Config, warn: Callable[[str], None]) -> Build:
+    """The works of a worker with this configuration. `warn` is told where its agents' events cannot be kept."""
     sandbox = one_sandbox()
 
-    def build(means: Means) -> Mapping[str, Work]:
+    @asynccontextmanager
+    async def build(means: Means) -> AsyncIterator[Mapping[str, Work]]:
         # Whether a model may be asked was answered where the job was put into the queue.
-        agent = LazyAgent(config, sandbox, means.blobs, purses(means.books), means.clock, lambda: None)
-        return works(config, agent, sandbox, means.blobs, means.clock, _judge(config, means))
+        agent = LazyAgent(config, sandbox, means.blobs, purses(means.books), means.clock, lambda: None, warn)
+        judge = _judge(config, means, warn)
+        try:
+            yield works(config, agent, sandbox, means.blobs, means.clock, judge)
+        finally:
+            await judge.close()
+            await agent.close()
 
     return build
 
 
-def _judge(config: Config, means: Means) -> Judge:
+def _judge(config: Config, means: Means, warn: Callable[[str], None]) -> Judge:
     """The rules, and the model behind them where this machine has its key."""
     rules = RulesJudge()
     if not config.anthropic_key:
         return rules
     from engine.llm import Model
-    from engine.main import warn
     from engine.model_judge import ModelJudge
     from engine.own_events import own_events
 
