@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from math import isfinite
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from queries.views.answers import UNNAMED, better, goal_of, records
 
 SILENT = timedelta(hours=3)
 """After which a night without any further round is over, although its hours are not."""
+_BEYOND_BELIEF = 1e15  # an event may claim any number, also none that is one
 _PAGE = 1000  # the limit of `rounds_with_dimension`
 
 Row = Mapping[str, Any]
@@ -40,7 +40,7 @@ class Nights:
         return night_of(moment, self.zone, self.starts_hour)
 
     def start(self, night: date) -> datetime:
-        return datetime.combine(night, time(self.starts_hour), ZoneInfo(self.zone))
+        return datetime.combine(night, time(self.starts_hour), ZoneInfo(self.zone)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def measure(
     goals = [one.goal for one in mine if one.score is not None]
     is_less = metric.kind.better == "less" or (metric.kind.better == "goal" and _most(goals) == "min")
     ran = Counter((one.night, one.loop.client) for one in mine)
-    observed = [one for one in _SAMPLES[metric.name](asked) if isfinite(one.amount)]
+    observed = [one for one in _SAMPLES[metric.name](asked) if abs(one.amount) < _BEYOND_BELIEF]
     return Measurement(metric, tuple(observed), dict(ran), is_less)
 
 

@@ -73,8 +73,7 @@ class Soaking:
             self._looked[fix.proposal.id] = now
             found = self._verdict(store.connection, fix, measured.get(fix.proposal.id), now)
             done += found is not None and self._write(store, fix.proposal.id, found, now)
-        left = [one for one in waiting if one not in [fix.proposal for fix in due] or not done]
-        return Worked(done, min((self._due_at(store.connection, one, now) for one in left), default=None))
+        return Worked(done, min(self._due_at(store.connection, one, now) for one in waiting))
 
     def _due_at(self, connection: sqlite3.Connection, proposal: Proposal, now: datetime) -> datetime:
         """Not before its nights can be over; a fix that was taken back is not waited for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,6 +30,8 @@ from queries.morning import open_local
 from tests.conftest import NOW
 from tests.engines import Desk, signal
 from tests.merged_fixes import NEW, OLD, happened, merge, night
+from tui.commands.cli import run
+from tui.engineview import gather, head
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -347,6 +350,26 @@ class TestSeen:
         assert listed.group == "Done"
         assert not desk.inbox.digest(since).measured
         assert desk.applied("acknowledge", listed.report).refused_at
+
+    def test_from_the_command_line_and_on_the_engine_screen(self, desk: Fixed, capsys: pytest.CaptureFixture[str]):
+        nights(desk, poor, good)
+        merge(desk.workspace, desk.report(), MERGED)
+        desk.at(3)
+        asked = ["--workspace", str(desk.workspace.root), "inbox"]
+        assert run([*asked, "list", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["reports"][0]["proposal"]["verdict"] == "verified"
+        assert (found["fixes"]["merged"], found["fixes"]["verified"]) == (1, 1)
+        assert run([*asked, "list"]) == 0
+        printed = " ".join(capsys.readouterr().out.split())
+        said = "Of 1 merged fix 1 verified; no model was paid for them."
+        assert "Verified. Rate of new bests" in printed and printed.endswith(said)
+        state = gather(desk.inbox, desk.config, desk.now)
+        assert ("text", said) in head(state, lambda at, **_: "", {})
+        assert run([*asked, "acknowledge", desk.report().id, "--no-engine"]) == 0
+        desk.now = datetime.now(UTC) + timedelta(minutes=1)  # the command line has the real clock
+        desk.turn()
+        assert [one.group for one in desk.inbox.reports()] == ["Done"]
 
 
 class TestHitRate:
