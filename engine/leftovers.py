@@ -1,5 +1,5 @@
-"""What a killed engine or worker left in its folder: jails' folders, half-made exports and bundles. Removed at the start
-of the next one, which is alone there."""
+"""What a killed engine or worker left in its folder: jails' folders, half-made exports and bundles. Removed at the
+start of the next one, which is alone there."""
 
 from __future__ import annotations
 

@@ -51,8 +51,10 @@ class InboxReport:
     @property
     def why(self) -> str:
         """A sentence: what holds it, what it asks, what its fix did, or what it lacks; empty where it lacks nothing."""
-        report = self.report
-        said = report.hold or report.note or (report.question if report.status in ("pending_input", "failed") else "")
+        report, proposal = self.report, self.proposal
+        of_proposal = proposal.said if proposal and (proposal.is_open or proposal.state == "failed") else ""
+        asked = report.question if report.status in ("pending_input", "failed") else ""
+        said = report.hold or of_proposal or report.note or asked
         said = said or (self.outcome if report.status == "resolved" else "")
         return plain(said or (promotion(report).why if report.status == "potential" else ""), 400)
 
