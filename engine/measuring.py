@@ -24,6 +24,7 @@ from queries.views.answers import UNNAMED, better, goal_of, records
 SILENT = timedelta(hours=3)
 """After which a night without any further round is over, although its hours are not."""
 _BEYOND_BELIEF = 1e15  # an event may claim any number, also none that is one
+_SHORTEST_SHA = 7
 _PAGE = 1000  # the limit of `rounds_with_dimension`
 
 Row = Mapping[str, Any]
@@ -111,11 +112,18 @@ class Running:
 
 
 def running(
-    backend: Backend, metric: Metric, seen_from: datetime, merged_at: datetime, now: datetime, nights: Nights
+    backend: Backend,
+    metric: Metric,
+    seen_from: datetime,
+    merged_at: datetime,
+    now: datetime,
+    nights: Nights,
+    merge_sha: str = "",
 ) -> Running:
-    """A round that says a version which also ran before the merge cannot have the fix; one that says none may. Raises
-    `LoopdeskError`."""
+    """A round that says a version which also ran before the merge cannot have the fix; one that says none may. A merge
+    by somebody else is noticed late: a round of that very commit was after it. Raises `LoopdeskError`."""
     rounds = _rounds(backend, metric, seen_from, now, nights)
+    merged_at = min([merged_at, *(one.started for one in rounds if _is_same(one.git_sha, merge_sha))])
     old = frozenset(one.git_sha for one in rounds if one.started < merged_at and one.git_sha)
     later = [one for one in rounds if one.started >= merged_at]
     fixed = [one for one in later if one.git_sha not in old]
@@ -123,6 +131,11 @@ def running(
     is_going_on = any(one.night == tonight and now - one.ended < SILENT for one in later)
     until = nights.start(tonight) if is_going_on else now
     return Running(old, min((one.started for one in fixed), default=None), until, len(later))
+
+
+def _is_same(sha: str, whole: str) -> bool:
+    """Loops shorten a commit's name."""
+    return len(sha) >= _SHORTEST_SHA and whole.startswith(sha)
 
 
 def measure(

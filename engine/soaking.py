@@ -112,7 +112,8 @@ class Soaking:
     def _measure(self, backend: Backend, fix: _Fix, now: datetime) -> _Measured:
         assert fix.metric is not None
         nights, metric = self._nights, fix.metric
-        running = measuring.running(backend, metric, self._before(fix.merged_at), fix.merged_at, now, nights)
+        since, sha = self._before(fix.merged_at), fix.proposal.merge_sha
+        running = measuring.running(backend, metric, since, fix.merged_at, now, nights, sha)
         began = running.since or fix.merged_at
         history = measuring.measure(backend, metric, self._before(began), began, nights)
         if running.since is None:

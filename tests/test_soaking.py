@@ -223,6 +223,13 @@ class TestTooEarly:
         assert found.verdict == "verified"
         assert (found.outcome["before"]["rounds"], found.outcome["after"]["rounds"]) == (72, 72)  # type: ignore[index]
 
+    def test_a_merge_that_was_noticed_late_counts_from_the_first_round_of_its_commit(self, desk: Fixed):
+        nights(desk, poor, good)
+        merge(desk.workspace, desk.report(), EVENING + timedelta(days=2, hours=12), merge_sha=f"{NEW}{'0' * 33}")
+        desk.at(6)
+        found = desk.proposal()
+        assert found.verdict == "verified" and found.outcome["after"]["nights"] == 3  # type: ignore[index]
+
     def test_nothing_is_judged_while_events_are_still_to_come(self, desk: Fixed):
         nights(desk, poor, good)
         merge(desk.workspace, desk.report(), MERGED)
