@@ -26,7 +26,6 @@ from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
 from engine.notifying import Notifying
 from engine.pulling import Pulling
-from engine.research import Research
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
@@ -68,7 +67,8 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
 
         agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
         at_home = {
-            kind: AtHome(work, store, clock) for kind, work in works(config, agent, sandbox, blobs, clock).items()
+            kind: AtHome(work, store, clock)
+            for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
         }
         done = done_by(config, at_home, store, books, blobs, clock, may_ask)
 
@@ -84,11 +84,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 soaking,
                 *outward,
             ),
-            handlers={
-                "research": Research(config, judge, clock),
-                **done.handlers,
-                **Delivering(config, forges, blobs, judge, clock).handlers,
-            },
+            handlers={**done.handlers, **Delivering(config, forges, blobs, judge, clock).handlers},
             close=lambda: _closed(judge, agent, done),
             limits=done.limits,
         )

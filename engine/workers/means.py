@@ -9,6 +9,8 @@ from datetime import datetime
 from engine.agents.lazy import LazyAgent
 from engine.blobs import Blobs
 from engine.budget import Purser
+from engine.judge import Judge
+from engine.rules.judge import RulesJudge
 from engine.work import Work
 from engine.works import one_sandbox, purses, works
 from workspace.config import Config
@@ -31,6 +33,19 @@ def by(config: Config) -> Build:
     def build(means: Means) -> Mapping[str, Work]:
         # Whether a model may be asked was answered where the job was put into the queue.
         agent = LazyAgent(config, sandbox, means.blobs, purses(means.books), means.clock, lambda: None)
-        return works(config, agent, sandbox, means.blobs, means.clock)
+        return works(config, agent, sandbox, means.blobs, means.clock, _judge(config, means))
 
     return build
+
+
+def _judge(config: Config, means: Means) -> Judge:
+    """The rules, and the model behind them where this machine has its key."""
+    rules = RulesJudge()
+    if not config.anthropic_key:
+        return rules
+    from engine.llm import Model
+    from engine.main import warn
+    from engine.model_judge import ModelJudge
+    from engine.own_events import own_events
+
+    return ModelJudge(Model(config, means.books, own_events(config, warn), means.clock), rules, lambda _: "")
