@@ -17,7 +17,6 @@ import pytest
 NOW = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
 _PREFIXES = ("POSTHOG_", "AUTORESEARCH_", "ANTHROPIC_", "LOOPDESK_", "GITHUB_", "XDG_")
 
-
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
@@ -48,8 +47,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     from queries.local.keys import load_keys
     from queries.local.server import application
     from queries.local.store import Store
+    from tests.servers import Server
 
-    running: list[tuple[uvicorn.Server, threading.Thread, Store, LocalBackend]] = []
+    running: list[tuple[Server, threading.Thread, Store, LocalBackend]] = []
 
     def start(folder: Path | None = None, **options: Any) -> Served:
         folder = folder or tmp_path / "workspace"
@@ -61,7 +61,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         app = application(store, backend, keys, **options)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
+        server = Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
@@ -71,7 +71,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     yield start
     for server, thread, store, backend in running:
-        server.should_exit = True
+        server.end()
         thread.join(10)
         backend.close()
         store.close()
