@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests import resting
+
 NOW = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
 _PREFIXES = ("POSTHOG_", "AUTORESEARCH_", "ANTHROPIC_", "LOOPDESK_", "GITHUB_", "XDG_")
 
@@ -26,6 +28,7 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+    resting.wait_for_rest()
 
 
 @pytest.fixture(autouse=True)
