@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import resting
 
@@ -30,6 +31,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     resting.wait_for_rest()
+
+
+# Of a busy machine an example takes any time, and says nothing about the code.
+settings.register_profile("loopdesk", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loopdesk")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -91,7 +91,7 @@ class Terminal:
     def _tell_size(self) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", self.size[1], self.size[0], 0, 0))
 
-    def read(self, until: bytes = b"", most_s: float = 20.0) -> bytes:
+    def read(self, until: bytes = b"", most_s: float = 60.0) -> bytes:
         """What comes until `until` was seen, and then until the line is quiet and the program at rest."""
         quiet_s = _QUIET_S if self._sees_work else _UNSEEN_QUIET_S
         found, end = b"", time.monotonic() + most_s
@@ -134,7 +134,7 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code, of a program that is about to end."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

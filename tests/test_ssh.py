@@ -90,7 +90,7 @@ class Ssh:
         return found
 
     def until_no_desk(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while desks := self.desks():
             assert time.monotonic() < end, f"still there: {desks}"
             time.sleep(0.05)
