@@ -26,6 +26,20 @@ _PREFIXES = ("POSTHOG_", "AUTORESEARCH_", "ANTHROPIC_", "LOOPDESK_", "GITHUB_", 
 gc.disable()
 
 
+# Files of ten seconds and more begin, so that none of them keeps one core busy at the end while the others have nothing
+# left (`make test` keeps this order).
+_LONG = (
+    *("test_sources_seeds.py", "test_hostile_text.py", "test_bytes.py", "test_ssh.py", "test_hogql_answers.py"),
+    *("test_simulator.py", "test_terminal.py", "test_desk.py", "test_painters.py", "test_engine_whole.py"),
+    *("test_trace_screen.py", "test_sync.py", "test_engine_crashes.py", "test_engine_process.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(_LONG)))
+
+
 def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
