@@ -1,4 +1,7 @@
-"""An attempt at a job from intended to its end: each step as the rows to write. Pure."""
+"""An attempt at a job from intended to its end: each step as the rows to write. Pure.
+
+A job's subject is what it works on: its proposal, or the report itself where it has none.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.effects import Effect, Log, SaveJob, SaveReport
-from engine.model import ENGINE, Job, Report
+from engine.effects import Effect, Log, SaveJob, SaveProposal, SaveReport
+from engine.model import ENGINE, Job, Proposal, Report
 
 MOST_FAILURES = 3
 BACK_OFF = timedelta(minutes=1)
@@ -15,6 +18,7 @@ LONGEST_BACK_OFF = timedelta(hours=1)
 HELD_FOR = timedelta(minutes=15)
 """How long work is held where nobody says until when."""
 MOST_ERROR = 500
+Subject = Report | Proposal
 
 
 def intended(report: Report, kind: str, now: datetime) -> tuple[Effect, ...]:
@@ -54,14 +58,23 @@ def queued(job: Job, now: datetime) -> tuple[Effect, ...]:
     return (Log(line), SaveJob(after))
 
 
-def begun(report: Report | None, job: Job, owner: str, signals: Mapping[str, int], now: datetime) -> tuple[Effect, ...]:
+def begun(
+    subject: Subject | None, job: Job, owner: str, signals: Mapping[str, int], now: datetime
+) -> tuple[Effect, ...]:
     """Its owner runs it from now on; the brief names the signals that it reads, and in which revision."""
     brief = {**job.brief, "signals": dict(signals)}
     after, line = job.moved("running", by=ENGINE, reason="begun", now=now, owner=owner, heartbeat=now, brief=brief)
     effects: list[Effect] = [Log(line), SaveJob(after)]
-    if report is not None and report.status == "candidate":
-        researching, moved = report.moved("in_progress", by=ENGINE, reason=f"attempt {job.attempt} began", now=now)
-        effects += [Log(moved), SaveReport(researching)]
+    reason = f"attempt {job.attempt} began"
+    match subject:
+        case Report(status="candidate"):
+            researching, moved = subject.moved("in_progress", by=ENGINE, reason=reason, now=now)
+            effects += [Log(moved), SaveReport(researching)]
+        case Proposal(state="queued"):
+            building, moved = subject.moved("building", by=ENGINE, reason=reason, now=now)
+            effects += [Log(moved), SaveProposal(building)]
+        case Proposal(state="building"):
+            effects.append(SaveProposal(replace(subject, said="")))
     return tuple(effects)
 
 
@@ -75,19 +88,22 @@ def applied(job: Job, now: datetime) -> tuple[Effect, ...]:
     return (Log(line), SaveJob(after))
 
 
-def failed(report: Report | None, job: Job, error: str, now: datetime, *, is_fault: bool = True) -> tuple[Effect, ...]:
-    """The attempt ends without a result; its report waits for another. Stopping the engine is no fault of the job."""
+def failed(
+    subject: Subject | None, job: Job, error: str, now: datetime, *, is_fault: bool = True, is_final: bool = False
+) -> tuple[Effect, ...]:
+    """The attempt ends without a result; its report waits for another, unless it `is_final`: another would end in the
+    same way. Stopping the engine is no fault of the job."""
     error = error[:MOST_ERROR]
-    failures = job.failures + is_fault
+    failures = MOST_FAILURES if is_final else job.failures + is_fault
     after, line = job.moved("failed", by=ENGINE, reason=error, now=now, error=error, failures=failures)
     effects: list[Effect] = [Log(line), SaveJob(after)]
-    if report is not None and report.status == "in_progress":
-        waiting, moved = report.moved("candidate", by=ENGINE, reason="the attempt failed", now=now)
+    if isinstance(subject, Report) and subject.status == "in_progress":
+        waiting, moved = subject.moved("candidate", by=ENGINE, reason="the attempt failed", now=now)
         effects += [Log(moved), SaveReport(waiting)]
     return tuple(effects)
 
 
-def held(report: Report | None, job: Job, why: str, until: datetime | None, now: datetime) -> tuple[Effect, ...]:
+def held(subject: Subject | None, job: Job, why: str, until: datetime | None, now: datetime) -> tuple[Effect, ...]:
     """What the attempt needs cannot be had now, such as a model or a budget: nobody's fault, and never a reason to give
     up. Its report says so, and the next attempt waits until then, and longer each time: a night without a model is a
     few lines in its history and not a hundred."""
@@ -96,10 +112,16 @@ def held(report: Report | None, job: Job, why: str, until: datetime | None, now:
     why = why[:MOST_ERROR]
     after, line = job.moved("failed", by=ENGINE, reason=why, now=now, error=why)
     effects: list[Effect] = [Log(line), SaveJob(after)]
-    if report is not None and report.status == "in_progress":
-        hold = f"Its research is held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
-        waiting, moved = report.moved("candidate", by=ENGINE, reason="its research is held", now=now, hold=hold)
-        effects += [Log(moved), SaveReport(waiting), SaveJob(replace(next_attempt(after, now), not_before=until))]
+    again = SaveJob(replace(next_attempt(after, now), not_before=until))
+    hold = f"is held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
+    match subject:
+        case Report(status="in_progress"):
+            waiting, moved = subject.moved(
+                "candidate", by=ENGINE, reason="its research is held", now=now, hold=f"Its research {hold}"
+            )
+            effects += [Log(moved), SaveReport(waiting), again]
+        case Proposal():
+            effects += [SaveProposal(replace(subject, said=f"It {hold}")), again]
     return tuple(effects)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from engine import general, verbs
+from engine import general, proposal_commands, verbs
 from engine.decision import Decision, Refused
 from engine.effects import (
     AddArtefact,
@@ -30,7 +30,6 @@ _KEPT = ("ready", "pending_input", "failed", "resolved")
 _JOINABLE = ("potential", "candidate", "in_progress", "pending_input", "ready", "failed")
 _WITHDRAWN = ("context", "approve")
 _RESEARCHABLE = ("potential", "ready", "pending_input", "failed")
-NO_FIXER = "Its start is approved; no fixer is set up, so it stays ready."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,10 @@ def decide(scene: Scene, command: Command, now: datetime) -> Decision:
         raise Refused("That report is not in this workspace")
     if report.status == "deleted":
         raise Refused("That report was joined into another", do="Decide about the other one")
-    decision = _VERBS[command.verb](scene, report, command, now)
+    if command.verb in proposal_commands.VERBS:
+        decision = proposal_commands.decide(report, scene.proposal, command, now)
+    else:
+        decision = _VERBS[command.verb](scene, report, command, now)
     place = report.id
     if command.verb == "join":
         place = str(command.arguments["into"])
@@ -83,20 +85,10 @@ def _refuse_stale(scene: Scene, command: Command) -> None:
         raise Refused(
             f"The report has moved since you saw it; it is {SHOWN[report.status].lower()} now", do="Look again"
         )
-    if command.seen_sha and (proposal is None or proposal.head_sha != command.seen_sha):
+    if command.seen_sha and (
+        proposal is None or command.seen_sha not in (proposal.head_sha, proposal.change.get("sha"))
+    ):
         raise Refused("Its proposal has another head than the one that you saw", do="Look again")
-
-
-def _approve(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
-    expect = command.arguments["expect"]
-    if expect != "start":
-        raise Refused(f"There is no proposal to {expect}")
-    if report.status != "ready":
-        raise Refused(f"Only a ready report can be started; it is {SHOWN[report.status].lower()}")
-    if report.start_approved_by:
-        raise Refused("Its start is approved already")
-    after = report.edited(by=command.actor, now=now, start_approved_by=command.id, note=NO_FIXER)
-    return Decision((SaveReport(after), _artefact(report, "start_approved", command, now)), NO_FIXER)
 
 
 def _decline(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
@@ -125,6 +117,8 @@ def _decline(scene: Scene, report: Report, command: Command, now: datetime) -> D
 
 def _context(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
     added = _artefact(report, "context", command, now)
+    if (answered := proposal_commands.answered(scene.proposal, command, now)) is not None:
+        return Decision((added, *answered), "Added; the fix goes on with it.")
     if report.status not in ("pending_input", "failed"):
         return Decision((added, SaveReport(report.edited(by=command.actor, now=now))), "Added.")
     effects = _queued(report, command, now, "context was added")
@@ -139,10 +133,8 @@ def _withdraw(scene: Scene, report: Report, command: Command, now: datetime) -> 
         Artefact(report.id, f"{undoes.verb}_withdrawn", dict(command.arguments), command.actor, now)
     )
     if undoes.verb == "approve":
-        if report.start_approved_by != undoes.id:
-            raise Refused("That approval is no longer in force")
-        after = report.edited(by=command.actor, now=now, start_approved_by="", note="")
-        return Decision((SaveReport(after), withdrawn), "The start is not approved any more.")
+        taken_back = proposal_commands.withdrawn(report, scene.proposal, undoes, command, now)
+        return replace(taken_back, effects=(*taken_back.effects, withdrawn))
     # Where nothing has happened since, the pass that the context asked for is not wanted either.
     is_untouched = report.status == "candidate" and report.changed_at == undoes.applied_at
     if is_untouched and report.status_before in _KEPT:
@@ -196,6 +188,18 @@ def _research(scene: Scene, report: Report, command: Command, now: datetime) -> 
     if report.status not in _RESEARCHABLE:
         raise Refused(f"It cannot be researched now: it is {SHOWN[report.status].lower()}")
     return Decision(_queued(report, command, now, "asked for by hand"), "Its research is queued.")
+
+
+def _acknowledge(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
+    proposal = scene.proposal
+    if proposal is None or proposal.state != "merged" or proposal.reverts:
+        raise Refused("It has no merged fix whose outcome could have been seen")
+    if not proposal.verdict:
+        raise Refused("What its fix did is not known yet", "It is measured once it has run for some nights")
+    if proposal.verdict_seen_at is not None:
+        raise Refused("Its outcome was seen already")
+    # Not a change of the proposal's own: what counts as news goes by that.
+    return Decision((SaveProposal(replace(proposal, verdict_seen_at=now)),), "Its outcome was seen.")
 
 
 def _join(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
@@ -295,7 +299,6 @@ def _release(scene: Scene, report: Report, command: Command, now: datetime) -> D
 
 
 _VERBS: Mapping[str, Callable[[Scene, Report, Command, datetime], Decision]] = {
-    "approve": _approve,
     "decline": _decline,
     "context": _context,
     "withdraw": _withdraw,
@@ -304,6 +307,7 @@ _VERBS: Mapping[str, Callable[[Scene, Report, Command, datetime], Decision]] = {
     "resolve": _resolve,
     "reopen": _reopen,
     "research": _research,
+    "acknowledge": _acknowledge,
     "join": _join,
     "split": _split,
     "release": _release,

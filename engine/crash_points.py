@@ -9,11 +9,14 @@ import signal
 COMMITS = (
     "submit", "add_signal", "undo",
     "ingest", "place", "apply_command", "reconcile", "ran",
-    "enqueue", "start_job", "heartbeat", "return_result", "fail_job", "apply_result",
-    "reserve", "book", "notify", "notified", "announced",
+    "enqueue", "start_job", "heartbeat", "snapshot", "return_result", "fail_job", "apply_result",
+    "outcome", "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
 EFFECTS = ("handler", "start_engine", "say_engine", "send_notice", "announce")
-POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS) for side in ("before", "after"))
+# What leaves for a forge, and what a fix leaves for its next attempt.
+ON_A_FORGE = ("push", "propose", "comment", "merge", "close")
+_SIDES = ("before", "after")
+POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS, *ON_A_FORGE) for side in _SIDES)
 
 
 def crash_point(name: str) -> None:

@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from engine import attempts, reading
+from engine import attempts, proposal_results, reading, results
+from engine.attempts import Subject
 from engine.crash_points import crash_point
 from engine.judge import Unavailable
-from engine.model import Job, Report
-from engine.results import APPLY
+from engine.model import Job, Proposal
+from engine.proposals import followed, wanted
 from engine.rows import spelled
 from engine.store import Store
+from engine.work import WillNotDo
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -73,8 +75,10 @@ class Executor:
         returned = self._store.jobs("returned")
         for job in returned:
             with self._store.transaction("apply_result"):
-                report = reading.report(self._store.connection, job.report_id)
-                self._store.write(_outcome(report, job, now), now)
+                connection = self._store.connection
+                effects = _outcome(reading.subject(connection, job), job, now)
+                report = reading.report(connection, job.report_id) if job.proposal_id else None
+                self._store.write((*effects, *followed(report, effects, now)), now)
             self.applied += 1
         return bool(returned)
 
@@ -107,9 +111,9 @@ class Executor:
             running[job.kind] += 1
             started = True
             with self._store.transaction("start_job"):
-                report = reading.report(self._store.connection, job.report_id)
+                subject = reading.subject(self._store.connection, job)
                 signals = self._store.revisions(job.report_id)
-                self._store.write(attempts.begun(report, job, self._owner, signals, now), now)
+                self._store.write(attempts.begun(subject, job, self._owner, signals, now), now)
             begun = reading.job(self._store.connection, job.id, job.attempt)
             assert begun is not None
             self._launch(begun)
@@ -141,25 +145,29 @@ class Executor:
             return
         except Exception as error:
             said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
-            self._end(job.id, job.attempt, plain(said, attempts.MOST_ERROR), self._clock())
+            is_final = isinstance(error, WillNotDo)
+            self._end(job.id, job.attempt, plain(said, attempts.MOST_ERROR), self._clock(), is_final=is_final)
             return
         with self._store.transaction("return_result"):
             if (running := self._own(job.id, job.attempt)) is not None:
                 now = self._clock()
                 self._store.write(attempts.returned(running, result, now), now)
 
-    def _end(self, id: str, attempt: int, error: str, now: datetime, *, is_fault: bool = True) -> None:
+    def _end(
+        self, id: str, attempt: int, error: str, now: datetime, *, is_fault: bool = True, is_final: bool = False
+    ) -> None:
         with self._store.transaction("fail_job"):
             if (running := self._own(id, attempt)) is not None:
-                report = reading.report(self._store.connection, running.report_id)
-                self._store.write(attempts.failed(report, running, error, now, is_fault=is_fault), now)
+                subject = reading.subject(self._store.connection, running)
+                failed = attempts.failed(subject, running, error, now, is_fault=is_fault, is_final=is_final)
+                self._store.write(failed, now)
 
     def _hold(self, id: str, attempt: int, why: str, until: datetime | None) -> None:
         now = self._clock()
         with self._store.transaction("fail_job"):
             if (running := self._own(id, attempt)) is not None:
-                report = reading.report(self._store.connection, running.report_id)
-                self._store.write(attempts.held(report, running, why, until, now), now)
+                subject = reading.subject(self._store.connection, running)
+                self._store.write(attempts.held(subject, running, why, until, now), now)
 
     def _own(self, id: str, attempt: int) -> Job | None:
         """The attempt if it is still this process's to end; a result for any other is dropped."""
@@ -172,16 +180,22 @@ class Executor:
                 task.cancel()
 
 
-def _outcome(report: Report | None, job: Job, now: datetime) -> tuple:
-    if report is None or report.status != "in_progress":
-        return attempts.cancelled(job, "not wanted any more", now)
-    apply = APPLY.get(job.kind)
+def _outcome(subject: Subject | None, job: Job, now: datetime) -> tuple:
+    """What the result does, or that it does nothing: its subject went another way meanwhile."""
     try:
+        if isinstance(subject, Proposal):
+            need = wanted(subject)
+            if need is None or need.key != job.key:
+                return attempts.cancelled(job, "not wanted any more", now)
+            return (*proposal_results.APPLY[job.kind](subject, job, now), *attempts.applied(job, now))
+        if subject is None or subject.status != "in_progress":
+            return attempts.cancelled(job, "not wanted any more", now)
+        apply = results.APPLY.get(job.kind)
         if apply is None:
             raise LoopdeskError(f"Nothing is known that a {job.kind} result could do")
-        return (*apply(report, job, now), *attempts.applied(job, now))
+        return (*apply(subject, job, now), *attempts.applied(job, now))
     except LoopdeskError as error:
-        return attempts.failed(report, job, str(error), now)
+        return attempts.failed(subject, job, str(error), now)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A result comes from outside; one that nobody thought of must not stop the others.
-        return attempts.failed(report, job, f"Its result could not be applied ({type(error).__name__})", now)
+        return attempts.failed(subject, job, f"Its result could not be applied ({type(error).__name__})", now)

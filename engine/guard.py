@@ -68,7 +68,7 @@ def guard(diff: Diff, rules: Rules, canaries: Canaries, texts: Mapping[str, str]
     for file in diff.files:
         stops += _lines(file, canaries)
     for name, text in texts.items():
-        stops += _text(name, text, canaries)
+        stops += text_findings(name, text, canaries)
     waits = [found for file in diff.files for found in _waiting(file, rules)]
     return Verdict(diff.base, diff.head, tuple(dict.fromkeys(stops)), tuple(dict.fromkeys(waits)))
 
@@ -128,7 +128,8 @@ def _lines(file: FileChange, canaries: Canaries) -> Iterator[Finding]:
         yield Finding("canary", file.path, "has something planted that must not leave")
 
 
-def _text(name: str, text: str, canaries: Canaries) -> Iterator[Finding]:
+def text_findings(name: str, text: str, canaries: Canaries) -> Iterator[Finding]:
+    """What must not leave in a text, such as a comment."""
     for what in kinds_of_secret(text):
         yield Finding("secret", name, f"has what looks like {what}")
     if canaries.are_in(text):

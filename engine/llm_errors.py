@@ -30,6 +30,11 @@ class Trouble:
     pauses: Literal["", "model", "all"] = ""
 
 
+UNREACHABLE = Trouble(
+    ("The model cannot be reached", "This machine is offline, or anthropic_url is wrong", ""), True, True, pauses="all"
+)
+
+
 class Explainer:
     """Keeps the key out of what a server says about it."""
 
@@ -44,14 +49,17 @@ class Explainer:
             return Trouble(("The model did not answer in time", "", ""), True, is_free, pauses="all")
         if isinstance(error, anthropic.APIConnectionError):
             if isinstance(error.__cause__, httpx2.ConnectError):
-                said = ("The model cannot be reached", "This machine is offline, or anthropic_url is wrong", "")
-                return Trouble(said, True, True, pauses="all")
+                return UNREACHABLE
             return Trouble(("The model's answer broke off", "", ""), True, False, pauses="all")
         said = (f"The model's answer cannot be read ({type(error).__name__})", "Something other than it may answer", "")
         return Trouble(said, True, False, pauses="all")
 
     def _refused(self, error: anthropic.APIStatusError, model: str) -> Trouble:
-        status, wait_s, says = error.status_code, _retry_after(error), self._says(error)
+        return self.refused(error.status_code, error.body, error.response.headers.get("retry-after", ""), model)
+
+    def refused(self, status: int, body: object, retry_after: str, model: str) -> Trouble:
+        """For an answer with `status`: its `body` as JSON, and its header of that name."""
+        wait_s, says = _retry_after(retry_after), self._says(body)
         if status == 401:
             return Trouble(
                 ("The model refused the key", "ANTHROPIC_API_KEY is wrong, or was withdrawn", "Set it again"),
@@ -69,9 +77,8 @@ class Explainer:
             return Trouble((f"{model} {what}", "", ""), True, True, wait_s, pauses="model")
         return Trouble((f"{model} refused the request with {status}: {says}", "", ""), again_s=_LATER_S)
 
-    def _says(self, error: anthropic.APIStatusError) -> str:
-        body = error.body if isinstance(error.body, dict) else {}
-        inner = body.get("error")
+    def _says(self, body: object) -> str:
+        inner = body.get("error") if isinstance(body, dict) else None
         said = str(inner.get("message", "")) if isinstance(inner, dict) else ""
         said = said.replace(self._key, "[redacted]") if self._key else said
         return plain(self._redactor.text(said), _MOST) or "no reason given"
@@ -87,10 +94,10 @@ def unusable(model: str, stop_reason: str | None, text: str) -> Said | None:
     return None if text else (f"{model} gave an empty answer", "", "")
 
 
-def _retry_after(error: anthropic.APIStatusError) -> float | None:
+def _retry_after(header: str) -> float | None:
     """Seconds that the server asks for, if it says a number."""
     try:
-        seconds = float(error.response.headers.get("retry-after", ""))
+        seconds = float(header)
     except ValueError:
         return None
     return seconds if 0 <= seconds < 86_400 else None

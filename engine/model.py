@@ -50,6 +50,11 @@ class Signal:
     def title(self) -> str:
         return self.content.partition("\n")[0]
 
+    @property
+    def is_own_word(self) -> bool:
+        """Whether it only says what was decided, or what came of a fix: nothing that anybody observed."""
+        return self.source_product == "loopdesk" and self.source_type in ("command", "outcome") and not self.weight
+
 
 def aged(weight: float, age: timedelta) -> float:
     """What is left of a weight: half of it every seven days. A time in the future counts as now."""
@@ -168,15 +173,17 @@ class Proposal:
     """Where the branch stands as far as we pushed it; empty before."""
     number: int | None = None
     url: str = ""
+    builds: int = 1
+    """How often its change was, or is being, made: each is a job of its own."""
     rounds: int = 0
-    """How often it was mended after its pull request stood."""
+    """How often of these it was mended by itself, after red checks or a comment."""
     waits_for: str = ""
     """While it waits for you: one of `states.WAITS_FOR`."""
     said: str = ""
     """A sentence: what is being done, why it waits, why it failed."""
     change: Mapping[str, object] = field(default_factory=dict)
-    """What was built last: `{"sha", "base_sha", "bundle", "diff", "files", "added", "removed"}`; `bundle` and `diff`
-    are blobs (`engine.changes`)."""
+    """What was built last: `{"build", "sha", "base_sha", "bundle", "diff", "files", "added", "removed", "title",
+    "why", "how", "untested"}`; `bundle` and `diff` are blobs (`engine.changes`), the last four what its maker says."""
     session: str = ""
     """The blob with which its agent goes on."""
     tests: Mapping[str, object] = field(default_factory=dict)
@@ -186,9 +193,13 @@ class Proposal:
     guard: Mapping[str, object] = field(default_factory=dict)
     """`{"head", "passed", "sentence", "findings": [{"kind", "where", "line", "reason", "stops"}]}`."""
     checks: Mapping[str, object] = field(default_factory=dict)
-    """`{"sha", "at", "standing", "checks": [{"name", "state", "url", "summary"}]}`, as they were last seen."""
+    """`{"sha", "at", "standing", "checks": [{"name", "state", "url", "summary"}], "to_run"}`, as they were last
+    seen; `to_run` where the forge has no CI of its own and the engine runs the configured command."""
+    consent: str = "auto"
+    """Whether it is mended by itself (`engine.repositories`)."""
     feedback: Mapping[str, object] = field(default_factory=dict)
-    """`{"seen": [ids of comments], "waiting": [{"by", "text", "path", "line"}]}`: what is said and not yet answered."""
+    """`{"seen": [ids of comments], "waiting": [{"by", "text", "path", "line"}], "to_say": [{"key", "text"}]}`: what was
+    said to it and is not answered yet, and what is still to be said on it."""
     push_approved: str = ""
     """The commit that a human lets be pushed although CI would execute it."""
     merge_approved: str = ""
@@ -198,6 +209,8 @@ class Proposal:
     countdown_until: datetime | None = None
     """When the next round begins, unless it is stopped."""
     merge_sha: str = ""
+    is_closed_there: bool = False
+    """Whether the forge knows that it is closed."""
     reverts: str = ""
     """The merged proposal that this one takes back."""
     merged_at: datetime | None = None
@@ -210,8 +223,14 @@ class Proposal:
     def is_open(self) -> bool:
         return self.state in states.OPEN_PROPOSAL
 
+    @property
+    def is_built(self) -> bool:
+        """Whether `change` is what the last build made."""
+        return self.change.get("build") == self.builds
+
     def moved(self, state: str, *, by: str, reason: str, now: datetime, **changes: Any) -> tuple[Proposal, Transition]:
-        """Raises `IllegalTransition`."""
+        """Whatever it waited for, and what was said of that, ends with the state. Raises `IllegalTransition`."""
+        changes = {"waits_for": "", "said": "", "countdown_until": None, **changes}
         states.check("proposal", self.id, self.state, state)
         after = replace(self, state=state, changed_at=now, **changes)
         return after, Transition("proposal", self.id, self.state, state, by, reason, now)
@@ -230,6 +249,8 @@ class Job:
     created_at: datetime
     changed_at: datetime
     not_before: datetime
+    proposal_id: str = ""
+    """The proposal that it works on; empty where it is the report itself."""
     attempt: int = 1
     state: str = "intended"
     brief: Mapping[str, object] = field(default_factory=dict)

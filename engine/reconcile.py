@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine import attempts
+from engine import attempts, proposals
 from engine.commands import woken
 from engine.effects import Effect, Log, SaveJob, SaveReport
-from engine.model import ENGINE, Job, Report
+from engine.model import ENGINE, Job, Proposal, Report
 from engine.promotion import promotion
 from engine.states import LIVE_JOB
 from queries.views.words import counted
@@ -24,8 +24,9 @@ _WANTED = ("candidate", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`reports` are those that can move by themselves, by id. `jobs` are all that are not over, and failed attempts
-    that nothing has followed yet. `due` are commands whose grace has passed. `owner` names this engine."""
+    """`reports` and `proposals` are those that can move by themselves, by id. `jobs` are all that are not over, and
+    failed attempts that nothing has followed yet. `due` are commands whose grace has passed. `owner` names this
+    engine."""
 
     now: datetime
     owner: str
@@ -33,6 +34,7 @@ class State:
     jobs: Sequence[Job] = ()
     due: Sequence[str] = ()
     next_command: datetime | None = None
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,11 @@ def reconcile(state: State) -> Plan:
         return Plan(commands=tuple(state.due))
     effects: list[Effect] = []
     moved: set[str] = set()
-    # One step a report and round: what comes next is decided from what is stored then.
-    for report_id, step in (*_jobs(state), *_reports(state)):
-        if report_id not in moved:
-            moved.add(report_id)
+    # One step a subject and round: what comes next is decided from what is stored then.
+    of_proposals = proposals.steps(state.proposals, state.jobs, state.owner, state.now)
+    for id, step in (*_jobs(state), *_reports(state), *of_proposals):
+        if id not in moved:
+            moved.add(id)
             effects += step
     return Plan(effects=tuple(effects), next_due=None if effects else _next_due(state))
 
@@ -64,6 +67,8 @@ def reconcile(state: State) -> Plan:
 def _jobs(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
     now = state.now
     for job in state.jobs:
+        if job.proposal_id:
+            continue
         report = state.reports.get(job.report_id)
         is_wanted = report is not None and report.status in _WANTED
         if job.state in LIVE_JOB and not is_wanted:
@@ -96,8 +101,9 @@ def _after_failure(report: Report, job: Job, now: datetime) -> Sequence[Effect]:
 
 def _reports(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
     now = state.now
-    busy = {job.report_id for job in state.jobs if job.is_live}
-    failed = {(job.report_id, job.brief.get("run")) for job in state.jobs if job.state == "failed"}
+    own = [job for job in state.jobs if not job.proposal_id]
+    busy = {job.report_id for job in own if job.is_live}
+    failed = {(job.report_id, job.brief.get("run")) for job in own if job.state == "failed"}
     for report in state.reports.values():
         if report.is_snoozed:
             if report.status == "potential" and (reason := _wakes(report, now)):
@@ -134,6 +140,7 @@ def _wakes(report: Report, now: datetime) -> str:
 def _next_due(state: State) -> datetime | None:
     instants = [report.snoozed_until for report in state.reports.values() if report.snoozed_until is not None]
     instants += [job.not_before for job in state.jobs if job.state == "intended"]
+    instants += proposals.next_due(state.proposals.values())
     if state.next_command is not None:
         instants.append(state.next_command)
     return min((at for at in instants if at > state.now), default=None)

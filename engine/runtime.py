@@ -6,27 +6,36 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from engine import holding, judges
+from engine import holding, judges, leftovers
 from engine.about import KEY, About, AboutSource, document, read_about
+from engine.agents.lazy import LazyAgent
 from engine.announcing import Announcing
-from engine.budget import limits
+from engine.at_home import AtHome
+from engine.blobs import FolderBlobs
+from engine.budget import Books, limits
 from engine.consent import Consent, consent
+from engine.delivering import Delivering, Forges
+from engine.doing import Done, done_by
 from engine.effects import SetMeta
 from engine.embedding import embedder
 from engine.fetching import Fetching
 from engine.grouping import Grouping
+from engine.judge import Judge, Unavailable
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
 from engine.notifying import Notifying
 from engine.pulling import Pulling
-from engine.research import Research
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
+from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
+from engine.starting import Starting
 from engine.store import Store
+from engine.watching import Watching
+from engine.works import one_sandbox, purses, works
 from workspace.config import Config
 
 _LOOKS_EVERY = timedelta(minutes=1)
@@ -39,26 +48,60 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     limits(config)
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
-    pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
+    pulling = Pulling(config) if config.asks_posthog else None
+    sources: list[Stage] = [*([pulling] if pulling else []), Listening(config), Fetching(repositories)]
+    soaking = Soaking(config, is_current=lambda: pulling is None or pulling.is_current)
+    sandbox = one_sandbox()
+    forges = Forges(config, sandbox, clock)
+    blobs = FolderBlobs(config.workspace.blobs)
     # Last in a turn: what the others found out is told.
     outward: list[Stage] = [Notifying(config), Announcing(config)]
 
     def build(store: Store) -> Parts:
+        leftovers.remove_all(config.workspace)
         judge = judge_of(config, store, RulesJudge(), clock)
+        books = Books(config, store, clock)
+
+        def may_ask() -> None:
+            _may_ask(store)
+
+        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
+        at_home = {
+            kind: AtHome(work, store, clock)
+            for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
+        }
+        done = done_by(config, at_home, store, books, blobs, clock, may_ask)
+
         return Parts(
             stages=(
                 _Saying(config),
                 *sources,
                 SafetyFilter(judge),
                 Grouping(judge, embedder(config.embedding_model, warn)),
+                Starting(config),
+                Watching(forges, judge),
+                *done.stages,
+                soaking,
                 *outward,
             ),
-            handlers={"research": Research(config, judge, clock)},
-            close=judge.close,
+            handlers={**done.handlers, **Delivering(config, forges, blobs, judge, clock).handlers},
+            close=lambda: _closed(judge, agent, done),
+            limits=done.limits,
         )
 
     return build
+
+
+async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
+    done.close()
+    await judge.close()
+    await agent.close()
+
+
+def _may_ask(store: Store) -> None:
+    answered = consent(store.connection)
+    if answered is None or not answered.is_given:
+        raise Unavailable("No model may be asked yet", "You have not said yes to one", "Answer on the engine screen")
 
 
 def _simulated(config: Config) -> Config:

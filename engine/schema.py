@@ -34,7 +34,7 @@ CREATE TABLE signals (
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
 CREATE INDEX signals_unembedded ON signals(occurred_at, id) WHERE is_placed = 1 AND embedded_by = ''
-  AND NOT (source_product = 'loopdesk' AND source_type = 'command');
+  AND NOT (source_product = 'loopdesk' AND weight = 0 AND source_type IN ('command', 'outcome'));
 CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
@@ -116,6 +116,7 @@ CREATE TABLE proposals (
   head_sha TEXT NOT NULL,
   number INTEGER,
   url TEXT NOT NULL,
+  builds INTEGER NOT NULL,
   rounds INTEGER NOT NULL,
   waits_for TEXT NOT NULL CHECK (waits_for IN ('', 'push', 'second_key', 'consent', 'answer', 'hand')),
   said TEXT NOT NULL,
@@ -125,12 +126,14 @@ CREATE TABLE proposals (
   review TEXT NOT NULL,
   guard TEXT NOT NULL,
   checks TEXT NOT NULL,
+  consent TEXT NOT NULL,
   feedback TEXT NOT NULL,
   push_approved TEXT NOT NULL,
   merge_approved TEXT NOT NULL,
   approved_by TEXT NOT NULL,
   countdown_until INTEGER,
   merge_sha TEXT NOT NULL,
+  is_closed_there INTEGER NOT NULL,
   reverts TEXT NOT NULL,
   merged_at INTEGER,
   outcome TEXT NOT NULL,
@@ -138,6 +141,8 @@ CREATE TABLE proposals (
   verdict_seen_at INTEGER
 );
 CREATE INDEX proposals_of_a_report ON proposals(report_id, created_at);
+CREATE INDEX proposals_by_state ON proposals(state) WHERE is_closed_there = 0;
+CREATE INDEX proposals_unmeasured ON proposals(merged_at, id) WHERE state = 'merged' AND verdict = '';
 CREATE UNIQUE INDEX one_open_proposal ON proposals(report_id)
   WHERE state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you');
 
@@ -150,6 +155,7 @@ CREATE TABLE jobs (
   created_at INTEGER NOT NULL,
   changed_at INTEGER NOT NULL,
   not_before INTEGER NOT NULL,
+  proposal_id TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('intended', 'queued', 'running', 'returned', 'applied', 'failed', 'cancelled')),
   brief TEXT NOT NULL,
   result TEXT,

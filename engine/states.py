@@ -32,7 +32,7 @@ _PROPOSAL: Mapping[str, frozenset[str]] = {
         "building": "open waiting_for_you failed closed superseded",
         "open": "red green waiting_for_you building merged closed superseded failed",
         "red": "building open green waiting_for_you merged closed superseded failed",
-        "green": "merged red open waiting_for_you closed superseded failed",
+        "green": "merged red open building waiting_for_you closed superseded failed",
         "waiting_for_you": "building open red green merged closed superseded failed",
         "failed": "queued closed superseded",
         "merged": "",

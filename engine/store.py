@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from engine.effects import (
     Effect,
     Log,
     PlaceSignal,
+    RaiseSignal,
     ReadSignals,
     ReleaseSignal,
     Remember,
@@ -58,9 +60,14 @@ _CAN_MOVE = (
     "WHERE status IN ('candidate', 'in_progress') OR (status IN ('potential', 'ready') AND "
     "(weight >= ? OR snoozed_until IS NOT NULL OR wakes_at_signals IS NOT NULL))"
 )
+_PROPOSALS_TO_LOOK_AT = (
+    "WHERE is_closed_there = 0 AND (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you') "
+    "OR (state IN ('closed', 'superseded', 'failed') AND number IS NOT NULL))"
+)
 _JOBS_TO_LOOK_AT = (
-    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND EXISTS (SELECT 1 FROM "
-    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) AND NOT EXISTS "
+    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND (EXISTS (SELECT 1 FROM "
+    "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) OR EXISTS (SELECT 1 FROM "
+    f"proposals {_PROPOSALS_TO_LOOK_AT} AND proposals.id = proposal_id)) AND NOT EXISTS "
     "(SELECT 1 FROM jobs AS later WHERE later.id = jobs.id AND later.attempt > jobs.attempt))"
 )
 
@@ -126,10 +133,12 @@ class Store:
             self.connection, "WHERE claimed_at IS NULL AND undone_at IS NULL ORDER BY apply_after, seq"
         )
         found = reading.select(self.connection, Report, "reports", _CAN_MOVE, (TOO_LITTLE,))
+        proposals = reading.select(self.connection, Proposal, "proposals", f"{_PROPOSALS_TO_LOOK_AT} ORDER BY id")
         return State(
             now=now,
             owner=owner,
             reports={report.id: report for report in found},
+            proposals={proposal.id: proposal for proposal in proposals},
             jobs=reading.select(self.connection, Job, "jobs", _JOBS_TO_LOOK_AT),
             due=tuple(command.id for command in waiting if command.apply_after <= now),
             next_command=min((one.apply_after for one in waiting if one.apply_after > now), default=None),
@@ -258,6 +267,19 @@ class Store:
                 "UPDATE jobs SET heartbeat = ? WHERE owner = ? AND state = 'running'", (stored(now), owner)
             )
 
+    def snapshot(self, job_id: str) -> Mapping[str, object] | None:
+        """What an attempt at a job left last, whichever it was."""
+        found = self.connection.execute("SELECT content FROM snapshots WHERE job_id = ?", (job_id,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def save_snapshot(self, job_id: str, content: Mapping[str, object], now: datetime) -> None:
+        with self.transaction("snapshot"):
+            self.connection.execute(
+                "INSERT INTO snapshots VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET content = excluded.content, at = excluded.at",
+                (job_id, spelled(dict(content)), stored(now)),
+            )
+
     def unjudged(self, now: datetime, most: int = 100) -> list[tuple[str, Signal]]:
         """Signals that the safety filter has to read, in (occurred at, id) order; a held one once its time has come."""
         found = self.connection.execute(
@@ -343,6 +365,8 @@ class Store:
                     touched |= dict.fromkeys(self._place(signal_id, report_id, reason, came_from, now))
                 case AddDecision(signal, report_id):
                     self._add_decision(signal, report_id, now)
+                case RaiseSignal(signal, recurs_from):
+                    self._raise(signal, recurs_from, now)
                 case ReadSignals(report_id, run, revisions):
                     self._read(report_id, run, revisions)
                     touched[report_id] = None
@@ -414,7 +438,12 @@ class Store:
     def _add_decision(self, signal: Signal, report_id: str, now: datetime) -> None:
         self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "passed", 1))
         if report_id:
-            self.connection.execute(_PLACE, (report_id, signal.id, "decided by hand", stored(now), ""))
+            reason = "decided by hand" if signal.source_type == "command" else "what came of its fix"
+            self.connection.execute(_PLACE, (report_id, signal.id, reason, stored(now), ""))
+
+    def _raise(self, signal: Signal, recurs_from: str, now: datetime) -> None:
+        self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "waiting", 0))
+        self.connection.execute("UPDATE signals SET recurs_from = ? WHERE id = ?", (recurs_from, signal.id))
 
     def _read(self, report_id: str, run: int, revisions: Mapping[str, int]) -> None:
         self.connection.executemany(

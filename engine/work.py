@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from engine.model import Job
+from workspace.errors import LoopdeskError
+
+
+class WillNotDo(LoopdeskError):
+    """It cannot be done, and trying again would end in the same way."""
 
 
 class Progress(Protocol):

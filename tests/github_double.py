@@ -323,7 +323,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, out = self._git(parts.path, parts.query, body)
         else:
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            status, headers, out = self._rest(parts.path, query, body)
+            # A server of GitHub's own kind has its API below its name.
+            status, headers, out = self._rest(parts.path.removeprefix("/api/v3"), query, body)
         self.github.received.append((self.command, self.path, status))
         if fault and fault.hangs:
             self.github.ended.wait(20)

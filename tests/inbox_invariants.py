@@ -28,6 +28,16 @@ JOB = {
     "running": {"returned", "failed", "cancelled"},
     "returned": {"applied", "failed", "cancelled"},
 }
+PROPOSAL = {
+    "queued": {"building", "failed", "closed", "superseded"},
+    "building": {"open", "waiting_for_you", "failed", "closed", "superseded"},
+    "open": {"red", "green", "waiting_for_you", "building", "merged", "closed", "superseded", "failed"},
+    "red": {"building", "open", "green", "waiting_for_you", "merged", "closed", "superseded", "failed"},
+    "green": {"merged", "red", "open", "building", "waiting_for_you", "closed", "superseded", "failed"},
+    "waiting_for_you": {"building", "open", "red", "green", "merged", "closed", "superseded", "failed"},
+    "failed": {"queued", "closed", "superseded"},
+}
+NOUNS = {"report": (REPORT, "potential"), "job": (JOB, "intended"), "proposal": (PROPOSAL, "queued")}
 LIVE = ("intended", "queued", "running", "returned")
 
 
@@ -43,6 +53,7 @@ def check(path: Path, *, signals: set[str] = frozenset(), commands: set[str] = f
         _commands(db, commands)
         _transitions(db)
         _jobs(db)
+        _outcomes(db)
 
 
 def _signals(db: sqlite3.Connection, told: set[str]) -> None:
@@ -74,10 +85,12 @@ def _commands(db: sqlite3.Connection, told: set[str]) -> None:
     done = dict(db.execute(effects).fetchall())
     applied = {id for (id,) in db.execute("SELECT id FROM commands WHERE applied_at IS NOT NULL")}
     assert done == dict.fromkeys(applied, 1)
-    for kind, verb in (("start_approved", "approve"), ("context", "context"), ("dismissal", "decline")):
+    approvals = ("start_approved", "round_approved", "push_approved", "merge_approved")
+    for kinds, verb in ((approvals, "approve"), (("context",), "context"), (("dismissal",), "decline")):
         artefacts = [
             json.loads(text)["command"]
-            for (text,) in db.execute("SELECT content FROM artefacts WHERE kind = ?", (kind,))
+            for kind in kinds
+            for (text,) in db.execute("SELECT content FROM artefacts WHERE kind = ? AND actor != 'engine'", (kind,))
         ]
         wanted = db.execute("SELECT id FROM commands WHERE verb = ? AND applied_at IS NOT NULL", (verb,)).fetchall()
         assert sorted(artefacts) == sorted(id for (id,) in wanted)
@@ -88,15 +101,17 @@ def _transitions(db: sqlite3.Connection) -> None:
     for noun, subject, before, after, actor, reason in db.execute(
         "SELECT noun, subject, before, after, actor, reason FROM transitions ORDER BY seq"
     ):
-        assert after in {"report": REPORT, "job": JOB}[noun][before], (noun, subject, before, after)
+        assert after in NOUNS[noun][0].get(before, ()), (noun, subject, before, after)
         assert actor and reason
         logs.setdefault((noun, subject), []).append((before, after))
     for (noun, subject), steps in logs.items():
         assert all(one[1] == other[0] for one, other in pairwise(steps)), (noun, subject, steps)
-        assert steps[0][0] == {"report": "potential", "job": "intended"}[noun]
+        assert steps[0][0] == NOUNS[noun][1]
     ends = {key: steps[-1][1] for key, steps in logs.items()}
     for id, status in db.execute("SELECT id, status FROM reports"):
         assert ends.get(("report", id), "potential") == status
+    for id, state in db.execute("SELECT id, state FROM proposals"):
+        assert ends.get(("proposal", id), "queued") == state
     for id, attempt, state in db.execute("SELECT id, attempt, state FROM jobs"):
         assert ends.get(("job", f"{id}/{attempt}"), "intended") == state
 
@@ -114,9 +129,24 @@ def _jobs(db: sqlite3.Connection) -> None:
     )
     runs = db.execute(judged).fetchall()
     assert len(runs) == len(set(runs))
-    assert len(runs) == sum(states.count("applied") for states in attempts.values())
+    applied = "SELECT count(*) FROM jobs WHERE kind = 'research' AND state = 'applied'"
+    assert (len(runs),) == db.execute(applied).fetchone()
+    twice = "SELECT report_id FROM proposals WHERE state NOT IN ('merged', 'closed', 'superseded', 'failed')"
+    open_ = [id for (id,) in db.execute(twice)]
+    assert len(open_) == len(set(open_))
     nobody = (
         "SELECT id FROM reports WHERE status = 'in_progress' AND NOT EXISTS (SELECT 1 FROM jobs WHERE "
         "report_id = reports.id AND state IN ('running', 'returned'))"
     )
     assert db.execute(nobody).fetchall() == []
+
+
+def _outcomes(db: sqlite3.Connection) -> None:
+    """A verdict is there with all that it writes, once, or not at all."""
+    judged = sorted(id for (id,) in db.execute("SELECT id FROM proposals WHERE verdict != ''"))
+    for written in (
+        "SELECT json_extract(content, '$.proposal') FROM artefacts WHERE kind = 'outcome'",
+        "SELECT substr(key, 9) FROM memory WHERE key LIKE 'outcome:%'",
+        "SELECT source_id FROM signals WHERE source_product = 'loopdesk' AND source_type = 'outcome'",
+    ):
+        assert sorted(id for (id,) in db.execute(written)) == judged

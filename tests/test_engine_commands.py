@@ -81,15 +81,17 @@ class TestGraceAndUndo:
 
 
 class TestVerbs:
-    def test_a_start_is_approved_and_waits_for_a_fixer(self, ready: Desk):
+    def test_an_approved_start_is_a_proposal(self, ready: Desk):
         command = ready.applied("approve", ready.report(), expect="start")
         assert command.applied_at and ready.report().status == "ready"
-        assert "no fixer is set up" in command.said and "no fixer is set up" in ready.inbox.reports()[0].why
+        (listed,) = ready.inbox.reports()
+        assert listed.proposal is not None and (listed.proposal.id, listed.proposal.state) == (command.id, "queued")
+        assert listed.group == "In progress"
         assert not undone(ready, command).start_approved_by
 
     @pytest.mark.parametrize("expect", ["push", "merge"])
     def test_there_is_nothing_to_push_or_merge(self, ready: Desk, expect: str):
-        assert f"no proposal to {expect}" in ready.applied("approve", ready.report(), expect=expect).said
+        assert ready.applied("approve", ready.report(), expect=expect).refused_at
 
     @pytest.mark.parametrize("reason", [reason for reason in verbs.REASONS if reason != "already_fixed"])
     def test_declined_it_teaches_and_comes_back_as_it_was(self, ready: Desk, reason: str):

@@ -239,7 +239,7 @@ class TestWithAModel:
         engine.comes(LOGIN)
         assert not model.api.requests
 
-    def test_what_it_judges_ready_is_approved_and_waits_for_a_fixer(self, engine: Whole, model: Scripted):
+    def test_what_it_judges_ready_is_approved_and_says_what_its_fix_lacks(self, engine: Whole, model: Scripted):
         engine.says_yes()
         engine.comes(CACHE, SECOND_CACHE, PLOTS)
         assert {title: one.report.signals for title, one in engine.reports("ready").items()} == {
@@ -254,8 +254,12 @@ class TestWithAModel:
         approved = engine.decides("approve", report, expect="start")
         after = engine.about("tokenizer")
         assert approved.applied_at is not None and after.report.start_approved_by == approved.id
-        assert (after.report.status, after.group, after.why) == ("ready", "Ready to start", approved.said)
-        assert "no fixer" in after.why
+        assert (after.report.status, after.group, after.why) == (
+            "ready",
+            "Needs input",
+            after.proposal.said,  # type: ignore[union-attr]
+        )
+        assert "which repository" in after.why
         assert engine.decides("approve", after, expect="merge").refused_at is not None
         assert engine.turn() == Done()
 

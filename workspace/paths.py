@@ -46,6 +46,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def dependencies(self) -> Path:
+        """Prepared dependencies of repositories, which their tests see read-only."""
+        return self.root / "dependencies"
+
+    @property
     def demo_marker(self) -> Path:
         """Present in a workspace whose events were simulated; the desk says so on screen."""
         return self.root / "demo.json"

@@ -123,6 +123,10 @@ class Forge(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def mirror(self) -> Mirror:
+        """Ours of it."""
+
     def repository(self) -> Repository: ...
 
     def push(self, mirror: Mirror, sha: str, branch: str, expected: str | None) -> Pushed:

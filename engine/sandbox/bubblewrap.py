@@ -30,6 +30,7 @@ _INSIDE = Path(__file__).with_name("inside")
 _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Of /etc, what programs need to be found and to speak TLS to themselves; never the folder as a whole.
 _ETC = ("alternatives", "ld.so.cache", "ssl/certs", "ssl/openssl.cnf", "localtime", "mime.types")
+_NAMES_OF_HOSTS = ("/etc/resolv.conf", "/etc/nsswitch.conf")
 # What the host's side needs to reach the user's systemd. No key is in the environment of any process of a jail.
 _HOST_NAMES = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _STREAM_BYTES = 1 << 20  # the longest line of an agent's output that is read at once
@@ -155,6 +156,10 @@ def command(run: Run, program: str, python: str, *, told_by: int) -> list[str]:
         parts += _bound(run.out, OUT, is_writable=True)
     for within, path in run.read_only.items():
         parts += _bound(path, within)
+    for within, path in run.written.items():
+        parts += _bound(path, within, is_writable=True)
+    if run.has_network:
+        parts += ["--share-net", *(part for name in _NAMES_OF_HOSTS for part in ("--ro-bind-try", name, name))]
     if run.gateway is not None:
         parts += _bound(run.gateway.socket, _SOCKET)
     # Last, because bubblewrap makes the places to mount on there. /proc as a whole: where root runs the engine, the

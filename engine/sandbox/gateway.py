@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ from starlette.types import Receive, Scope, Send
 from engine.sandbox import requests
 from engine.sandbox.meter import Allowance, Answer, Purse, worst_usd
 from engine.sandbox.protocol import Kind, Refusal
-from engine.sandbox.requests import Refused, Terms
+from engine.sandbox.requests import Json, Refused, Terms
 from queries.local.prices import Price, Prices
 from queries.remote_host import is_loopback
+from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 API_VERSION = "2023-06-01"
@@ -39,6 +41,8 @@ _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 _BETAS = frozenset({"interleaved-thinking-2025-05-14", "fine-grained-tool-streaming-2025-05-14", "effort-2025-11-24"})
 _PASSED_BACK = ("content-type", "request-id", "retry-after")
 _STATUS = {Kind.PATH: 404, Kind.BODY: 400}
+_NEVER_AGAIN = {"x-should-retry": "false"}
+_FINAL = (400, 401, 402, 403, 404, 413)  # of the API: asked again, they answer the same
 _NAMES = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error", 502: "api_error"}
 
 
@@ -55,8 +59,26 @@ class Upstream:
         return f"Upstream({self.url!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was sent on. `request` is what was sent; `answer` the usage that was read, whole or not. `status`
+    is the API's, 0 where it gave none; `said` the body of an error, as it came; `wait` its `retry-after`."""
+
+    at: datetime
+    latency_s: float
+    request: Json
+    status: int
+    answer: Answer
+    usd: float
+    said: bytes = b""
+    wait: str = ""
+
+
 class Gateway:
-    """`async with Gateway(...)`: it listens while that lasts. `spent_usd` is what the run cost so far."""
+    """`async with Gateway(...)`: it listens while that lasts. `spent_usd` is what the run cost so far.
+
+    `told` hears of every request that was sent on, once it has ended; `last` is the latest of them.
+    """
 
     def __init__(
         self,
@@ -66,11 +88,13 @@ class Gateway:
         purse: Purse,
         limit_usd: float,
         clock: Callable[[], datetime],
+        told: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self.socket = path
         self.refusals: list[Refusal] = []
         self.refused = 0
-        self._upstream, self._terms, self._clock = upstream, terms, clock
+        self.last: Call | None = None
+        self._upstream, self._terms, self._clock, self._told = upstream, terms, clock, told
         self._allowance = Allowance(purse, limit_usd)
         self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
             ("POST", "/v1/messages"): self._messages,
@@ -87,6 +111,11 @@ class Gateway:
     def requests(self) -> int:
         """How many were sent on."""
         return self._allowance.requests
+
+    @property
+    def held(self) -> LoopdeskError | None:
+        """The budget beyond this run's own that its latest request would have passed."""
+        return self._allowance.held
 
     async def __aenter__(self) -> Gateway:
         url = self._upstream.url
@@ -109,7 +138,7 @@ class Gateway:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.end()
         try:
             await self._serving
         finally:
@@ -150,20 +179,23 @@ class Gateway:
         if betas:
             headers["anthropic-beta"] = ",".join(sorted(betas))
         sent = self._client.build_request("POST", f"{self._upstream.url}/v1/messages", content=content, headers=headers)
+        began = _Began(self._clock(), time.monotonic(), body, ticket)
         try:
             response = await self._client.send(sent, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             self._allowance.book(ticket, 0.0)
+            self._tell(began, 0, Answer(False), 0.0)
             return _error(502, "The model's API cannot be reached")
         except httpx.HTTPError:
+            self._tell(began, 0, Answer(False), self._allowance.reserved_usd(ticket))
             return _error(502, "The model's API gave no answer")
         if response.status_code != 200:
-            return await self._failed(response, ticket)
-        return StreamingResponse(self._passed_on(response, ticket), 200, _passed_back(response))
+            return await self._failed(response, began)
+        return StreamingResponse(self._passed_on(response, began), 200, _passed_back(response))
 
-    async def _failed(self, response: httpx.Response, ticket: int) -> Response:
+    async def _failed(self, response: httpx.Response, began: _Began) -> Response:
         """What was not answered is not charged."""
-        self._allowance.book(ticket, 0.0)
+        self._allowance.book(began.ticket, 0.0)
         said = b""
         try:
             async for chunk in response.aiter_bytes():
@@ -172,10 +204,13 @@ class Gateway:
             pass
         finally:
             await response.aclose()
+        wait = response.headers.get("retry-after", "")
+        self._tell(began, response.status_code, Answer(False), 0.0, said, wait)
         is_known = 400 <= response.status_code < 600
-        return Response(said, response.status_code if is_known else 502, _passed_back(response))
+        headers = _passed_back(response) | (_NEVER_AGAIN if response.status_code in _FINAL else {})
+        return Response(said, response.status_code if is_known else 502, headers)
 
-    async def _passed_on(self, response: httpx.Response, ticket: int) -> AsyncIterator[bytes]:
+    async def _passed_on(self, response: httpx.Response, began: _Began) -> AsyncIterator[bytes]:
         answer = Answer(is_stream="event-stream" in response.headers.get("content-type", ""))
         try:
             async for chunk in response.aiter_bytes():
@@ -183,15 +218,31 @@ class Gateway:
                 yield chunk
             answer.end()
         finally:
+            usd = self._allowance.reserved_usd(began.ticket)
             if answer.is_whole:
                 usd = answer.usd(self._terms.model, self._upstream.table)
-                self._allowance.book(ticket, usd, input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
+                counts = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+                self._allowance.book(began.ticket, usd, **counts)
+            self._tell(began, 200, answer, usd)
             await response.aclose()
+
+    def _tell(self, began: _Began, status: int, answer: Answer, usd: float, said: bytes = b"", wait: str = "") -> None:
+        latency_s = time.monotonic() - began.monotonic_s
+        self.last = Call(began.at, latency_s, began.request, status, answer, usd, said, wait)
+        self._told(self.last)
 
     async def _count(self, request: Request) -> Response:
         """An estimate of ours, four bytes a token: nothing is sent, and nothing is charged."""
         body = requests.parsed(await _read(request))
         return JSONResponse({"input_tokens": max(1, requests.tokens_at_most(body) // 4)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Began:
+    at: datetime
+    monotonic_s: float
+    request: Json
+    ticket: int
 
 
 async def _hello(_: Request) -> Response:
@@ -214,7 +265,7 @@ def _passed_back(response: httpx.Response) -> dict[str, str]:
 def _error(status: int, said: str) -> Response:
     # Closed, so that nobody sends on to a request that was refused for its length. The SDKs do not ask again where they
     # are told so.
-    headers = {"connection": "close"} if status == 502 else {"connection": "close", "x-should-retry": "false"}
+    headers = {"connection": "close"} | ({} if status == 502 else _NEVER_AGAIN)
     return JSONResponse({"type": "error", "error": {"type": _NAMES[status], "message": said}}, status, headers)
 
 
@@ -236,7 +287,19 @@ def _listening(path: Path) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Without uvicorn's signal handlers: the engine has its own."""
+    """Without uvicorn's signal handlers, because the engine has its own, and without its ten looks a second at whether
+    it should end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_over = asyncio.Event()
+
+    def end(self) -> None:
+        self._is_over.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._is_over.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.budget import Books
+from engine.budget import Purser
 from engine.sandbox.protocol import Kind
 from engine.sandbox.requests import Refused, tokens_at_most
 from queries.local.prices import Price, Prices, cost_properties
@@ -32,9 +32,9 @@ class Purse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReportPurse:
-    """The engine's own books, for one report."""
+    """The engine's own books, or a worker's, for one report."""
 
-    books: Books
+    books: Purser
     role: str
     model: str
     report_id: str
@@ -48,12 +48,14 @@ class ReportPurse:
 
 @dataclass(slots=True)
 class Allowance:
-    """`limit_usd` of one run. `spent_usd` holds what its open requests may cost at most."""
+    """`limit_usd` of one run. `spent_usd` holds what its open requests may cost at most; `held` is the purse's last
+    word, where it was a no."""
 
     purse: Purse
     limit_usd: float
     spent_usd: float = 0.0
     requests: int = 0
+    held: LoopdeskError | None = None
     _open: dict[int, float] = field(default_factory=dict)
 
     def reserve(self, usd: float) -> int:
@@ -67,11 +69,16 @@ class Allowance:
         try:
             ticket = self.purse.reserve(usd)
         except LoopdeskError as error:
+            self.held = error
             raise Refused(Kind.BUDGET, str(error)) from None
+        self.held = None
         self._open[ticket] = usd
         self.spent_usd += usd
         self.requests += 1
         return ticket
+
+    def reserved_usd(self, ticket: int) -> float:
+        return self._open[ticket]
 
     def book(self, ticket: int, usd: float, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """What it did cost. What is never booked stays spent: its answer was lost, or the agent was ended in it."""
@@ -90,11 +97,12 @@ def worst_usd(body: Mapping[str, Any], price: Price) -> float:
 
 @dataclass(slots=True)
 class Answer:
-    """Reads the usage from an answer while it passes: a message, or the events of one."""
+    """Reads the usage from an answer while it passes: a message, or the events of one. `id` is the message's."""
 
     is_stream: bool
     usage: dict[str, int] = field(default_factory=dict)
     is_whole: bool = False
+    id: str = ""
     _rest: bytes = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -110,7 +118,7 @@ class Answer:
 
     def end(self) -> None:
         if not self.is_stream and isinstance(found := _json(self._rest), dict):
-            self._count(found.get("usage"))
+            self._begins(found)
             self.is_whole = found.get("type") == "message" and bool(self.usage)
 
     def _event(self, data: bytes) -> None:
@@ -118,11 +126,15 @@ class Answer:
         if not isinstance(event, dict):
             return
         if event.get("type") == "message_start" and isinstance(event.get("message"), dict):
-            self._count(event["message"].get("usage"))
+            self._begins(event["message"])
         elif event.get("type") == "message_delta":
             self._count(event.get("usage"))
             # Its counts are those of the whole message, and final.
             self.is_whole = bool(self.usage)
+
+    def _begins(self, message: dict[str, Any]) -> None:
+        self.id = message["id"] if isinstance(message.get("id"), str) else ""
+        self._count(message.get("usage"))
 
     def _count(self, usage: Any) -> None:
         for name in _COUNTS if isinstance(usage, dict) else ():

@@ -89,8 +89,10 @@ class Door(Protocol):
 class Run:
     """One command in a jail. Nothing else of the host is there, and of the environment only `environment`.
 
-    `clone` is at `CLONE`, `session` (what the agent CLI remembers) at `SESSION`, `out` at `OUT`; `read_only` are more
-    paths, by where they are within. Raises `ValueError` for a variable that is not on the list.
+    `clone` is at `CLONE`, `session` (what the agent CLI remembers) at `SESSION`, `out` at `OUT`; `read_only` and
+    `written` are more paths, by where they are within. `has_network` is for what the owner configured alone, such as
+    fetching dependencies: never where an agent or its work runs. Raises `ValueError` for a variable that is not on the
+    list.
     """
 
     command: Sequence[str]
@@ -99,6 +101,8 @@ class Run:
     session: Path | None = None
     out: Path | None = None
     read_only: Mapping[str, Path] = field(default_factory=dict)
+    written: Mapping[str, Path] = field(default_factory=dict)
+    has_network: bool = False
     gateway: Door | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
@@ -112,7 +116,7 @@ class Run:
     def writable(self) -> list[Path]:
         """The host's folders that the run can fill."""
         clone = None if self.clone_is_read_only else self.clone
-        return [folder for folder in (clone, self.session, self.out) if folder is not None]
+        return [folder for folder in (clone, self.session, self.out, *self.written.values()) if folder is not None]
 
 
 def is_allowed(name: str) -> bool:
@@ -175,9 +179,14 @@ class Sandbox(Protocol):
     """`name` is what it is made with. `python` is a Python within every jail, `scripts` the folder of fixed scripts
     there (`engine.sandbox.inside`)."""
 
-    name: str
-    python: str
-    scripts: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def python(self) -> str: ...
+
+    @property
+    def scripts(self) -> str: ...
 
     async def start(self, run: Run) -> Jail:
         """Raises `NoSandbox`. From the main thread: the jail dies with the thread that started it."""
