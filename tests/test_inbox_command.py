@@ -336,7 +336,7 @@ def test_an_engine_is_started_and_applies_it(desk: Desk, inbox: Inbox):
     document = json.loads(inbox("resolve", desk.report().id, "--now", "--json"))
     try:
         assert document["engine"] == "started"
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not desk.inbox.commands()[0].applied_at and time.monotonic() < until:
             time.sleep(0.05)
         assert desk.inbox.commands()[0].applied_at, (desk.workspace.root / process.LOG).read_text()
