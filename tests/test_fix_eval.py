@@ -21,7 +21,7 @@ from engine.store import Store
 from tests.agent_api import agent_api, answers
 from tests.conftest import NOW
 from tests.engines import Desk
-from tests.fixes import FINE, SAID, SPECIFIC, edits, script
+from tests.fixes import SAID, edits, script
 from tests.jails import jails
 from tui.commands import eval_fix
 from tui.commands.cli import run
@@ -165,8 +165,8 @@ class TestWithAModel:
         desk.applied("consent", "", answer="yes")
         desk.close()
         after = fix_cases.edited(RETRY.files, RETRY.reference)
-        turns = [edits(path, after[path]) for path in ("patience/retry.py", "tests/test_retry.py")]
-        with agent_api(script([*turns, answers(SAID)], ask=SPECIFIC, review=(FINE,))) as api:
+        written = [block for path in ("patience/retry.py", "tests/test_retry.py") for block in edits(path, after[path])]
+        with agent_api(script([written, answers(SAID)])) as api:
             monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
             monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
             assert run(["--workspace", str(tmp_path / "w"), "eval", "fix", "retry-loop", "--json"]) == 0
