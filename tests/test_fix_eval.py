@@ -29,16 +29,12 @@ from workspace.errors import LoopdeskError
 
 CASES = {case.name: case for case in fix_cases.built_in()}
 RETRY = CASES["retry-loop"]
-PASSED = Verdict("a" * 40, "b" * 40)
+PASSED, BIG = Verdict("a" * 40, "b" * 40), Finding("size", "", "It is large")
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Bubblewrap:
     return jails()
-
-
-def scripted(sandbox: Bubblewrap, *plays: fix_script.Play) -> fix.FixScore:
-    return asyncio.run(fix.score("script", [play.tried(sandbox) for play in plays], sandbox, lambda: NOW, 1.0))
 
 
 class TestWithAScript:
@@ -60,19 +56,6 @@ class TestWithAScript:
         assert (right["files_beyond_reference"], right["lines_beyond_reference"]) == (0, 0)
         assert wrong["files_beyond_reference"] == 1 and "60.0" in wrong["why"]
         assert found["fixed"] == {"count": 1, "of": 4, "share": 0.25}
-
-    def test_what_only_a_push_lets_through_is_no_clean_fix(self, sandbox: Bubblewrap):
-        more = fix_cases.Edit("Makefile", None, "all:\n\ttrue\n")
-        found = scripted(sandbox, fix_script.Play(RETRY, "more", ("fixed",), (*RETRY.reference, more)))
-        (answer,) = found.answers
-        assert answer.ended == "fixed" and answer.guard is not None and answer.guard.waits
-        assert (found.fixed.count, found.clean.count) == (1, 0)
-        assert (answer.more_files, answer.more_lines) == (1, 2)
-
-    def test_a_change_that_breaks_the_repositorys_own_tests_is_none(self, sandbox: Bubblewrap):
-        broken = fix_cases.Edit("patience/settings.py", "ATTEMPTS = 5", "ATTEMPTS = ")
-        (answer,) = scripted(sandbox, fix_script.Play(RETRY, "broken", (), (broken,))).answers
-        assert answer.ended == "nothing" and "SyntaxError" in answer.why
 
     def test_every_case_is_played_right_and_wrong(self):
         plays = fix_script.plays(list(CASES.values()))
@@ -120,21 +103,22 @@ class TestScores:
         with pytest.raises(Unavailable, match="budget"):
             asyncio.run(fix.score("an agent", tries[2:], sandbox, lambda: NOW, 1.0))
 
-    def test_own_tests_are_counted_where_they_can_pass(self):
+    def test_clean_is_what_the_guard_lets_through_at_once_and_own_tests_count_where_they_can_pass(self):
         always = CASES["case-sampler"]
         found = fix.scored(
             "an agent",
             [
                 FixAnswer(RETRY, "fixed", tests="passed", guard=PASSED),
-                FixAnswer(RETRY, "fixed", tests="passed", guard=replace(PASSED, stops=(Finding("size", "", "big"),))),
+                FixAnswer(RETRY, "fixed", tests="passed", guard=replace(PASSED, stops=(BIG,))),
+                FixAnswer(RETRY, "fixed", tests="passed", guard=replace(PASSED, waits=(BIG,))),
                 FixAnswer(RETRY, "wrong", tests="failed", guard=PASSED),
                 FixAnswer(always, "fixed", tests="failed", guard=PASSED),
                 FixAnswer(RETRY, "nothing"),
             ],
         )
-        assert (found.fixed.count, found.fixed.of, found.clean.count) == (3, 5, 2)
-        assert (found.visible.count, found.visible.of) == (2, 3)
-        assert found.ended == {"fixed": 3, "wrong": 1, "question": 0, "nothing": 1, "failed": 0}
+        assert (found.fixed.count, found.fixed.of, found.clean.count) == (4, 6, 2)
+        assert (found.visible.count, found.visible.of) == (3, 4)
+        assert found.ended == {"fixed": 4, "wrong": 1, "question": 0, "nothing": 1, "failed": 0}
 
     @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
     def test_the_reference_is_nothing_beyond_itself(self, case: fix_cases.FixCase):

@@ -170,8 +170,8 @@ def _signal(line: str) -> CaseSignal:
 
 def _files(found: Mapping[str, Any]) -> Files:
     for path, text in found.items():
-        parts = path.split("/")
-        if not isinstance(text, str) or not path.isprintable() or any(part in ("", ".", "..", ".git") for part in parts):
+        is_odd = not path.isprintable() or any(part in ("", ".", "..", ".git") for part in path.split("/"))
+        if is_odd or not isinstance(text, str):
             raise ValueError(f"{plain(path, 80)} is no file's path with a text")
     return dict(found)
 
