@@ -72,7 +72,10 @@ class TestWithAScript:
             found = eval_fix.Found(fix.scored("script", taken), plays)
             with pytest.raises(LoopdeskError, match=plays[place].name):
                 eval_fix.check(found)
-            assert f"{len(plays) - 1} of {len(plays)}" in "\n".join(eval_fix.lines(found))
+            said = "\n".join(eval_fix.lines(found))
+            assert f"{len(plays) - 1} of {len(plays)}" in said and "no model was asked" in said and "%" not in said
+        by_model = "\n".join(eval_fix.lines(eval_fix.Found(fix.scored("claude-x", as_they_are))))
+        assert "Mended by claude-x" in by_model and "1 of 4 (25.0 %)" in by_model
 
 
 class Says:

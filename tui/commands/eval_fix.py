@@ -139,21 +139,27 @@ def check(found: Found) -> None:
 def lines(found: Found) -> list[str]:
     score = found.score
     by = fix_script.SAYS if found.plays else f"Mended by {plain(score.agent, 120)}."
-    facts = [
-        ("fixed", f"{eval_text.share(score.fixed)}: the hidden tests pass"),
-        ("  and the guard lets it through", eval_text.share(score.clean)),
-        ("own tests pass after a change", eval_text.share(score.visible)),
-        *((_ENDED[name], str(score.ended[name])) for name in ENDED[1:]),
-        ("cost", f"{money(score.cost_usd)}, {counted(score.turns, 'turn')}, {score.seconds:,.0f} s"),
-    ]
-    if found.plays:
-        right = len(score.answers) - len(found.told_wrong)
-        facts.insert(0, ("told for what it is", f"{right} of {len(score.answers)} answers of the script"))
+    facts = [*_told(found), *((_ENDED[name], str(score.ended[name])) for name in ENDED[1:])]
+    facts.append(("cost", f"{money(score.cost_usd)}, {counted(score.turns, 'turn')}, {score.seconds:,.0f} s"))
     names = ["case", *(["played"] if found.plays else []), "ended", "own tests", "guard"]
     names += ["files", "beyond", "lines", "beyond", "turns", "cost", "s"]
     rows = [_row(found, place) for place in range(len(score.answers))]
     stopped = [f"Stopped after {counted(len(score.answers), 'case')}: {score.stopped}"] if score.stopped else []
     return [by, *stopped, "", *eval_text.table(names, rows, numbers=7), "", *eval_text.listed(facts)]
+
+
+def _told(found: Found) -> list[tuple[str, str]]:
+    """A script's answers have no share that would mean anything."""
+    score = found.score
+    if found.plays:
+        right = len(score.answers) - len(found.told_wrong)
+        told_right = f"{right} of {len(score.answers)} answers of the script"
+        return [("told for what it is", told_right), ("fixed", str(score.ended["fixed"]))]
+    return [
+        ("fixed", f"{eval_text.share(score.fixed)}: the hidden tests pass"),
+        ("  and the guard lets it through", eval_text.share(score.clean)),
+        ("own tests pass after a change", eval_text.share(score.visible)),
+    ]
 
 
 _ENDED = {
