@@ -27,13 +27,15 @@ _LEAVES_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A command that is to be submitted. `seen_version` is the report's that was on screen; `about` are its words."""
+    """A command that is to be submitted. `seen_version` is the report's and `seen_sha` its proposal's head or change
+    that was on screen; `about` are its words."""
 
     verb: str
     report_id: str
     about: str
     arguments: dict[str, object] = field(default_factory=dict)
     seen_version: int | None = None
+    seen_sha: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,12 @@ class InboxDoor:
                 inbox = self._opened()
                 for wish in deed.wishes:
                     made = inbox.command(
-                        wish.verb, wish.report_id, wish.arguments, now=now, seen_version=wish.seen_version
+                        wish.verb,
+                        wish.report_id,
+                        wish.arguments,
+                        now=now,
+                        seen_version=wish.seen_version,
+                        seen_sha=wish.seen_sha,
                     )
                     commands.append(inbox.submit(made))
                 self._start(inbox)

@@ -8,15 +8,15 @@ from datetime import datetime
 from functools import partial
 
 from engine.about import About
-from engine.groups import DONE, GROUPS
+from engine.groups import DONE, GROUPS, IN_PROGRESS, NEEDS_INPUT, OUTCOMES, REVIEW
 from engine.inbox import Inbox, InboxReport, StoredSignal
 from engine.model import Command
 from engine.states import SHOWN
 from engine.verbs import REASONS
 from queries.views.filters import Filters
 from queries.views.words import counted
-from tui import elsewhere
-from tui.decisions import DONE as DECIDED
+from tui import elsewhere, proposals
+from tui.decisions import done
 from tui.elsewhere import MARK, Elsewhere
 from tui.words import sentence
 from workspace.text import plain
@@ -40,6 +40,8 @@ MEANS: Mapping[str, str] = {
     "Done": "Resolved and declined.",
 }
 _LEAST = "P9"
+_OF_THE_PROPOSAL = (REVIEW, IN_PROGRESS, NEEDS_INPUT, OUTCOMES)
+"""Groups in which a report's proposal says why it is there."""
 # Statuses that the name of their group does not say already.
 _TELLING = ("failed", "candidate", "suppressed", "resolved")
 
@@ -222,8 +224,8 @@ def nothing(contents: Contents) -> str:
 
 def waiting_words(command: Command, clock_time: Callable[[datetime], str]) -> str:
     """`Declined; can be undone until 07:31:12`."""
-    done = sentence(DECIDED.get(command.verb, command.verb))[:-1]
-    return f"{done}; can be undone until {clock_time(command.apply_after)}"
+    words = sentence(done(command.verb, command.arguments))[:-1]
+    return f"{words}; can be undone until {clock_time(command.apply_after)}"
 
 
 def why(row: Entry, clock_time: Callable[..., str]) -> str:
@@ -236,8 +238,11 @@ def why(row: Entry, clock_time: Callable[..., str]) -> str:
     if row.found.waiting:
         return waiting_words(row.found.waiting[-1], partial(clock_time, seconds=True))
     if row.refused is not None:
-        verb = DECIDED.get(row.refused.verb, row.refused.verb)
+        verb = done(row.refused.verb, row.refused.arguments)
         return f"Refused ({verb}): {plain(row.refused.said, 300)}"
+    proposal = row.found.proposal
+    if proposal is not None and row.group in _OF_THE_PROPOSAL:
+        return sentence(proposals.sentence(proposal, clock_time))[:-1]
     said = row.found.why
     if report.status == "suppressed" and report.declined_for in REASONS:
         said = REASONS[report.declined_for]

@@ -13,7 +13,7 @@ from engine.about import About
 from queries.views.trace.detail import Line as Said
 from queries.views.words import counted
 from tui import reporttabs
-from tui.decisions import DONE as DECIDED
+from tui.decisions import done
 from tui.inboxdoor import Deed
 from tui.messages import Failed, Told
 from tui.reports import Entry, Listed
@@ -104,7 +104,7 @@ class TriageScreen(Deciding, Searching, BaseScreen):
     def decided(self, deed: Deed) -> None:
         """On to the next one; what was decided about another report meanwhile stays in the tally only."""
         for wish in deed.wishes[: len(deed.commands)]:
-            self._decided[wish.report_id] = DECIDED.get(wish.verb, wish.verb)
+            self._decided[wish.report_id] = done(wish.verb, wish.arguments)
             self._skipped.discard(wish.report_id)
         if deed.commands and not self.is_over and self._queue[self._place].id in {w.report_id for w in deed.wishes}:
             self._go(self._place + 1)

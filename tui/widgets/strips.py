@@ -72,6 +72,10 @@ _IN_ASCII = str.maketrans(
         "▲": "^",
         "▼": "v",
         "→": ">",
+        "✓": "+",
+        "✗": "x",
+        "○": "o",
+        "│": "|",
     }
 )
 # A verdict's words that say which way it went. They are words first; the colour only helps the eye to find them.
