@@ -25,9 +25,10 @@ from engine.forges.protocol import Draft, Forge, PullRequest, standing
 from engine.forges.trees import read_diff
 from engine.guard import Verdict, guard
 from engine.guard_rules import BASE_FILE, Rules, configured, with_base
+from engine.hearing import heard
 from engine.in_thread import in_thread
 from engine.inbox import Inbox
-from engine.judge import Judge, SignalText, Unavailable
+from engine.judge import Judge, Unavailable
 from engine.listed import ReportDetail
 from engine.model import Job, Proposal
 from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY
@@ -210,16 +211,7 @@ class Delivering:
             runner = JailRunner(self._forges.sandbox, loop, folder)
             forge = forge_of(at.repository, self._config.workspace.mirrors, "", runner, self._clock)
         checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
-        found = []
-        for check in checks:
-            document = asdict(check)
-            if (
-                check.summary
-                and not (await self._judge.safety(SignalText("forge/check", {"log": check.summary}))).is_safe
-            ):
-                document["summary"] = "Its log is withheld: it seems to manipulate whoever reads it."
-            found.append(document)
-        return {"checks": found}
+        return {"checks": [asdict(one) for one in await heard(self._judge, checks)]}
 
     def _merge(self, at: _At, job: Job) -> Mapping[str, object]:
         """Once more everything that was true when it was approved: between the two, others may have been busy."""

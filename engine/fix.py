@@ -218,8 +218,8 @@ class _Fix:
             Data("evidence", list(wanted.evidence)),
             Data("marker", self.canary),
         ]
-        for kind, found in (("context", wanted.context), ("memory", wanted.memory), ("tried", wanted.tried)):
-            if found:
+        for kind in ("findings", "context", "memory", "tried"):
+            if found := getattr(wanted, kind):
                 blocks.append(Data(kind, list(found)))
         if wanted.feedback:
             blocks.append(Data("asked_for_changes", [dict(one) for one in wanted.feedback]))

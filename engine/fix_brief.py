@@ -14,7 +14,6 @@ from engine.model import Artefact, Job, Proposal
 from engine.proposals import FIX
 from engine.repositories import Repository, pinned, repositories
 from engine.research import context_of, memory_of
-from engine.rows import COMMAND
 from engine.work import WillNotDo
 from workspace.config import Config
 from workspace.text import plain
@@ -38,6 +37,7 @@ class FixBrief:
     root_cause: str = ""
     evidence: tuple[str, ...] = ()
     signals: tuple[str, ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()
     context: tuple[str, ...] = ()
     memory: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
@@ -85,6 +85,7 @@ def brief_of(config: Config, inbox: Inbox, job: Job, now: datetime) -> FixBrief:
         root_cause=_last(detail.artefacts, "judgement", "root_cause"),
         evidence=stored_evidence(detail.artefacts),
         signals=_observed(detail),
+        findings=_found(detail.artefacts),
         context=context_of(detail.artefacts),
         memory=memory_of(inbox.notes(), (report.id, report.recurrence_of), detail.signals),
         tried=_tried(detail, proposal),
@@ -152,16 +153,24 @@ def _observed(detail: ReportDetail) -> tuple[str, ...]:
     signals = [
         one.signal.content[:MOST_CONTENT]
         for one in detail.signals
-        if one.safety in _READABLE and (one.signal.source_product, one.signal.source_type) != COMMAND
+        if one.safety in _READABLE and not one.signal.is_own_word
     ]
     return tuple(signals[:MOST_SIGNALS])
 
 
 def stored_evidence(artefacts: Sequence[Artefact]) -> tuple[str, ...]:
     """What the stored questions said, of the last pass that has any."""
-    found = [one for one in artefacts if one.kind == "finding" and one.content.get("said")]
+    found = [one for one in artefacts if one.kind == "finding" and one.content.get("question")]
     last = found[-1].at if found else None
     return tuple(str(one.content["said"]) for one in found if one.at == last)
+
+
+def _found(artefacts: Sequence[Artefact]) -> tuple[Mapping[str, Any], ...]:
+    """What an agent found in the code, in its last pass: an agent's words, so none of them is evidence."""
+    found = [one for one in artefacts if one.kind == "finding" and one.content.get("places")]
+    return tuple(
+        {"said": one.content["said"], "places": one.content["places"]} for one in found if one.at == found[-1].at
+    )
 
 
 def _last(artefacts: Sequence[Artefact], kind: str, name: str) -> str:

@@ -56,6 +56,16 @@ def pinned(known: Collection[Repository], project: str) -> Repository | None:
     return next((one for one in known if project in one.projects), None)
 
 
+def candidates(known: Collection[Repository], projects: Collection[str]) -> tuple[tuple[Repository, ...], bool]:
+    """Where the cause of a report of these projects may be, and whether the configuration pins the one. Where a project
+    has no repository of its own, it may be in any."""
+    named = [pinned(known, project) for project in sorted(projects)]
+    if named and all(named):
+        found = tuple(dict.fromkeys(one for one in named if one is not None))
+        return found, len(found) == 1
+    return tuple(known), False
+
+
 def _repository(name: str, table: object) -> Repository:
     where = f"[repositories.{plain(name, 40)}]"
     if not isinstance(table, Mapping):

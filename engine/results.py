@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from engine import metrics
 from engine.effects import AddArtefact, Effect, Log, ReadSignals, SaveReport
 from engine.model import ENGINE, Artefact, Job, Report
 from workspace.errors import LoopdeskError
@@ -36,9 +37,17 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
     """A completed pass, whatever its answer: what it has read weighs nothing any more.
 
     `job.result` is `{"title", "summary", "actionability", "reason"?, "priority"?, "priority_reason"?, "question"?,
-    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?}`; `judged` is the actionability that the judge
-    gave where it leads elsewhere. Or `{"blocked": {"threat", "quote", "why"}}`: the report's texts together manipulate
-    whoever reads them, and nothing was researched. Raises `BadResult`.
+    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?, "code"?}`; `judged` is the actionability that
+    the judge gave where it leads elsewhere, `code` a sentence about who looked into the code. Where an agent did, also
+    `{"root_cause", "metric", "repository"?: {"name", "branch", "sha", "is_pinned", "reason"}, "reviewers": [{"name",
+    "email", "lines"}], "transcripts": [{"blob", "round_id"?, "turns", "cost_usd"}], "missing": [what could not be
+    asked], "refusals": [{"at", "kind", "said"}], "calls": [{"tool", "arguments", "ok", "answer"}],
+    "calls_left_out"}`, and a finding of its own is `{"signals", "said", "places": [{"kind", "where", "said", "line"}],
+    "by"}`. Or `{"blocked": {"threat", "quote", "why"}}`: the report's texts together manipulate whoever reads them,
+    and nothing was researched. Raises `BadResult`.
+
+    Its artefacts: `finding` for each finding, one `judgement`, and of an agent `repository`, `reviewers`, `transcript`,
+    `tool_missing`, `refusal` and `tool_call`, each with the number of its run.
     """
     result = job.result or {}
     if "blocked" in result:
@@ -73,12 +82,11 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         is_by_hand=False,
         status_before="",
         start_approved_by="",
+        metric=_metric(result) or report.metric,
     )
     signals = job.brief.get("signals", {})
     assert isinstance(signals, Mapping)  # the brief is our own
     run = int(str(job.brief.get("run", 0)))
-    findings = [dict(found) for found in _list(result, "findings") if isinstance(found, Mapping)]
-    artefacts = [AddArtefact(Artefact(report.id, "finding", found, ENGINE, now)) for found in findings]
     judged = {
         "actionability": _judged(result, str(actionability)),
         "reason": reason,
@@ -86,10 +94,29 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         "priority_reason": _text(result, "priority_reason"),
         "already_addressed": is_addressed,
         "by": _text(result, "judged_by"),
+        "code": _text(result, "code"),
+        "root_cause": _text(result, "root_cause"),
+        "repository": str(_mapping(result, "repository").get("name") or ""),
         "run": run,
     }
-    artefacts.append(AddArtefact(Artefact(report.id, "judgement", judged, ENGINE, now)))
+    kept = [*(("finding", found) for found in _documents(result, "findings")), ("judgement", judged)]
+    kept += [(kind, {**content, "run": run}) for kind, content in _by_an_agent(result)]
+    artefacts = [AddArtefact(Artefact(report.id, kind, dict(content), ENGINE, now)) for kind, content in kept]
     return (Log(line), SaveReport(after), ReadSignals(report.id, run, signals), *artefacts)
+
+
+def _by_an_agent(result: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    if repository := _mapping(result, "repository"):
+        yield "repository", repository
+    if reviewers := _documents(result, "reviewers"):
+        yield "reviewers", {"reviewers": reviewers}
+    for kind, name in (("transcript", "transcripts"), ("refusal", "refusals"), ("tool_call", "calls")):
+        for content in _documents(result, name):
+            yield kind, content
+    for said in _list(result, "missing"):
+        yield "tool_missing", {"said": str(said)}
+    if left_out := result.get("calls_left_out"):
+        yield "tool_call", {"left_out": left_out}
 
 
 APPLY: Mapping[str, Callable[[Report, Job, datetime], tuple[Effect, ...]]] = {"research": research}
@@ -122,6 +149,15 @@ def _blocked(report: Report, job: Job, found: object, now: datetime) -> tuple[Ef
     return (Log(line), SaveReport(after), AddArtefact(blocked))
 
 
+def _metric(result: Mapping[str, object]) -> Mapping[str, object]:
+    if not result.get("metric"):
+        return {}
+    try:
+        return metrics.check(result["metric"]).document
+    except LoopdeskError as error:
+        raise BadResult(f"Research chose a metric that cannot be measured: {error.what}") from error
+
+
 def _judged(result: Mapping[str, object], actionability: str) -> str:
     judged = _text(result, "judged") or actionability
     if judged not in LEADS_TO:
@@ -142,6 +178,17 @@ def _text(result: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise BadResult(f"Research gave a {name} that is not text")
     return value.strip()
+
+
+def _documents(result: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    return [found for found in _list(result, name) if isinstance(found, Mapping)]
+
+
+def _mapping(result: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = result.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise BadResult(f"Research gave a {name} that is no object")
+    return value
 
 
 def _list(document: Mapping[str, object], name: str) -> list[object]:

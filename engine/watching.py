@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from engine import reading
 from engine.babysitting import WATCHED, Said, Seen, observed
 from engine.delivering import Forges
 from engine.forges.errors import Limited
 from engine.forges.protocol import Check, Comment, Forge, PullRequest
+from engine.hearing import heard
 from engine.in_thread import LOOK_AGAIN, Flight
 from engine.judge import Judge, SignalText, Unavailable
 from engine.main import Worked, warn
@@ -49,6 +51,7 @@ class Watching:
         self._flight: Flight[Mapping[str, _Look]] = Flight("forges")
         self._is_flying = False
         self._told: set[str] = set()
+        self._withheld: dict[str, dict[str, str]] = {}
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         watched = {one.id: one for one in reading.select(store.connection, Proposal, "proposals", _WATCHED)}
@@ -83,6 +86,7 @@ class Watching:
             return 0
         try:
             said = [await self._heard(comment) for comment in _new(proposal, look.comments)]
+            checks = await self._checks(proposal, look)
         except Unavailable as error:
             self._failed(proposal, error, now)
             return 0
@@ -91,12 +95,27 @@ class Watching:
             current = reading.proposal(store.connection, proposal.id)
             if current != proposal:
                 return 0
-            effects = observed(proposal, Seen(look.pull, look.checks, tuple(said)), now)
+            effects = observed(proposal, Seen(look.pull, checks, tuple(said)), now)
             report = reading.report(store.connection, proposal.report_id)
             store.write((*effects, *followed(report, effects, now)), now)
         if effects:
             self._next[proposal.id] = now + SOON
         return len(effects)
+
+    async def _checks(self, proposal: Proposal, look: _Look) -> tuple[Check, ...]:
+        """A log that was found to manipulate stays so without being read in every look."""
+        stored = {one.get("summary", ""): one for one in _list(proposal.checks, "checks")}
+        withheld = self._withheld.setdefault(proposal.id, {})
+        known = {*stored, *withheld.values()}
+        found = []
+        for check in look.checks:
+            (read,) = await heard(
+                self._judge, [replace(check, summary=withheld.get(check.summary, check.summary))], known
+            )
+            if read.summary != check.summary:
+                withheld[check.summary] = read.summary
+            found.append(read)
+        return tuple(found)
 
     async def _heard(self, comment: Comment) -> Said:
         if not comment.is_trusted or comment.is_ours:
@@ -122,10 +141,15 @@ def _look(forge: Forge, proposal: Proposal) -> _Look:
 
 
 def _new(proposal: Proposal, comments: Sequence[Comment]) -> list[Comment]:
-    seen = proposal.feedback.get("seen", [])
-    assert isinstance(seen, list)  # the row is our own
+    seen = _list(proposal.feedback, "seen")
     return [one for one in comments if one.id not in seen]
 
 
 def _is_lively(proposal: Proposal) -> bool:
     return proposal.state in ("open", "red") or proposal.countdown_until is not None
+
+
+def _list(document: Mapping[str, object], name: str) -> list[Any]:
+    found = document.get(name, [])
+    assert isinstance(found, list)  # the row is our own
+    return found

@@ -35,6 +35,7 @@ USAGE = {
 OUTPUT_TOKENS = 40
 Block = dict[str, Any]
 Turn = Step | list[Block] | Callable[[Request], Step | list[Block]]
+_NOBODYS = "No response requested."  # the CLI's own, in the model's place, where a session goes on
 _ids = itertools.count(1)
 
 
@@ -87,7 +88,7 @@ def streamed(blocks: Sequence[Block], model: str) -> Step:
 
 def turn_of(request: Request) -> int:
     """How often the model has answered in this session, as the request tells it."""
-    return sum(one["role"] == "assistant" for one in request.body["messages"])
+    return sum(one["role"] == "assistant" and _text(one["content"]) != _NOBODYS for one in request.body["messages"])
 
 
 def results(request: Request) -> list[str]:

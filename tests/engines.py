@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 from engine.executor import Handler
 from engine.inbox import Inbox
 from engine.main import Done, Engine, Parts, Stage, Worked
-from engine.model import Command, Report, Signal
+from engine.model import Command, Job, Report, Signal
 from engine.placement import placed
 from engine.reading import report as stored_report
 from engine.store import Store
+from engine.work import Work
 from tests.conftest import NOW
 from workspace.paths import Workspace
 
@@ -109,3 +111,27 @@ def answers(result: Mapping[str, object]) -> dict[str, Handler]:
         return result
 
     return {"research": research}
+
+
+class KeptInMemory:
+    """Where the attempts at a job leave what the next one goes on from."""
+
+    def __init__(self) -> None:
+        self.saved: list[Mapping[str, object]] = []
+
+    async def latest(self) -> Mapping[str, object] | None:
+        return self.saved[-1] if self.saved else None
+
+    async def save(self, snapshot: Mapping[str, object]) -> None:
+        self.saved.append(json.loads(json.dumps(snapshot)))
+
+
+def at_home(work: Work, progress: KeptInMemory | None = None) -> Handler:
+    """Does it as another machine would: of what is read at home, JSON alone arrives."""
+    progress = progress or KeptInMemory()
+
+    async def handler(job: Job) -> Mapping[str, object]:
+        brief = json.loads(json.dumps(work.brief(job)))
+        return json.loads(json.dumps(await work.do(brief, progress)))
+
+    return handler

@@ -149,10 +149,10 @@ class Loop(Desk):
         forges = Forges(config, lambda: self.sandbox, clock)
         at_home = {
             kind: AtHome(work, store, clock)
-            for kind, work in works.works(config, agent, lambda: self.sandbox, blobs, clock).items()
+            for kind, work in works.works(config, agent, lambda: self.sandbox, blobs, clock, judge).items()
         }
         delivering = Delivering(config, forges, blobs, judge, clock)
-        handlers = {**research_answers(READY), **at_home, **delivering.handlers, **self.handlers}
+        handlers = {**at_home, **research_answers(READY), **delivering.handlers, **self.handlers}
         return Parts((place_by_project, *self.stages, Watching(forges, judge)), handlers)
 
     def has(self, state: str) -> Proposal:

@@ -39,6 +39,7 @@ class Repo:
         files: Mapping[str, str | bytes | tuple[str, str | bytes] | None],
         *parents: str,
         message: str = "A change",
+        by: str = "Ada <ada@example.com>",
     ) -> str:
         """On `branch`, over its present commit or `parents`. A value is a file's text, (mode, text), or None to remove
         it; a submodule's text is a commit id."""
@@ -46,7 +47,7 @@ class Repo:
         is_there = any((self.folder / inner / name).exists() for inner in ("", ".git"))
         over = list(parents) or ([f"{name}^0"] if is_there else [])
         text = message.encode()
-        stream = [f"commit {name}\nmark :1\ncommitter Ada <ada@example.com> 1790000000 +0000\n".encode(), _data(text)]
+        stream = [f"commit {name}\nmark :1\ncommitter {by} 1790000000 +0000\n".encode(), _data(text)]
         stream += [f"{word} {parent}\n".encode() for word, parent in zip(("from", "merge"), over, strict=False)]
         for path, value in files.items():
             stream.append(_change(path, value))

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.agents import transcript
-from engine.agents.protocol import Answer, HostTool, Task
-from engine.agents.run import JailedAgent, Means
-from engine.agents.transcript import Called, HostCall, Item, ModelCall, Returned
-from engine.blobs import FolderBlobs
+from engine.agents.outage import outage
+from engine.agents.protocol import HostTool
+from engine.agents.transcript import Called, HostCall, ModelCall, Returned
 from engine.budget import Reached
 from engine.judge import Unavailable
+from engine.llm_errors import Explainer
 from engine.sandbox.bubblewrap import Bubblewrap
-from engine.sandbox.protocol import CLONE, Kind
+from engine.sandbox.gateway import Call
+from engine.sandbox.meter import Answer as Usage
+from engine.sandbox.protocol import CLONE, Kind, Limits
 from tests.agent_api import agent_api, answers, calls, host, results, says
+from tests.agent_bench import GOOD, SYSTEM, Bench
 from tests.conftest import NOW
 from tests.jails import jails
-from tests.messages_api import MessagesApi, fails
+from tests.messages_api import HANGS, fails
 from tests.test_sandbox_requests import Purse
-from workspace.config import Config
+from tui.commands.checks import sandbox as sandbox_check
+from tui.commands.checks.line import NOTE, OK
 from workspace.errors import LoopdeskError
-
-SYSTEM = "You judge."
-GOOD: Mapping[str, Any] = {"verdict": "good"}
-SCHEMA = {
-    "type": "object",
-    "properties": {"verdict": {"enum": ["good", "bad"]}, "notes": {"type": "array", "items": {"type": "string"}}},
-    "required": ["verdict"],
-    "additionalProperties": False,
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,33 +35,17 @@ def sandbox() -> Bubblewrap:
     return jails()
 
 
-class Bench:
-    """An agent of a folder, and what it left there."""
-
-    def __init__(self, sandbox: Bubblewrap, folder: Path) -> None:
-        self.sandbox, self.folder = sandbox, folder
-        self.blobs = FolderBlobs(folder / "blobs")
-        self.purse: Any = Purse()
-        self.clone = folder / "clone"
-        self.clone.mkdir()
-        (self.clone / "a.txt").write_text("hello\n")
-
-    async def asks(self, api: MessagesApi | str, **more: Any) -> Answer:
-        url = api if isinstance(api, str) else api.url
-        config = Config(workspace_dir=str(self.folder), anthropic_key="the-real-key", anthropic_url=url)
-        means = Means(
-            self.sandbox, self.folder / "runs", self.blobs, lambda task, model: self.purse, lambda: NOW, retries=0
-        )
-        task = {"role": "research", "system": SYSTEM, "prompt": "Judge it.", "schema": SCHEMA, **more}
-        return await JailedAgent(config, means).ask(Task(**task))
-
-    def items(self, answer: Answer, kind: type[Item]) -> list[Any]:
-        return [one for one in transcript.read(self.blobs.get(answer.transcript)) if isinstance(one, kind)]
-
-
 @pytest.fixture
 def bench(sandbox: Bubblewrap, tmp_path: Path) -> Bench:
     return Bench(sandbox, tmp_path)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    (folder / "a.txt").write_text("hello\n")
+    return folder
 
 
 async def test_an_answer_fits_its_schema_and_is_paid_for_by_what_the_gateway_measured(bench: Bench):
@@ -76,6 +55,7 @@ async def test_an_answer_fits_its_schema_and_is_paid_for_by_what_the_gateway_mea
     (measured,) = bench.items(answer, ModelCall)
     assert answer.cost_usd == pytest.approx(measured.cost_usd) and measured.cost_usd > 0
     assert {one.key for one in api.requests} == {"the-real-key"}
+    assert "Co-Authored-By" not in str(api.requests[0].body)
     assert not list((bench.folder / "runs").iterdir())
 
 
@@ -92,9 +72,9 @@ async def test_without_an_answer_there_is_the_reason(bench: Bench):
     assert answer.content is None and answer.why and answer.turns == 4
 
 
-async def test_the_turns_are_bounded(bench: Bench):
+async def test_the_turns_are_bounded(bench: Bench, clone: Path):
     with agent_api({SYSTEM: [calls("Bash", command="ls")] * 9}) as api:
-        answer = await bench.asks(api, clone=bench.clone, turns=2)
+        answer = await bench.asks(api, clone=clone, turns=2)
     assert answer.content is None and "2 turns" in answer.why and len(api.requests) == 2
 
 
@@ -125,32 +105,32 @@ async def test_tools_of_ours_run_on_the_host_and_are_checked_and_clipped(bench: 
     assert [one["name"] for one in api.requests[0].body["tools"]].count("mcp__host__ask") == 1
 
 
-async def test_who_only_reads_cannot_write(bench: Bench):
+async def test_who_only_reads_cannot_write(bench: Bench, clone: Path):
     turns = [
         calls("Write", file_path=f"{CLONE}/b.txt", content="x"),
         calls("Bash", command=f"cat a.txt; echo x > {CLONE}/c.txt"),
         lambda request: answers({"verdict": "bad", "notes": results(request)}),
     ]
     with agent_api({SYSTEM: turns}) as api:
-        answer = await bench.asks(api, clone=bench.clone)
+        answer = await bench.asks(api, clone=clone)
     assert answer.denied == ("Write",)
     assert answer.content is not None and "hello" in answer.content["notes"][0]  # type: ignore[index]
-    assert [one.name for one in bench.clone.iterdir()] == ["a.txt"]
+    assert [one.name for one in clone.iterdir()] == ["a.txt"]
     assert [one.tool for one in bench.items(answer, Called)] == ["Write", "Bash", "StructuredOutput"]
 
 
-async def test_who_writes_changes_the_clone(bench: Bench):
+async def test_who_writes_changes_the_clone(bench: Bench, clone: Path):
     turns = [calls("Write", file_path=f"{CLONE}/b.txt", content="made"), answers(GOOD)]
     with agent_api({SYSTEM: turns}) as api:
-        answer = await bench.asks(api, clone=bench.clone, may_write=True)
+        answer = await bench.asks(api, clone=clone, may_write=True)
     assert answer.content == GOOD and answer.denied == ()
-    assert (bench.clone / "b.txt").read_text() == "made"
+    assert (clone / "b.txt").read_text() == "made"
 
 
-async def test_a_prompt_is_read_by_nobody_but_the_model(bench: Bench):
+async def test_a_prompt_is_read_by_nobody_but_the_model(bench: Bench, clone: Path):
     """No file that it names is added to it, and no command that it looks like is run."""
     with agent_api({SYSTEM: [answers(GOOD)]}) as api:
-        await bench.asks(api, clone=bench.clone, prompt=f"/clear @{CLONE}/a.txt")
+        await bench.asks(api, clone=clone, prompt=f"/clear @{CLONE}/a.txt")
     assert f"/clear @{CLONE}/a.txt" in str(api.requests[0].body) and "hello" not in str(api.requests[0].body)
 
 
@@ -179,21 +159,51 @@ async def test_a_budget_that_is_reached_holds_the_work(bench: Bench):
     assert raised.value.retry_at == NOW and not api.requests
 
 
-@pytest.mark.parametrize("status", [401, 429, 529])
-async def test_a_model_that_cannot_be_had_holds_the_work(bench: Bench, status: int):
-    with agent_api({SYSTEM: [fails(status)]}) as api, pytest.raises(Unavailable) as raised:
+async def test_a_model_that_cannot_be_had_holds_the_work(bench: Bench):
+    with agent_api({SYSTEM: [fails(401, "the-real-key is wrong")]}) as api, pytest.raises(Unavailable) as raised:
         await bench.asks(api)
     assert raised.value.retry_at is not None and raised.value.retry_at > NOW
     assert "the-real-key" not in str(raised.value)
-
-
-async def test_a_model_that_cannot_be_reached_holds_the_work(bench: Bench):
-    with pytest.raises(Unavailable) as raised:
-        await bench.asks("http://127.0.0.1:1")
-    assert "cannot be reached" in str(raised.value)
 
 
 async def test_a_request_that_the_model_cannot_take_is_no_outage(bench: Bench):
     with agent_api({SYSTEM: [fails(400, "that is no request")]}) as api:
         answer = await bench.asks(api)
     assert answer.content is None and answer.why
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "again_s"), [(0, "", 300), (403, "", 300), (429, "4000", 4_000), (500, "", 300), (529, "9", 300)]
+)
+def test_what_the_api_answered_last_says_when_to_ask_again(status: int, wait: str, again_s: float):
+    call = Call(NOW, 0.1, {}, status, Usage(is_stream=False), 0.0, b"<html>", wait)
+    found = outage(None, call, "a-model", Explainer("key"), NOW)
+    assert found is not None and found.retry_at == NOW + timedelta(seconds=again_s)
+
+
+@pytest.mark.parametrize("status", [200, 400, 413])
+def test_a_reason_of_the_runs_own_is_no_outage(status: int):
+    call = Call(NOW, 0.1, {}, status, Usage(is_stream=False), 0.0)
+    assert outage(None, call, "a-model", Explainer("key"), NOW) is None
+    assert outage(None, None, "a-model", Explainer("key"), NOW) is None
+
+
+async def test_a_run_that_is_too_long_is_ended_with_the_reason(bench: Bench):
+    with agent_api({SYSTEM: [HANGS]}) as api:
+        answer = await bench.asks(api, limits=Limits(wall_s=0.8))
+    assert answer.content is None and "longer than" in answer.why and not list(bench.runs.iterdir())
+
+
+async def test_what_an_agent_writes_into_the_clis_own_output_only_ends_its_run(bench: Bench, clone: Path):
+    forged = "for p in /proc/[0-9]*; do echo '{\"type\": ' > $p/fd/1; done"
+    with agent_api({SYSTEM: [calls("Bash", command=forged), answers(GOOD)]}) as api:
+        answer = await bench.asks(api, clone=clone)
+    assert answer.content is None and answer.why
+
+
+def test_the_doctor_starts_the_cli_in_the_jail(sandbox: Bubblewrap, monkeypatch: pytest.MonkeyPatch):
+    line = sandbox_check.agent()
+    assert line.state == OK and re.search(r"\d+\.\d+\.\d+", line.said)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    line = sandbox_check.agent()
+    assert line.state == NOTE and "claude-agent-sdk" in line.do

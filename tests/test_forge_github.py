@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.forges.errors import Conflict, ForgeError, Limited, Missing, Moved, Refused, Unanswered
-from engine.forges.git import Git
 from engine.forges.github import GitHubForge
 from engine.forges.protocol import Draft, Forge, standing
+from engine.git import Git
 from tests.github_double import OWNER, STRANGER, TOKEN, Fault, GitHubDouble, Pull
 from workspace.errors import LoopdeskError
 

@@ -12,10 +12,10 @@ import pytest
 
 from engine.forges.ci import Ran
 from engine.forges.errors import Conflict, Missing, Moved, Refused
-from engine.forges.git import Git
 from engine.forges.local import LocalForge
 from engine.forges.mirror import Mirror
 from engine.forges.protocol import Draft, Forge, standing
+from engine.git import Git
 from tests.repositories import Repo, bare, with_work_tree
 from workspace.errors import LoopdeskError
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.diff import Diff, FileChange, Hunk, Line
-from engine.forges.git import Git
 from engine.forges.mirror import Mirror
 from engine.forges.trees import read_diff
+from engine.git import Git
 from engine.guard import Verdict, guard, places
 from engine.guard_rules import Rules, configured, matches, with_base
 from engine.secrets import kinds_of_secret, planted

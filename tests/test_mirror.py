@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.forges.errors import Moved
-from engine.forges.git import Git, GitFailed
 from engine.forges.mirror import Mirror
 from engine.forges.trees import clone, export, merge_tree, read_diff
+from engine.git import Git, GitFailed
 from tests.repositories import LINK, MODULE, SCRIPT, Repo, bare
 from workspace.errors import LoopdeskError
 

@@ -19,7 +19,7 @@ from engine.rules import assessing
 from engine.sources import registry
 from engine.store import Store
 from tests import inbox_invariants
-from tests.engines import READY, Desk, answers, signal
+from tests.engines import READY, Desk, answers, at_home, signal
 from tests.sources_store import MORNING, weekend
 from workspace import config
 
@@ -61,7 +61,7 @@ class ResearchDesk(Desk):
         super().__init__(folder)
         self.settings = config.load({"workspace_dir": str(folder), "timezone": "UTC"})
         self.judge = Scripted()
-        self.handlers = {"research": Research(self.settings, self.judge, lambda: self.now)}  # type: ignore[arg-type]
+        self.handlers = {"research": at_home(Research(self.settings, self.judge, lambda: self.now))}  # type: ignore[arg-type]
 
     def detail(self) -> ReportDetail:
         found = self.inbox.report(self.report().id)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.sandbox.bare_git import git, make_mirror
+from engine.git import Git
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.bundles import MOST_RESULT_BYTES, Left, Untrusted, fill_clone, leave, receive, take
 from engine.sandbox.folders import RunFolder, run_folder
@@ -43,7 +43,7 @@ def made(repository: Path, *arguments: str, text: str | bytes = "") -> str:
 def mirror(tmp_path: Path) -> Path:
     """Two commits."""
     path = tmp_path / "mirror.git"
-    make_mirror(path)
+    Git().make_bare(path)
     tree = made(path, "mktree", text=f"100644 blob {made(path, 'hash-object', '-w', '--stdin', text='1')}\tcode.py\n")
     first = made(path, "commit-tree", tree, "-m", "first")
     made(path, "update-ref", "refs/heads/main", made(path, "commit-tree", tree, "-p", first, "-m", "second"))
@@ -167,8 +167,8 @@ class TestTaking:
         monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
         monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
         monkeypatch.setenv("GIT_CONFIG_VALUE_0", "mine")
-        make_mirror(tmp_path / "m.git")
-        assert b"mine" not in git(tmp_path / "m.git", "config", "--list")
+        Git().make_bare(tmp_path / "m.git")
+        assert b"mine" not in Git().run("config", "--list", repository=tmp_path / "m.git").out
         assert not (tmp_path / "m.git" / "hooks").exists()
 
 
@@ -300,7 +300,7 @@ class TestTheWholeWay:
             assert not (folder.clone / "stolen").read_bytes()
         # The link is in it as a link, for the guard to judge; nothing that it points to is.
         assert made(mirror, "ls-tree", taken.sha, "link").startswith("120000 ")
-        assert SECRET.encode() not in git(mirror, "cat-file", "--batch-all-objects", "--batch")
+        assert SECRET.encode() not in Git().run("cat-file", "--batch-all-objects", "--batch", repository=mirror).out
         assert not mark.exists() and (mirror / "config").read_text() == config
         objects = made(mirror, "cat-file", "--batch-all-objects", "--batch-check")
         assert hidden not in objects

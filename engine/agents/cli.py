@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.sandbox.protocol import Limits, Run, Sandbox
 from workspace.errors import LoopdeskError
+from workspace.text import plain
 
 WITHIN = "/opt/claude"
 SYSTEM = "/opt/system.txt"
@@ -23,6 +26,9 @@ SESSION_ID = "10000000-0000-4000-8000-000000000000"
 """Of every session: each has a folder of its own, so that none is found by its id alone."""
 READING = ("Read", "Grep", "Glob", "Bash")
 WRITING = ("Read", "Edit", "Write", "Bash", "Grep", "Glob")
+# Nothing of the CLI's own is put into a commit.
+_SETTINGS = {"attribution": {"commit": "", "pr": ""}, "includeCoAuthoredBy": False}
+_QUIET = {"DISABLE_AUTOUPDATER": "1"}
 ANSWER = "StructuredOutput"
 """The tool that the CLI adds for an answer by a schema."""
 
@@ -54,6 +60,20 @@ def find() -> Path:
     return program
 
 
+async def version(sandbox: Sandbox, program: Path) -> str:
+    """As it says in a jail. Raises `NoSandbox`, and `LoopdeskError` where it does not run there."""
+    run = Run([WITHIN, "--version"], read_only={WITHIN: program}, environment=_QUIET, limits=Limits(wall_s=20.0))
+    jail = await sandbox.start(run)
+    jail.stdin.close()
+    said = plain((await jail.stdout.read(1 << 16)).decode("utf-8", "replace"), 80)
+    ended = await jail.wait()
+    found = re.match(r"\d+(\.\d+)+", said)
+    if ended.exit_code or found is None:
+        why = plain(ended.errors, 160) or said or ended.said
+        raise LoopdeskError("The agent CLI does not run in the jail", why, "Install claude-agent-sdk again")
+    return found[0]
+
+
 def tools(has_clone: bool, may_write: bool) -> tuple[str, ...]:
     """Bash for reading too: what keeps a clone as it is are the jail's read-only mounts, not the choice of tools, and
     without it there is no `git log`."""
@@ -69,6 +89,7 @@ def command(start: Start) -> list[str]:
         # The jail is the boundary, and nobody is there to be asked.
         *("--permission-mode", "bypassPermissions"),
         *("--setting-sources=", "--strict-mcp-config", "--max-turns", str(start.turns)),
+        *("--settings", json.dumps(_SETTINGS)),
         *("--json-schema", json.dumps(dict(start.schema))),
         f"--resume={SESSION_ID}" if start.resumes else f"--session-id={SESSION_ID}",
     ]
@@ -87,5 +108,5 @@ def environment(start: Start) -> dict[str, str]:
         "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
         # Its word for "nothing more is coming" is what the SDK waits for before it closes the input.
         "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
-        "DISABLE_AUTOUPDATER": "1",
+        **_QUIET,
     }

@@ -60,10 +60,10 @@ class Conversation:
         now = self._clock()
         for block in message.content:
             if isinstance(block, TextBlock):
-                self._transcript.add(Said(now, self.turns, block.text))
+                self._transcript.add(Said(now, self.turns, self._answering, block.text))
             elif isinstance(block, ToolUseBlock):
                 self._open[block.id] = (block.name, time.monotonic())
-                self._transcript.add(Called(now, self.turns, block.id, block.name, block.input))
+                self._transcript.add(Called(now, self.turns, self._answering, block.id, block.name, block.input))
                 if block.name not in self._tools:
                     self._deny(block.name)
 

@@ -52,7 +52,11 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What an agent had done by then, as blob keys: `bundle` on top of the task's base, empty where nothing was
-    changed, and `session` to go on with."""
+    changed, and `session` to go on with, empty where it could not be kept.
+
+    Taken while the work goes on: the bundle may hold more than the session knows of. `engine.sandbox.bundles.take`
+    brings it into a mirror, from which a clone is filled as from any commit.
+    """
 
     bundle: str
     session: str
@@ -63,13 +67,15 @@ class Snapshot:
 class Answer:
     """`content` fits the task's schema; it is None where the agent gave no such answer, for the reason `why`.
 
-    `session` and `transcript` are blob keys. `denied` are tool calls that it was not allowed.
+    `session` and `transcript` are blob keys. `trace` is the round id under which the desk shows the run, empty where
+    nothing was told of it. `denied` are tools that it asked for and does not have.
     """
 
     content: Mapping[str, object] | None
     why: str = ""
     session: str = ""
     transcript: str = ""
+    trace: str = ""
     turns: int = 0
     cost_usd: float = 0.0
     refusals: tuple[Refusal, ...] = ()
@@ -80,5 +86,6 @@ class Agent(Protocol):
     """Never judged by what it says of itself: a fix is judged by its diff and its tests."""
 
     async def ask(self, task: Task, snapshot: Callable[[Snapshot], Awaitable[None]] | None = None) -> Answer:
-        """`snapshot` is called every ten turns. Raises `NoSandbox`, and `Unavailable` where the model or a budget is
-        not to be had now."""
+        """`snapshot` is called every ten turns and at the end, also of a run that raises `Unavailable` then. Cancelled,
+        it kills the jail. Raises `NoSandbox`, and `Unavailable` where the model or a budget is not to be had now;
+        `sandbox.bundles.Untrusted` for a `session` that is none: ask again without."""

@@ -8,10 +8,9 @@ gateway.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,15 @@ from engine import llm_errors, roles
 from engine.agents import cli
 from engine.agents.conversation import Conversation
 from engine.agents.host_tools import HostTools, wrong
-from engine.agents.protocol import Answer, Snapshot, Task
+from engine.agents.keeping import Keeper, Snapshots, restore
+from engine.agents.outage import outage
+from engine.agents.protocol import Answer, Task
+from engine.agents.telling import Telling
 from engine.agents.transcript import Asked, ModelCall, Note, Refused, Transcript
 from engine.agents.transport import JailTransport
 from engine.blobs import Blobs
 from engine.in_thread import in_thread
-from engine.judge import Unavailable
+from engine.own_events import OwnEvents
 from engine.sandbox.folders import RunFolder, run_folder
 from engine.sandbox.gateway import Call, Gateway, Upstream
 from engine.sandbox.meter import Purse
@@ -39,25 +41,21 @@ from workspace.text import plain
 
 MOST_TOKENS = 16_000  # of one answer
 API = "https://api.anthropic.com"
-_SNAPSHOT_EVERY = 10  # turns
-# The API's refusals that say something about the request and not about whether a model can be had.
-_OF_THE_REQUEST = (400, 413, 422)
-
-Snapshots = Callable[[Snapshot], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all runs share. `purse` makes the purse of a task, by its model. `told` hears of every item of a run, with
-    the task. `program` is the agent CLI on the host; `retries` are the CLI's, of a request to the model."""
+    """What all runs share. `purse` makes the purse of a task, by its model. Without `events` nothing is told of the
+    model's calls. `program` is the agent CLI on the host; `retries` are the CLI's, of a request to the model."""
 
     sandbox: Sandbox
     runs: Path
     blobs: Blobs
     purse: Callable[[Task, str], Purse]
     clock: Callable[[], datetime]
+    events: OwnEvents | None = None
     program: Path = field(default_factory=cli.find)
-    snapshot_every: int = _SNAPSHOT_EVERY
+    snapshot_every: int = 10
     retries: int = 3
 
 
@@ -74,69 +72,77 @@ class JailedAgent:
             model: Upstream(url, config.anthropic_key, table, roles.price_of(config, model))
             for model in self._models.values()
         }
+        self._records_prompts = roles.records_prompts(config)
         self._explain = llm_errors.Explainer(config.anthropic_key)
 
     async def ask(self, task: Task, snapshot: Snapshots | None = None) -> Answer:
         means, model = self._means, self._models[task.role]
-        transcript = Transcript()
+        telling = self._telling(task, model)
+        transcript = Transcript(telling.item if telling else lambda _: None)
+
+        def told(call: Call) -> None:
+            transcript.add(_model_call(call, model))
+            if telling is not None:
+                telling.call(call)
+
+        terms, purse = Terms(model, MOST_TOKENS), means.purse(task, model)
         with run_folder(means.runs) as folder:
-            gateway = Gateway(
-                folder.socket,
-                self._upstreams[model],
-                Terms(model, MOST_TOKENS),
-                means.purse(task, model),
-                task.limit_usd,
-                means.clock,
-                lambda call: transcript.add(_model_call(call, model)),
-            )
-            async with gateway:
-                run = _Running(means, task, model, folder, gateway, transcript)
-                content, why = await run.talk()
-            for refusal in gateway.refusals:
-                transcript.add(Refused(refusal.at, refusal.kind, refusal.said))
-            if why:
-                transcript.add(Note(means.clock(), f"No answer: {why}"))
-            key = await in_thread(lambda: means.blobs.put(transcript.written()), "transcript")
-            if content is None:
-                self._raise_unavailable(gateway, model)
-            return Answer(
-                content,
-                why,
-                transcript=key,
-                turns=run.heard.turns,
-                cost_usd=gateway.spent_usd,
-                refusals=tuple(gateway.refusals),
-                denied=tuple(run.heard.denied),
-            )
+            if task.session:
+                await restore(means.sandbox, means.blobs, task.session, folder.session, folder.received)
+            keeper = Keeper(means.sandbox, means.blobs, task, folder, snapshot, means.snapshot_every)
+            try:
+                async with Gateway(
+                    folder.socket, self._upstreams[model], terms, purse, task.limit_usd, means.clock, told
+                ) as gateway:
+                    run = _Running(means, task, model, folder, gateway, transcript, keeper.after)
+                    content, why = await run.talk()
+                    keeper.end(run.heard.turns)
+                kept = await keeper.kept()
+                for note in (*keeper.complaints, *([f"No answer: {why}"] if why else [])):
+                    transcript.add(Note(means.clock(), note))
+            finally:
+                await keeper.stop()
+                if telling is not None:
+                    await telling.flush()
+        key = await in_thread(lambda: means.blobs.put(transcript.written()), "transcript")
+        if content is None:
+            unavailable = outage(gateway.held, gateway.last, model, self._explain, means.clock())
+            if unavailable is not None:
+                raise unavailable
+        return Answer(
+            content,
+            why,
+            session=kept.session,
+            transcript=key,
+            trace=telling.trace_id if telling else "",
+            turns=run.heard.turns,
+            cost_usd=gateway.spent_usd,
+            refusals=tuple(gateway.refusals),
+            denied=tuple(run.heard.denied),
+        )
 
-    def _raise_unavailable(self, gateway: Gateway, model: str) -> None:
-        """For a run that ended without an answer because there was no model, or no money, for its last request."""
-        if gateway.held is not None:
-            if isinstance(gateway.held, Unavailable):
-                raise gateway.held
-            raise Unavailable(gateway.held.what, gateway.held.means, gateway.held.do)
-        last = gateway.last
-        if last is None or last.status == 200 or last.status in _OF_THE_REQUEST:
-            return
-        trouble = llm_errors.UNREACHABLE if last.status == 0 else self._refused(last, model)
-        wait_s = max(trouble.again_s, trouble.wait_s or 0.0)
-        raise Unavailable(*trouble.said, retry_at=self._means.clock() + timedelta(seconds=wait_s))
-
-    def _refused(self, call: Call, model: str) -> llm_errors.Trouble:
-        try:
-            body = json.loads(call.said)
-        except (ValueError, RecursionError):
-            body = None
-        return self._explain.refused(call.status, body, call.wait, model)
+    def _telling(self, task: Task, model: str) -> Telling | None:
+        if self._means.events is None:
+            return None
+        return Telling(self._means.events, task.role, model, self._upstreams[model].url, self._records_prompts)
 
 
 class _Running:
     """One task in one jail."""
 
     def __init__(
-        self, means: Means, task: Task, model: str, folder: RunFolder, gateway: Gateway, transcript: Transcript
+        self,
+        means: Means,
+        task: Task,
+        model: str,
+        folder: RunFolder,
+        gateway: Gateway,
+        transcript: Transcript,
+        after: Callable[[int], None],
     ) -> None:
+        """`after` is told how many turns are over, whenever another one begins."""
         self._means, self._task, self._gateway, self._transcript = means, task, gateway, transcript
+        self._after, self._refusals_told = after, 0
         own = cli.tools(task.clone is not None, task.may_write)
         self.heard = Conversation(
             transcript, means.clock, (*own, *(f"mcp__{cli.SERVER}__{tool.name}" for tool in task.tools))
@@ -183,9 +189,10 @@ class _Running:
             raise
         except Exception as error:
             # Of the SDK, and of what is said over its line: it says nothing about whether there was an answer.
-            why = why or f"{type(error).__name__}: {error}"
+            why = why or f"what it wrote to the host ended ({error or type(error).__name__})"
         finally:
             await self._client.disconnect()
+            self._add_refusals()
         return content, "" if content is not None else self._reason(why, await self._transport.ended())
 
     async def _asked(self, prompt: str) -> tuple[Mapping[str, Any] | None, str]:
@@ -193,7 +200,11 @@ class _Running:
         self.heard.result = None
         await self._client.query(prompt)
         async for message in self._client.receive_response():
+            before = self.heard.turns
             self.heard.hear(message)
+            self._add_refusals()
+            if self.heard.turns > before:
+                self._after(before)
         result = self.heard.result
         if result is None:
             return None, "it ended without one"
@@ -205,6 +216,11 @@ class _Running:
         if complaint or not isinstance(result.structured_output, Mapping):
             return None, complaint or "it is no object"
         return result.structured_output, ""
+
+    def _add_refusals(self) -> None:
+        for refusal in self._gateway.refusals[self._refusals_told :]:
+            self._refusals_told += 1
+            self._transcript.add(Refused(refusal.at, refusal.kind, refusal.said))
 
     def _may_repair(self) -> bool:
         result = self.heard.result

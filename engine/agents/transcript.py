@@ -30,10 +30,11 @@ class Asked(Item):
 
 @dataclass(frozen=True, slots=True)
 class Said(Item):
-    """`turn` counts the model's answers, from 1 on."""
+    """`turn` counts the model's answers, from 1 on; `message` is the answer's id."""
 
     kind = "said"
     turn: int
+    message: str
     text: str
 
 
@@ -43,6 +44,7 @@ class Called(Item):
 
     kind = "called"
     turn: int
+    message: str
     call: str
     tool: str
     arguments: Mapping[str, Any]

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from engine.forges.answers import Answers
 from engine.forges.ci import clipped
 from engine.forges.errors import ForgeError, Limited, Moved, Refused, Unanswered
-from engine.forges.git import Git
 from engine.forges.github_api import API, BETWEEN_WRITES_S, TIMEOUT_S, Api
 from engine.forges.mirror import Mirror
 from engine.forges.protocol import (
@@ -30,6 +29,7 @@ from engine.forges.protocol import (
     marker,
     ours,
 )
+from engine.git import Git
 from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 

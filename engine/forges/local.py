@@ -15,7 +15,6 @@ from pathlib import Path
 
 from engine.forges.ci import Runner, ran
 from engine.forges.errors import Conflict, Missing, Moved, Refused
-from engine.forges.git import Git
 from engine.forges.mirror import Mirror
 from engine.forges.protocol import (
     Check,
@@ -32,6 +31,7 @@ from engine.forges.protocol import (
 )
 from engine.forges.records import Record, Records
 from engine.forges.trees import merge_tree
+from engine.git import Git
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.forges.errors import Moved
-from engine.forges.git import SWITCHES, Credentials, Done, Git, GitFailed
+from engine.git import SWITCHES, Credentials, Done, Git, GitFailed
 from workspace.errors import LoopdeskError
 from workspace.paths import refuse_writable_by_others
 from workspace.text import plain
@@ -62,7 +62,7 @@ class Mirror:
         folder = mirrors / f"{last}-{hashlib.sha256(remote.encode()).hexdigest()[:12]}.git"
         mirror = cls(folder, remote, git, token)
         if not (folder / "HEAD").exists():
-            git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=loopdesk-none", str(folder))
+            git.make_bare(folder)
             folder.chmod(0o700)
         return mirror
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.forges.ci import Runner
-from engine.forges.git import Git
 from engine.forges.github import WEB, GitHubForge
 from engine.forges.github_api import API, BETWEEN_WRITES_S
 from engine.forges.local import LocalForge
 from engine.forges.mirror import Mirror
 from engine.forges.protocol import Forge
+from engine.git import Git
 from engine.repositories import Repository
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

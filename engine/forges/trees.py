@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.diff import Diff, FileChange, listed, with_lines
-from engine.forges.git import GitFailed
 from engine.forges.mirror import Mirror
+from engine.git import GitFailed
 from workspace.errors import LoopdeskError
 
 MOST_FILES = 200_000

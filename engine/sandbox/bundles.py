@@ -7,6 +7,7 @@ apart from the mirror's.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.sandbox.bare_git import GitFailed, git
+from engine.git import Git, GitFailed
 from engine.sandbox.inside.pack import BUNDLE, REF, RESULT
 from engine.sandbox.protocol import CLONE, OUT, Ended, Limits, Run, Sandbox, Why
 from workspace.errors import LoopdeskError
@@ -28,6 +29,13 @@ _SCRIPT_LIMITS = Limits(wall_s=300.0)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _MIRROR = "/work/mirror"
+_GIT = Git()
+# Larger files are not held in memory while they are checked.
+_PASSED_THROUGH = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.bigFileThreshold",
+    "GIT_CONFIG_VALUE_0": "1m",
+}
 
 
 class Untrusted(LoopdeskError):
@@ -57,7 +65,7 @@ async def fill_clone(sandbox: Sandbox, mirror: Path, sha: str, clone: Path, limi
     """`sha` of our mirror checked out in the empty folder `clone`; in a jail, because of what a checkout runs. Raises
     `NoSandbox`, `LoopdeskError`."""
     script = [sandbox.python, "-I", "-S", f"{sandbox.scripts}/clone.py", _MIRROR, CLONE, sha]
-    ended = await _run(sandbox, Run(script, clone=clone, read_only={_MIRROR: mirror}, limits=limits))
+    ended = await run_script(sandbox, Run(script, clone=clone, read_only={_MIRROR: mirror}, limits=limits))
     if ended.exit_code:
         raise LoopdeskError(f"The clone could not be made ({plain(ended.errors, 200)})")
 
@@ -68,17 +76,23 @@ async def leave(
     """What an agent did in `clone` since `base`. `out` is an empty folder, `received` the host's. Only after the
     agent's jail has ended. Raises `NoSandbox`, `Untrusted`."""
     script = [sandbox.python, "-I", "-S", f"{sandbox.scripts}/pack.py", CLONE, OUT, base]
-    ended = await _run(sandbox, Run(script, clone=clone, out=out, limits=limits))
+    ended = await run_script(sandbox, Run(script, clone=clone, out=out, limits=limits))
     if ended.why != Why.EXIT:
         raise Untrusted("The work could not be taken out of the jail", ended.said)
     return receive(out, received)
 
 
-async def _run(sandbox: Sandbox, run: Run) -> Ended:
+async def run_script(sandbox: Sandbox, run: Run) -> Ended:
+    """One of `engine.sandbox.inside`, which says nothing."""
     jail = await sandbox.start(run)
-    while await jail.stdout.read(1 << 16):
-        pass
-    return await jail.wait()
+    try:
+        while await jail.stdout.read(1 << 16):
+            pass
+        return await jail.wait()
+    except asyncio.CancelledError:
+        jail.kill()
+        await jail.wait()
+        raise
 
 
 def receive(out: Path, received: Path) -> Left:
@@ -88,8 +102,8 @@ def receive(out: Path, received: Path) -> Left:
     except OSError as error:
         raise Untrusted(f"Nothing left the jail: {error.strerror}") from None
     try:
-        result = _copied(folder, RESULT, received, MOST_RESULT_BYTES)
-        bundle = _copied(folder, BUNDLE, received, MOST_BUNDLE_BYTES)
+        result = copied(folder, RESULT, received, MOST_RESULT_BYTES)
+        bundle = copied(folder, BUNDLE, received, MOST_BUNDLE_BYTES)
     finally:
         os.close(folder)
     if result is None:
@@ -104,7 +118,9 @@ def receive(out: Path, received: Path) -> Left:
     return Left(head, plain(failed, 400), bundle)
 
 
-def _copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | None:
+def copied(folder: int, name: str, received: Path, most_bytes: int) -> Path | None:
+    """The host's copy of one file that a jail left in `folder`, a descriptor; None where there is none. Raises
+    `Untrusted`."""
     try:
         # Not blocking: what should be a file may be a pipe.
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
@@ -142,9 +158,9 @@ def take(mirror: Path, bundle: Path, base: str, name: str) -> Taken:
                 _index(mirror, file.fileno(), pack_at, apart)
                 commits = _line(mirror, base, sha, apart)
             except GitFailed as error:
-                raise Untrusted("The jail's bundle did not pass git's checks", error.what) from None
+                raise Untrusted("The jail's bundle did not pass git's checks", error.said) from None
         _index(mirror, file.fileno(), pack_at, {})
-    git(mirror, "update-ref", f"refs/loopdesk/taken/{name}", sha)
+    _GIT.run("update-ref", f"refs/loopdesk/taken/{name}", sha, repository=mirror)
     return Taken(base, sha, commits)
 
 
@@ -166,18 +182,23 @@ def _header(start: bytes, base: str) -> tuple[str, int]:
     return brings[0][0], len(head) + 2
 
 
-def _index(mirror: Path, bundle: int, pack_at: int, environment: dict[str, str]) -> None:
+def _index(mirror: Path, bundle: int, pack_at: int, more: dict[str, str]) -> None:
     # Not `git fetch`: before 2.46 it does not check the objects of a bundle.
     os.lseek(bundle, pack_at, os.SEEK_SET)
     limit = f"--max-input-size={MOST_BUNDLE_BYTES}"
-    git(mirror, "index-pack", "--stdin", "--fix-thin", "--strict", limit, stdin=bundle, environment=environment)
+    options = ["--stdin", "--fix-thin", "--strict", limit]
+    _GIT.run("index-pack", *options, repository=mirror, given=bundle, more={**_PASSED_THROUGH, **more})
 
 
-def _line(mirror: Path, base: str, sha: str, environment: dict[str, str]) -> int:
+def _line(mirror: Path, base: str, sha: str, more: dict[str, str]) -> int:
     """How many commits `base..sha` are: whole, and on top of `base`. Raises `GitFailed`, `Untrusted`."""
-    if git(mirror, "cat-file", "-t", sha, environment=environment).strip() != b"commit":
+
+    def said(*arguments: str) -> str:
+        return _GIT.run(*arguments, repository=mirror, more=more).text
+
+    if said("cat-file", "-t", sha) != "commit":
         raise Untrusted("The jail's bundle brings no commit")
-    git(mirror, "merge-base", "--is-ancestor", base, sha, environment=environment)
+    said("merge-base", "--is-ancestor", base, sha)
     # Fails where one of them names an object that is nowhere.
-    git(mirror, "rev-list", "--objects", "--quiet", f"{base}..{sha}", environment=environment)
-    return int(git(mirror, "rev-list", "--count", f"{base}..{sha}", environment=environment))
+    said("rev-list", "--objects", "--quiet", f"{base}..{sha}")
+    return int(said("rev-list", "--count", f"{base}..{sha}"))

@@ -138,7 +138,7 @@ class Gateway:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.end()
         try:
             await self._serving
         finally:
@@ -287,7 +287,19 @@ def _listening(path: Path) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Without uvicorn's signal handlers: the engine has its own."""
+    """Without uvicorn's signal handlers, because the engine has its own, and without its ten looks a second at whether
+    it should end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_over = asyncio.Event()
+
+    def end(self) -> None:
+        self._is_over.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._is_over.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

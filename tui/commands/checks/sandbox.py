@@ -1,8 +1,13 @@
-"""Whether agents could be let to work here: the jail is started once and looked at from within."""
+"""Whether agents could be let to work here: the jail is started once and looked at from within, and the agent CLI in
+it."""
 
 from __future__ import annotations
 
+import asyncio
+
+from engine.agents import cli
 from engine.sandbox import selftest
+from engine.sandbox.bubblewrap import find
 from engine.sandbox.protocol import NoSandbox
 from engine.sandbox.selftest import Found
 from tui.commands.checks.line import Line, note, ok, wrong
@@ -21,7 +26,15 @@ def check(config: Config) -> list[Line]:
     except NoSandbox as error:
         # The desk, triage and the boards need no agent.
         return [note("jail", f"{error.what}: no agent can do research or fixes here", error.do)]
-    return lines(found)
+    return [*lines(found), agent()]
+
+
+def agent() -> Line:
+    try:
+        said = asyncio.run(cli.version(find(), cli.find()))
+    except LoopdeskError as error:
+        return note("agent", f"{error.what}: no agent can do research or fixes here", error.do)
+    return ok("agent", f"the CLI {said} starts in the jail")
 
 
 def lines(found: Found) -> list[Line]:

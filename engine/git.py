@@ -2,13 +2,16 @@
 
 Repositories come from strangers' text and agents' work. What could run a program or lead elsewhere (system and global
 configuration, hooks, monitors, attributes, helpers, redirects, replaced objects) is switched off for every call here.
+Never with an agent's clone as repository, remote or work tree.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +27,8 @@ from workspace.text import plain
 OLDEST = (2, 38)  # the first with `merge-tree --write-tree`
 TIMEOUT_S = 120
 MOST_OUTPUT = 64 << 20  # bytes; a small pack can hold a tree of a billion names
+MOST_FILE = 1 << 40  # bytes
+_MEMORY_BYTES = 2 << 30  # a pack can hold objects that unfold to any size
 
 # Faults that old, honest histories are full of. What makes a checkout dangerous stays an error.
 _OLD_FAULTS = ("zeroPaddedFilemode", "missingSpaceBeforeDate", "badTimezone", "missingEmail", "missingSpaceBeforeEmail")
@@ -34,6 +39,10 @@ _OFF = {
     "core.excludesFile": os.devnull,
     "core.alternateRefsCommand": "true",  # a program's name; this one says nothing
     "core.pager": "cat",
+    # Packs are looked at through windows, so that a large one fits into the memory that git is given.
+    "core.packedGitWindowSize": "32m",
+    "core.packedGitLimit": "256m",
+    "pack.threads": "1",
     "core.logAllRefUpdates": "false",  # a reflog tells a clone's holder where the mirror is
     "core.protectHFS": "true",
     "core.protectNTFS": "true",
@@ -50,6 +59,7 @@ _OFF = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "30",
     "receive.denyCurrentBranch": "refuse",
+    "protocol.allow": "never",  # what a call may use is in its environment
     "fetch.unpackLimit": "1",  # packs stay packs: what is handed on later is not packed anew
     "transfer.fsckObjects": "true",
     "fetch.fsckObjects": "true",
@@ -57,9 +67,10 @@ _OFF = {
     **{f"{way}.fsck.{fault}": "warn" for way in ("fetch", "receive") for fault in _OLD_FAULTS},
 }
 SWITCHES = tuple(part for name, value in _OFF.items() for part in ("-c", f"{name}={value}"))
-_KEPT = (
-    "PATH", "SYSTEMROOT", "TMPDIR", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE",
+_KEPT = ("PATH", "SYSTEMROOT", "TMPDIR")
+_NETWORK = (
+    "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO", "CURL_CA_BUNDLE",
 )  # fmt: skip
 
 
@@ -121,40 +132,47 @@ class Git:
             )
         return git
 
+    def make_bare(self, folder: Path) -> None:
+        """An empty repository without a work tree, and without the template's hooks."""
+        self.run("init", "--quiet", "--bare", "--template=", "--initial-branch=loopdesk-none", str(folder))
+
     def run(
         self,
         *arguments: str,
         repository: Path | None = None,
         more: Mapping[str, str] | None = None,
-        given: bytes = b"",
+        given: bytes | int = b"",
         protocols: str = "none",
         fine: Sequence[int] = (0,),
         timeout_s: float = TIMEOUT_S,
         most: int = MOST_OUTPUT,
     ) -> Done:
-        """`protocols` are git's words with colons between. Raises `GitFailed` for an exit code that is not in `fine`,
-        for more than `most` bytes of output and after `timeout_s`."""
-        command = [self.program, "--no-pager", "--no-replace-objects", *SWITCHES, *arguments]
+        """`given` is its stdin, or a descriptor that it reads on from. `protocols` are git's words with colons between.
+        Raises `GitFailed` for an exit code that is not in `fine`, for more than `most` bytes of output and after
+        `timeout_s`. Blocks."""
+        program = shutil.which(self.program)
+        if program is None:
+            raise _cannot_start("it is not there")
+        command = [*_bounded(timeout_s), program, "--no-pager", "--no-replace-objects", *SWITCHES, *arguments]
         where = {"GIT_DIR": str(repository)} if repository else {}
         environment = _environment(protocols) | where | dict(more or {})
         verb = arguments[0]
         with tempfile.TemporaryFile() as into, tempfile.TemporaryFile() as errors:
-            into.write(given)
-            into.seek(0)
+            if isinstance(given, bytes):
+                into.write(given)
+                into.seek(0)
             try:
                 process = subprocess.Popen(
                     command,
-                    stdin=into,
+                    stdin=into if isinstance(given, bytes) else given,
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env=environment,
-                    cwd=tempfile.gettempdir(),
+                    cwd="/",
                     start_new_session=True,
                 )
             except OSError as error:
-                raise LoopdeskError(
-                    f"Cannot start git: {error.strerror}", "Proposals are git branches", "Install git"
-                ) from error
+                raise _cannot_start(str(error.strerror)) from error
             try:
                 assert process.stdout is not None
                 out = _read(process.stdout, time.monotonic() + timeout_s, most)
@@ -170,15 +188,29 @@ class Git:
         return Done(process.returncode, out, said)
 
 
+def _cannot_start(why: str) -> LoopdeskError:
+    return LoopdeskError(f"Cannot start git: {why}", "Proposals are git branches", "Install git")
+
+
 class _Stopped(Exception):
     pass
 
 
+def _bounded(timeout_s: float) -> list[str]:
+    program = shutil.which("prlimit")
+    if program is None:
+        return []
+    cpu_s = math.ceil(timeout_s)
+    return [program, f"--as={_MEMORY_BYTES}", f"--cpu={cpu_s}", f"--fsize={MOST_FILE}", "--core=0", "--"]
+
+
 def _environment(protocols: str) -> dict[str, str]:
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+    names = (*_KEPT, *_NETWORK) if "http" in protocols else _KEPT
+    return {name: os.environ[name] for name in names if name in os.environ} | {
         "LC_ALL": "C", "HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true",
+        "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true",
         "GIT_ALLOW_PROTOCOL": protocols, "GIT_PROTOCOL_FROM_USER": "0", "GIT_NO_LAZY_FETCH": "1",
         "GIT_EDITOR": "true",
     }  # fmt: skip
