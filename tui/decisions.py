@@ -37,7 +37,6 @@ DONE = {
     "comment": "comment sent",
     "stop": "countdown stopped",
     "revert": "revert asked for",
-    "acknowledge": "outcome seen",
     "reopen": "reopened",
     "wake": "woken",
     "withdraw": "withdrawn",
@@ -92,12 +91,16 @@ class Decisions(Deeds, inherit_bindings=False):
             self._followed |= {
                 command.id: wish.about for command, wish in zip(deed.commands, deed.wishes, strict=False)
             }
-            self._remember(deed)
-            until = self.clock_time(max(command.apply_after for command in deed.commands), seconds=True)
             first = deed.commands[0]
             words = sentence(done(first.verb, first.arguments))[:-1]
             many = f" {len(deed.commands)} reports" if len(deed.commands) > 1 else ""
-            self.say(Passing(f"{words}{many}; {self._undo_key()} undoes it until {until}."))
+            if all(wish.at_once for wish in deed.wishes):
+                self.note(sentence(deed.what))
+                self.say(Passing(f"{words}; the engine takes it at once."))
+            else:
+                self._remember(deed)
+                until = self.clock_time(max(command.apply_after for command in deed.commands), seconds=True)
+                self.say(Passing(f"{words}{many}; {self._undo_key()} undoes it until {until}."))
         if error is not None:
             missing = len(deed.wishes) - len(deed.commands)
             self.say(f"Not decided about {missing} of {len(deed.wishes)}: {error}" if missing else str(error))

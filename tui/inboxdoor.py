@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -28,7 +28,7 @@ _LEAVES_WITHIN_S = 3.0
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A command that is to be submitted. `seen_version` is the report's and `seen_sha` its proposal's head or change
-    that was on screen; `about` are its words."""
+    that was on screen; `about` are its words. `at_once` leaves out the time in which it could be undone."""
 
     verb: str
     report_id: str
@@ -36,6 +36,7 @@ class Wish:
     arguments: dict[str, object] = field(default_factory=dict)
     seen_version: int | None = None
     seen_sha: str = ""
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class InboxDoor:
         """`Submitted` arrives at `target`, also where nothing could be taken."""
 
         def run() -> None:
+            from engine.verbs import GRACE
+
             commands: list[Command] = []
             error: LoopdeskError | None = None
             try:
@@ -121,6 +124,7 @@ class InboxDoor:
                         now=now,
                         seen_version=wish.seen_version,
                         seen_sha=wish.seen_sha,
+                        grace=timedelta() if wish.at_once else GRACE,
                     )
                     commands.append(inbox.submit(made))
                 self._start(inbox)

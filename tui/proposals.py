@@ -63,6 +63,15 @@ def why_none(report: Report, proposal: Proposal | None, status: str) -> str:
     return f"Only a ready report can be started. It is {status.lower()}."
 
 
+def speaks_for(report: Report, proposal: Proposal | None) -> bool:
+    """Whether how a report stands is how its proposal stands."""
+    if proposal is None or report.is_snoozed:
+        return False
+    if proposal.state == "merged":
+        return report.status == "resolved"
+    return proposal.is_open or (proposal.state == "failed" and report.status != "pending_input")
+
+
 def number(proposal: Proposal) -> str:
     return f"#{proposal.number}" if proposal.number is not None else "it"
 
@@ -72,9 +81,9 @@ def state(proposal: Proposal) -> str:
     words = {
         "queued": "fix queued",
         "building": _building(proposal),
-        "open": _checks(proposal),
+        "open": checks_said(proposal),
         "red": f"red: {listed(_names(proposal, 'failed'), 3)} failed" if _names(proposal, "failed") else "red",
-        "green": "being merged" if proposal.merge_approved else f"green, {_checks(proposal)}",
+        "green": "being merged" if proposal.merge_approved else f"green, {checks_said(proposal)}",
         "waiting_for_you": WAITS.get(proposal.waits_for, "waits for you"),
         "failed": "fix failed",
         "merged": _merged(proposal),
@@ -166,7 +175,8 @@ def _building(proposal: Proposal) -> str:
     return "fix being made" if proposal.builds == 1 else f"change {proposal.builds} being made"
 
 
-def _checks(proposal: Proposal) -> str:
+def checks_said(proposal: Proposal) -> str:
+    """`checks 3 of 5`: those that passed or were left out, of all."""
     known = checks(proposal)
     if not known:
         return "its checks run" if proposal.checks.get("to_run") else "no checks yet"

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from engine.about import About
-from engine.groups import DONE, GROUPS, IN_PROGRESS, NEEDS_INPUT, OUTCOMES, REVIEW
+from engine.groups import DONE, GROUPS
 from engine.inbox import Inbox, InboxReport, StoredSignal
 from engine.model import Command
 from engine.states import SHOWN
@@ -40,8 +40,6 @@ MEANS: Mapping[str, str] = {
     "Done": "Resolved and declined.",
 }
 _LEAST = "P9"
-_OF_THE_PROPOSAL = (REVIEW, IN_PROGRESS, NEEDS_INPUT, OUTCOMES)
-"""Groups in which a report's proposal says why it is there."""
 # Statuses that the name of their group does not say already.
 _TELLING = ("failed", "candidate", "suppressed", "resolved")
 
@@ -241,7 +239,7 @@ def why(row: Entry, clock_time: Callable[..., str]) -> str:
         verb = done(row.refused.verb, row.refused.arguments)
         return f"Refused ({verb}): {plain(row.refused.said, 300)}"
     proposal = row.found.proposal
-    if proposal is not None and row.group in _OF_THE_PROPOSAL:
+    if proposal is not None and proposals.speaks_for(report, proposal):
         return sentence(proposals.sentence(proposal, clock_time))[:-1]
     said = row.found.why
     if report.status == "suppressed" and report.declined_for in REASONS:

@@ -186,7 +186,7 @@ def next_step(row: Listed, known: Known | None, clock: Clock, key: Callable[[str
     report, proposal = row.found.report, row.found.proposal
     if report.is_snoozed:
         return row.found.why
-    if proposal is not None and proposal.state not in ("closed", "superseded"):
+    if proposal is not None and proposals.speaks_for(report, proposal):
         return proposaltab.next_words(report, proposal, key, clock)
     if known is not None and known.is_blocked:
         return f"{key('inbox-release')} releases it, and it is researched; {key('inbox-decline')} declines it."
