@@ -38,6 +38,8 @@ class Row(NamedTuple):
     at: int = -1
     text: str = ""
     tone: str = "text"
+    lead: int = 0
+    """How many characters of a remark's text say whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,9 @@ def _placed(diff: Diff, remarks: Iterable[Remark]) -> dict:
 def _remark_rows(remark: Remark, file: int, wrapped: Callable[[str], Sequence[str]]) -> Iterator[Row]:
     place = f", line {remark.line}" if remark.line and file < 0 else ""
     where = f" on {plain(remark.path, 80)}{place}" if remark.path and file < 0 else ""
-    for at, text in enumerate(wrapped(f"{remark.who}{where}: {remark.text}")):
-        yield Row("remark", file, at=at, text=text, tone=remark.tone)
+    who = f"{remark.who}{where}:"
+    for at, text in enumerate(wrapped(f"{who} {remark.text}")):
+        yield Row("remark", file, at=at, text=text, tone=remark.tone, lead=0 if at else len(who))
 
 
 def _about(file: FileChange, is_whole: bool) -> Iterator[str]:

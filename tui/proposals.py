@@ -14,9 +14,9 @@ from workspace.text import plain
 WAITS: Mapping[str, str] = {
     "push": "waits for your push",
     "second_key": "waits for your second key",
-    "consent": "waits for your yes to another round",
-    "answer": "asks you something",
-    "hand": "waits for your own hand",
+    "consent": "waits for your yes",
+    "answer": "asks you",
+    "hand": "waits for your hand",
 }
 _GOOD, _BAD, _LOUD = ("verified",), ("red", "failed", "regressed"), ("waiting_for_you",)
 _LONGEST_TITLE = 70
@@ -186,7 +186,7 @@ def checks_said(proposal: Proposal) -> str:
 
 def _merged(proposal: Proposal) -> str:
     if not proposal.verdict:
-        return "merged, outcome not known yet"
+        return "merged, not measured yet"
     change = change_share(proposal)
     return f"merged, {proposal.verdict}{f' {change}' if change else ''}"
 

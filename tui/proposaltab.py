@@ -166,7 +166,7 @@ def _tests(proposal: Proposal) -> Iterator[Line]:
     tests: Mapping[str, Any] = proposal.tests
     if tests:
         ended = str(tests.get("state", ""))
-        command = f": {plain(tests['command'], 200)}" if tests.get("command") else ""
+        command = f" by {plain(tests['command'], 200)}" if tests.get("command") and ended != "not_run" else ""
         yield from _heading("Tests in the jail", f"{_TESTS.get(ended, ended)}{command}")
         tone = "bad" if ended == "failed" else "text"
         for line in plain_lines(str(tests.get("summary", "")).strip()[:_MOST])[:_MOST_CHECK_LINES]:
@@ -179,7 +179,7 @@ def _guard(proposal: Proposal) -> Iterator[Line]:
         return
     has_passed = guard.get("passed") is True
     yield from _heading("Guard", "passed" if has_passed else "stopped it")
-    if not findings(proposal):
+    if not findings(proposal) and not has_passed:
         yield from _paragraph(str(guard.get("sentence", "")))
     for one in findings(proposal):
         place = plain(one.get("where", ""), 120) + (f":{one['line']}" if one.get("line") else "")

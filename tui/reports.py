@@ -249,6 +249,15 @@ def why(row: Entry, clock_time: Callable[..., str]) -> str:
     return said
 
 
+def proposal_tone(row: Entry) -> str:
+    """How loud its proposal is, where that is how the report stands: good, bad, warn or text."""
+    if not isinstance(row, Listed) or row.found.waiting:
+        return "text"
+    proposal = row.found.proposal
+    speaks = proposal is not None and proposals.speaks_for(row.found.report, proposal)
+    return proposals.tone(proposal) if proposal is not None and speaks else "text"
+
+
 def stopped_words(found: StoredSignal) -> str:
     """`Instruction override: “ignore all previous …”`, or why nothing could be said about it."""
     if found.safety == "held":

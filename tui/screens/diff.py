@@ -34,6 +34,20 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 CHANGE = "change"
+_HINTS = {
+    "leave-diff": "back",
+    "choose-file": "files",
+    "search": "",
+    "next-file": "",
+    "next-hunk": "",
+    "inbox-comment": "comment",
+    "inbox-changes": "request changes",
+    "inbox-approve": "",
+    "next-remark": "",
+    "help": "",
+    "quit": "",
+}
+"""By verb, with the word where it is another one than its own; the one that is longest wanted last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +241,13 @@ class DiffScreen(Proposing, Searching, BaseScreen):
         found = len(self.list.laid.starts.get("remark", ())) if self.is_mounted else 0
         parts = (desk.label, counted(found, "remark") if found else "", "read-only" if desk.is_read_only else "")
         return tuple(part for part in parts if part)
+
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """What is done here before what is done everywhere."""
+        keys = self.desk.keys
+        verbs = {verb.name: verb.short for verb in keys.on(self.KEYS)}
+        words = {name: said or verbs[name] for name, said in _HINTS.items() if name in verbs}
+        return [(key, said) for name, said in words.items() if (key := keys.key(name, self.KEYS))]
 
     def long_text(self) -> str | None:
         diff = self._change.diff if self._change else None

@@ -127,7 +127,7 @@ class DiffPainter:
         ink = getattr(palette, _TONES.get(row.tone, "accent"))
         bar = "|" if palette.ascii else "┃"
         indent = " " * max(0, self._margin(width) - 2)
-        return [(f"{indent}{bar} ", ink), (row.text, palette.text if row.at else ink)]
+        return [(f"{indent}{bar} {row.text[: row.lead]}", ink), (row.text[row.lead :], palette.text)]
 
     # Lines of code
 
