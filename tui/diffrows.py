@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.diff import MISSING, Diff, FileChange
+from engine.diff import MISSING, Diff, FileChange, Hunk
 from engine.diff import Line as DiffLine
 from queries.views.words import counted
-from workspace.text import plain
+from workspace.text import plain, plain_lines
+
+LONGEST = 2_000  # characters of a line that are looked at; the file has the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +187,21 @@ def headline(file: FileChange) -> str:
 def sizes(file: FileChange) -> tuple[str, str]:
     """Added and removed lines: `+12`, `−3`; empty where there are none, or where there are no lines."""
     return (f"+{file.added}" if file.added else "", f"−{file.removed}" if file.removed else "")
+
+
+def hunk_words(hunk: Hunk) -> str:
+    places = f"@@ -{hunk.old_start},{hunk.old_count} +{hunk.new_start},{hunk.new_count} @@"
+    return f"{places}  {plain(hunk.heading, 200)}".rstrip()
+
+
+def printable(line: DiffLine) -> tuple[str, str]:
+    """The line without anything that a terminal obeys, and what has to be said of it."""
+    whole = line.text.removesuffix("\r")
+    begun = whole[:LONGEST]
+    marks = (
+        f"{counted(len(whole) - LONGEST, 'more character')}" if len(whole) > LONGEST else "",
+        "characters that are not shown" if not begun.replace("\t", "").isprintable() else "",
+        "^M" if len(whole) < len(line.text) else "",
+        "" if line.ends else "no newline at the end",
+    )
+    return " ".join(plain_lines(begun)), "; ".join(mark for mark in marks if mark)

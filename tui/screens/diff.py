@@ -16,7 +16,7 @@ from engine.inbox import Inbox
 from engine.model import Proposal
 from queries.views.words import counted
 from tui import proposals, reporttabs, syntax
-from tui.diffrows import counts, headline
+from tui.diffrows import counts, headline, printable
 from tui.journal import Passing
 from tui.messages import Failed, Told
 from tui.remarks import remarks
@@ -26,7 +26,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.proposing import Place, Proposing
 from tui.screens.searching import Searching
-from tui.widgets.difflist import DiffList, FileList, printable
+from tui.widgets.difflist import DiffList, FileList
 from tui.widgets.filterbar import Prompt
 from tui.widgets.rowlist import RowList
 from tui.widgets.statusbar import Line
@@ -251,7 +251,11 @@ class DiffScreen(Proposing, Searching, BaseScreen):
 
     def long_text(self) -> str | None:
         diff = self._change.diff if self._change else None
-        return "\n".join(patch(diff)) if diff is not None else None
+        if diff is None:
+            return None
+        lines = ((row, self.list.laid.line(row)) for row in self.list.laid.rows)
+        painter = self.list.diff_painter
+        return "\n".join(f"{line.sign}{printable(line)[0]}" if line else painter.text(row) for row, line in lines)
 
     LONG_TEXT_SUFFIX = ".diff"
 
@@ -340,28 +344,13 @@ class DiffScreen(Proposing, Searching, BaseScreen):
         if number is not None:
             choices.insert(0, Choice("Path and line", str(number), f"{path}:{number}"))
         if line is not None:
-            choices.insert(0, Choice("The line", plain(line.text, 60), printable(line.text)[0]))
+            choices.insert(0, Choice("The line", plain(line.text, 60), printable(line)[0]))
         if row.hunk >= 0:
             hunk = diff.files[row.file].hunks[row.hunk]
-            text = "\n".join(f"{one.sign}{printable(one.text)[0]}" for one in hunk.lines)
+            text = "\n".join(f"{one.sign}{printable(one)[0]}" for one in hunk.lines)
             choices.append(Choice("The hunk", counted(len(hunk.lines), "line"), text))
         chooser = Chooser("Copy", lambda _: choices, needs_scope=False)
         self.app.push_screen(chooser, lambda text: self._copy(text) if isinstance(text, str) else None)
 
     def _copy(self, text: str) -> None:
         self.say(self.desk.copy(text, "of the change"))
-
-
-def patch(diff: Diff) -> Iterable[str]:
-    """The change as printable lines, much as git would print it."""
-    for file in diff.files:
-        added, removed = file.added, file.removed
-        size = "binary" if added is None else f"+{added} −{removed}"
-        yield f"{headline(file)}  {size}"
-        for hunk in file.hunks:
-            places = f"@@ -{hunk.old_start},{hunk.old_count} +{hunk.new_start},{hunk.new_count} @@"
-            yield f"{places} {plain(hunk.heading, 200)}".rstrip()
-            for line in hunk.lines:
-                shown, mark = printable(line.text)
-                yield f"{line.sign}{shown}{f'  ({mark})' if mark else ''}"
-        yield ""

@@ -16,6 +16,7 @@ from tui.proposals import Step
 from tui.reports import Listed
 from tui.screens.deciding import Deciding, named, titles
 from tui.screens.noting import NoteScreen
+from tui.words import sentence
 from workspace.text import plain
 
 _NO_MODEL = "No model may be asked now: it is recorded, and the fix waits until one may."
@@ -209,7 +210,8 @@ def _merge_sentences(proposal: Proposal) -> Iterable[str]:
     known = proposals.checks(proposal)
     if known:
         names = [plain(one.get("name", ""), 40) for one in known]
-        yield f"Its {proposals.checks_said(proposal)} are green: {listed(names, 5)}."
+        said = sentence(proposals.checks_said(proposal))[:-1]
+        yield f"{said} are green: {listed(names, 5)}."
     musts = sum(bool(one.get("must")) for one in proposals.points(proposal))
     guard = plain(proposal.guard.get("sentence", ""), 200)
     review = counted(len(proposals.points(proposal)), "point")

@@ -14,32 +14,17 @@ from textual.strip import Strip
 from engine.diff import Diff, FileChange, Hunk
 from queries.views.words import counted
 from tui import syntax
-from tui.diffrows import Laid, Remark, Row, counts, headline, laid, sizes
+from tui.diffrows import LONGEST, Laid, Remark, Row, counts, headline, hunk_words, laid, printable, sizes
 from tui.palette import Palette
 from tui.widgets.rowlist import MARGIN, RowList
 from tui.widgets.strips import Run, cells_wide, in_ascii, strip, wrap
 from workspace.text import plain, plain_lines
 
-_LONGEST = 2_000  # characters of a line that can be looked at; the file has the rest
 _MOST_REMARK_LINES = 40
 _BLOCKS = 512  # of inked lines that are kept
 _TWO_NUMBERS = 70  # cells from which old and new numbers both stand in the margin
 _SIDEWAYS = 24  # cells of one step to the side
 _TONES = {"bad": "bad", "warn": "warn", "text": "accent"}
-
-
-def printable(text: str) -> tuple[str, str]:
-    """The line without anything that a terminal obeys, and what has to be said of it."""
-    whole = text.removesuffix("\r")
-    shown = " ".join(plain_lines(whole[:_LONGEST]))
-    marks = []
-    if len(whole) > _LONGEST:
-        marks.append(f"{counted(len(whole) - _LONGEST, 'more character')}")
-    if any(not char.isprintable() and char != "\t" for char in whole[:_LONGEST]):
-        marks.append("characters that are not shown")
-    if len(whole) < len(text):
-        marks.append("^M")
-    return shown, "; ".join(marks)
 
 
 class DiffPainter:
@@ -85,7 +70,7 @@ class DiffPainter:
     def text(self, row: Row) -> str:
         if row.kind == "line":
             line = self.laid.line(row)
-            return line.text[:_LONGEST] if line else ""
+            return line.text[:LONGEST] if line else ""
         if row.kind == "file":
             return headline(self.laid.diff.files[row.file])
         return self._hunk(row).heading if row.kind == "hunk" else row.text
@@ -115,9 +100,7 @@ class DiffPainter:
         return self.laid.diff.files[row.file].hunks[row.hunk]
 
     def _hunk_runs(self, row: Row, width: int) -> list[Run]:
-        hunk = self._hunk(row)
-        places = f"@@ -{hunk.old_start},{hunk.old_count} +{hunk.new_start},{hunk.new_count} @@"
-        return [(f"{places}  {plain(hunk.heading, 200)}", self.palette.dim)]
+        return [(hunk_words(self._hunk(row)), self.palette.dim)]
 
     def _said(self, row: Row, width: int) -> list[Run]:
         return [(" " * self._margin(width), self.palette.dim), (row.text, self.palette.dim)]
@@ -138,9 +121,7 @@ class DiffPainter:
         old, new = (str(one) if one is not None else "" for one in (line.old, line.new))
         numbers = f"{old:>{size}} {new:>{size}} " if width >= _TWO_NUMBERS else f"{new or old:>{size}} "
         margin = {"+": palette.added, "-": palette.removed}.get(line.sign, palette.dim)
-        shown, mark = printable(line.text)
-        if not line.ends:
-            mark = f"{mark}; no newline at the end" if mark else "no newline at the end"
+        shown, mark = printable(line)
         runs = self._inked(row, shown) if line.sign != "-" else [(shown, palette.dim)]
         if palette.ascii:
             runs = [(in_ascii(text), style) for text, style in runs]
@@ -171,7 +152,7 @@ class DiffPainter:
     def _read(self, reader: Any, row: Row, block: int) -> dict[int, list[syntax.Inked]]:
         places = self._positions(row)[block * syntax.BLOCK : (block + 1) * syntax.BLOCK]
         lines = self._hunk(row).lines
-        return dict(zip(places, syntax.inked(reader, [printable(lines[at].text)[0] for at in places]), strict=True))
+        return dict(zip(places, syntax.inked(reader, [printable(lines[at])[0] for at in places]), strict=True))
 
 
 def ink(name: str, palette: Palette) -> Style:
@@ -329,7 +310,7 @@ class DiffList(RowList):
 
     def sideways(self, step: int) -> None:
         painter = self.diff_painter
-        offset = max(0, min(painter.offset + step * _SIDEWAYS, _LONGEST))
+        offset = max(0, min(painter.offset + step * _SIDEWAYS, LONGEST))
         if offset != painter.offset:
             painter.offset = offset
             self.repaint()
