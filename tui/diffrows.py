@@ -156,19 +156,18 @@ def _about(file: FileChange, is_whole: bool) -> Iterator[str]:
     """What of a file no line shows."""
     if file.mode_changed:
         yield f"mode {file.old_mode:o} is now {file.new_mode:o}"
-    if file.is_submodule:
-        yield "a submodule"
-    elif file.is_symlink:
-        yield "a symbolic link"
-    if file.is_binary:
+    if file.is_submodule or file.is_symlink:
+        yield "a submodule" if file.is_submodule else "a symbolic link"
+    elif file.is_binary:
         yield f"binary: {counted(file.old_size, 'byte')} before, {counted(file.new_size, 'byte')} now"
-    elif not file.hunks and not is_whole:
+    elif file.hunks:
+        return
+    elif not is_whole:
         yield "The change is too large: its lines were not read."
-    elif not file.hunks and file.status not in ("renamed", "copied") and MISSING not in (file.old_mode, file.new_mode):
-        if not file.mode_changed:
-            yield "no line is different"
-    elif not file.hunks and MISSING in (file.old_mode, file.new_mode):
+    elif MISSING in (file.old_mode, file.new_mode):
         yield "an empty file"
+    elif file.status not in ("renamed", "copied") and not file.mode_changed:
+        yield "no line is different"
 
 
 def headline(file: FileChange) -> str:

@@ -70,10 +70,10 @@ class DiffPainter:
     def text(self, row: Row) -> str:
         if row.kind == "line":
             line = self.laid.line(row)
-            return line.text[:LONGEST] if line else ""
+            return printable(line)[0] if line else ""
         if row.kind == "file":
             return headline(self.laid.diff.files[row.file])
-        return self._hunk(row).heading if row.kind == "hunk" else row.text
+        return hunk_words(self._hunk(row)) if row.kind == "hunk" else row.text
 
     def paint(self, row: Row, width: int) -> Strip:
         if row.kind == "line":
