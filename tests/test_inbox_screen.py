@@ -219,7 +219,7 @@ async def test_approving_names_the_step_and_keeps_what_was_on_screen(workspace: 
         await go_to(pilot, COST)
         await press(pilot, "a")
         assert isinstance(app.screen, ConfirmScreen)
-        assert "Nothing is merged without you" in words(app) and "Start the fix of" in screen_text(app)
+        assert "an agent works on a copy" in words(app) and "Start the fix of" in screen_text(app)
         await press(pilot, "escape")
         assert commands(workspace) == []
         await press(pilot, "a", "enter")
