@@ -42,21 +42,13 @@ class Away:
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
         brief = await self._home.brief(job)
-        if stays_home(brief) or not self._may_be_asked():
+        if stays_home(brief) or not self._may_ask():
             return await self._home.do(job, brief)
         await self._put(job, brief)
         seen = await self._outcome(job)
         await self._with.take_in(job.id, seen)
         assert seen.outcome is not None
         return _result(seen.outcome)
-
-    def _may_be_asked(self) -> bool:
-        """Whether a model may be asked. What can be done without one is done here."""
-        try:
-            self._may_ask()
-        except Unavailable:
-            return False
-        return True
 
     async def _put(self, job: Job, brief: Mapping[str, object]) -> None:
         """Reserved, enqueued: in this order, so that nothing is ever spent that was not put aside."""
