@@ -205,8 +205,8 @@ class TestFindings:
         ]
 
     def test_the_metric_is_kept_where_it_can_be_measured(self, bench: Makes):
-        one = bench(changed(metric={"name": "nonsense"}), changed(metric={"name": "kept_rate"}))
-        assert one.researched().listed.report.metric == {"name": "kept_rate"}
+        one = bench(changed(metric={"name": "nonsense"}), changed(metric={"name": "kept_rate", "project": "autoagent"}))
+        assert one.researched().listed.report.metric == {"name": "kept_rate", "project": "autoagent"}
         assert "metric: there is no such metric" in one.agent.asked[1].prompt
 
     def test_calls_of_tools_and_refusals_are_artefacts(self, bench: Makes):
