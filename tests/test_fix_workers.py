@@ -111,8 +111,11 @@ class Machines:
         build = functools.partial(fixing, replace(self._config, workspace_dir=str(folder), repositories={}), played)
         started = Process(self._url, self._folder / f"{folder.name}.txt", build)
         self.started.append(started)
-        asyncio.run(started.ready())
         return started
+
+    def are_ready(self) -> None:
+        for one in self.started:
+            asyncio.run(one.ready())
 
     def killed(self, _: Request) -> Any:
         """At the second request for the change: whoever works on it is killed, with its work saved."""
@@ -153,6 +156,7 @@ def test_one_pull_request_by_three_machines(
         try:
             loop.is_ready()
             machines.start(), machines.start()
+            machines.are_ready()
             loop.starts()
             number = loop.has("open").number
             (pull,) = github.pulls.values()
@@ -163,6 +167,7 @@ def test_one_pull_request_by_three_machines(
             assert len(edited) == 1  # what was done is not done over
             second_half.signal(signal.SIGTERM)
             machines.start(GoesOn())
+            machines.are_ready()
             github.check(loop.proposal().head_sha, "ci", "failure", title="Tests", summary="The other way round")
             loop.waits(COUNTDOWN)
             loop.has("red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from workspace.text import plain
 _CONNECTS_WITHIN_S = 5
 # A machine that vanished is noticed by the kernel, in milliseconds and seconds.
 _LINE = {"tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+# Of a machine that vanished, Postgres would keep the lock for two hours.
+_NOTICED_SOON = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+_TRY = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+_TRIES, _LOOKS_EVERY_S = 5, 0.1
 
 
 class Gone(Unavailable):
@@ -121,13 +126,22 @@ class EngineLock:
         prepare(self._url)
         connection = connect(self._url)
         with explained():
-            row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._key,)).fetchone()
-        if row is None or not row[0]:
+            connection.execute(_NOTICED_SOON)
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_LOOKS_EVERY_S)  # of an engine that has just ended, Postgres hears in a moment
+            with explained():
+                row = connection.execute(
+                    "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._key,)
+                ).fetchone()
+            if row is not None and row[0]:
+                break
+        else:
             connection.close()
             raise LoopdeskError(
                 "Another engine works for this workspace through the same Postgres",
                 "A copy of the workspace may be in use on another machine",
-                "End that one, or give this one another database",
+                "End that one, or give this one another database; of a machine that crashed, wait a minute",
             )
         self._connection = connection
 
