@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -117,26 +118,21 @@ class EngineLock:
     def __init__(self, url: str, workspace: str) -> None:
         self._url, self._workspace = url, workspace
         self._connection: psycopg.Connection | None = None
+        self._one_thread = threading.Lock()
 
     def hold(self) -> None:
         """Take it, or see that it is still held. Blocks. Raises `LoopdeskError` where another engine holds it."""
-        if self._connection is not None and self._is_alive(self._connection):
-            return
+        with self._one_thread:
+            if self._connection is None or not self._is_alive(self._connection):
+                self._take()
+
+    def _take(self) -> None:
         self.release()
         prepare(self._url)
         connection = connect(self._url)
         with explained():
             connection.execute(_NOTICED_SOON)
-        for attempt in range(_TRIES):
-            if attempt:
-                time.sleep(_LOOKS_EVERY_S)  # of an engine that has just ended, Postgres hears in a moment
-            with explained():
-                row = connection.execute(
-                    "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._key,)
-                ).fetchone()
-            if row is not None and row[0]:
-                break
-        else:
+        if not any(self._is_taken(connection, attempt) for attempt in range(_TRIES)):
             connection.close()
             raise LoopdeskError(
                 "Another engine works for this workspace through the same Postgres",
@@ -153,9 +149,12 @@ class EngineLock:
             self._connection.close()
             self._connection = None
 
-    @property
-    def _key(self) -> str:
-        return f"loopdesk:{self._workspace}"
+    def _is_taken(self, connection: psycopg.Connection, attempt: int) -> bool:
+        if attempt:
+            time.sleep(_LOOKS_EVERY_S)  # of an engine that has just ended, Postgres hears in a moment
+        with explained():
+            row = connection.execute(_TRY, (f"loopdesk:{self._workspace}",)).fetchone()
+        return row is not None and row[0]
 
     @staticmethod
     def _is_alive(connection: psycopg.Connection) -> bool:
