@@ -16,9 +16,14 @@ from engine.workers import schema
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-_CONNECTS_WITHIN_S = 5
 # A machine that vanished is noticed by the kernel, in milliseconds and seconds.
-_LINE = {"tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+LINE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 # Of a machine that vanished, Postgres would keep the lock for two hours.
 _NOTICED_SOON = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 _TRY = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
@@ -88,7 +93,7 @@ def connect(url: str) -> psycopg.Connection:
     """Blocks. Raises `Gone`, `LoopdeskError`. Commits by itself outside of transactions."""
     check_url(url)
     with explained():
-        return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECTS_WITHIN_S, **_LINE)  # type: ignore[arg-type]
+        return psycopg.connect(url, autocommit=True, **LINE)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -99,8 +104,7 @@ async def connected(url: str) -> AsyncIterator[psycopg.AsyncConnection]:
         async with await psycopg.AsyncConnection.connect(
             url,
             autocommit=True,
-            connect_timeout=_CONNECTS_WITHIN_S,
-            **_LINE,  # type: ignore[arg-type]
+            **LINE,  # type: ignore[arg-type]
         ) as connection:
             yield connection
 

@@ -28,7 +28,7 @@ from engine.workers.blobs import PostgresBlobs
 from engine.workers.claim import Claim, Lost
 from engine.workers.ledger import JobBooks
 from engine.workers.means import Build, Means
-from engine.workers.postgres import Gone, Times, prepare
+from engine.workers.postgres import LINE, Gone, Times, explained, prepare
 from engine.workers.queue import QUEUE, TASK
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -102,7 +102,7 @@ class Worker:
             max_size=2 + 2 * self._at_once,
             # As long as nothing is lost, a Postgres that is started anew is waited for.
             timeout=self._times.lost_s,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, **LINE},
         )
         app = procrastinate.App(connector=connector)
         # Outcomes are written down, whatever they are: what is raised beyond them says that this worker could not.
@@ -146,7 +146,7 @@ class Worker:
         """What dead workers left goes back into the queue. One worker at a time: what one has taken back, and a third
         has begun, is not taken back again."""
         while True:
-            with suppress(procrastinate.exceptions.ConnectorException, PoolTimeout):
+            with suppress(LoopdeskError, procrastinate.exceptions.ConnectorException), explained():
                 async with pool.connection() as connection, connection.transaction():
                     found = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_RESCUE_LOCK,))
                     row = await found.fetchone()
@@ -209,6 +209,8 @@ class Worker:
         except Lost:
             # Another's word counts; the look will say the same in a moment.
             return await asyncio.get_running_loop().create_future()
+        except Gone:
+            raise  # no word about the work: it goes on here or elsewhere, from its last snapshot
         except Unavailable as error:
             again = error.retry_at.isoformat() if error.retry_at else None
             return {"held": plain(error, _MOST_SAID), "retry_at": again}
