@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.in_thread import in_thread
@@ -11,18 +12,27 @@ from engine.model import Job
 from engine.store import Store
 from engine.work import Work
 
+AT_ONCE = 2
+
 
 @dataclass(frozen=True, slots=True)
 class AtHome:
-    """A `Handler`."""
+    """A `Handler`. `room` is for as many as this machine does at once: where workers do most, more are begun."""
 
     work: Work
     store: Store
     clock: Callable[[], datetime]
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
-        brief = await in_thread(lambda: self.work.brief(job), f"brief of {job.kind}")
-        return await self.work.do(brief, StoredProgress(self.store, job.id, self.clock))
+        return await self.do(job, await self.brief(job))
+
+    async def brief(self, job: Job) -> Mapping[str, object]:
+        return await in_thread(lambda: self.work.brief(job), f"brief of {job.kind}")
+
+    async def do(self, job: Job, brief: Mapping[str, object]) -> Mapping[str, object]:
+        async with self.room:
+            return await self.work.do(brief, StoredProgress(self.store, job.id, self.clock))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ class FolderBlobs:
         except OSError as error:
             raise LoopdeskError(f"There is no blob {key[:12]} any more: {error.strerror}") from error
 
+    def has(self, key: str) -> bool:
+        return self._path(key).exists()
+
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise LoopdeskError("That is no blob's key")

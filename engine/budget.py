@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
+from engine.effects import SaveJob
 from engine.instants import stored
 from engine.judge import Unavailable
+from engine.model import Job
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from engine.store import Store
 
 _ROUNDING_USD = 1e-9
+_LEAST_USD = 0.05  # less is no reservation that an agent could do anything with
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Spent:
 class Reached(Unavailable):
     """A limit holds work: the night's, or that of `report_id`."""
 
-    def __init__(self, what: str, means: str, do: str, *, retry_at: datetime, report_id: str = "") -> None:
+    def __init__(self, what: str, means: str, do: str, *, retry_at: datetime | None, report_id: str = "") -> None:
         self.report_id = report_id
         super().__init__(what, means, do, retry_at=retry_at)
 
@@ -141,6 +144,29 @@ def _usd(connection: sqlite3.Connection, where: str, value: object) -> float:
     return connection.execute(f"SELECT total(cost_usd) FROM spend WHERE {where}", (value,)).fetchone()[0]
 
 
+class Purser(Protocol):
+    """Who pays for what a model is asked: `Books`, or on a worker the reservation of its job."""
+
+    def reserve(self, usd: float, *, role: str, model: str, report_id: str = "") -> int:
+        """Raises `Reached`."""
+
+    def book(self, seq: int, usd: float, *, input_tokens: int = 0, output_tokens: int = 0) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request in the ledger of a worker. `usd` is what was reserved for it where it `is_booked` not."""
+
+    report_id: str
+    role: str
+    model: str
+    usd: float
+    input_tokens: int
+    output_tokens: int
+    at: datetime
+    is_booked: bool
+
+
 class Books:
     """What keeps the engine within its limits. For the one thread of the engine."""
 
@@ -161,7 +187,11 @@ class Books:
                 self._hold(reached, now)
             else:
                 row = self._store.connection.execute(
-                    "INSERT INTO spend(report_id, role, model, cost_usd, at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+                    # On the job that works on the report, where it is one.
+                    "INSERT INTO spend(job_id, attempt, report_id, role, model, cost_usd, at) "
+                    "SELECT CASE count(*) WHEN 1 THEN max(id) ELSE '' END, "
+                    "CASE count(*) WHEN 1 THEN max(attempt) ELSE 0 END, ?1, ?2, ?3, ?4, ?5 "
+                    "FROM jobs WHERE report_id = ?1 AND state = 'running' RETURNING seq",
                     (report_id, role, model, usd, stored(now)),
                 ).fetchone()
         if reached is not None:
@@ -211,3 +241,59 @@ class Books:
                 "UPDATE spend SET cost_usd = ?, input_tokens = ?, output_tokens = ?, booked_at = ? WHERE seq = ?",
                 (usd, input_tokens, output_tokens, stored(self._clock()), seq),
             )
+
+    def reserve_job(self, job: Job, most_usd: float) -> float:
+        """Put aside what a running job may cost elsewhere: `most_usd`, or what is left of the night and the report.
+        What an earlier attempt put aside and never settled is taken over. Raises `Reached`."""
+        now, connection = self._clock(), self._store.connection
+        with self._store.transaction("reserve"):
+            row = connection.execute(f"SELECT seq, cost_usd FROM spend WHERE {_OF_A_JOB}", (job.id,)).fetchone()
+            night = night_of(now, self._config)
+            left = min(
+                most_usd,
+                self.limits.night_usd - _usd(connection, "at >= ?", stored(night.since)),
+                self.limits.report_usd - spent_on(connection, job.report_id),
+            )
+            reached = None if row or left >= _LEAST_USD else self._reached(_LEAST_USD, job.report_id, now)
+            if reached is not None:
+                self._hold(reached, now)
+            elif row:
+                left = row[1]
+                connection.execute("UPDATE spend SET attempt = ? WHERE seq = ?", (job.attempt, row[0]))
+            else:
+                connection.execute(
+                    "INSERT INTO spend(job_id, attempt, report_id, role, model, cost_usd, at) "
+                    "VALUES (?, ?, ?, ?, '', ?, ?)",
+                    (job.id, job.attempt, job.report_id, job.kind, left, stored(now)),
+                )
+            if reached is None:
+                self._store.write([SaveJob(replace(job, reserved_usd=left))], now)
+        if reached is not None:
+            raise reached
+        return left
+
+    def settle(self, job_id: str, ledger: Sequence[Entry]) -> None:
+        """The ledger in place of the job's reservation; where that was settled before, nothing is written twice. Until
+        then the whole reservation counts as spent."""
+        connection = self._store.connection
+        with self._store.transaction("book"):
+            row = connection.execute(f"SELECT seq, attempt FROM spend WHERE {_OF_A_JOB}", (job_id,)).fetchone()
+            if row is None:
+                return
+            connection.execute("DELETE FROM spend WHERE seq = ?", (row[0],))
+            now = stored(self._clock())
+            connection.executemany(
+                "INSERT INTO spend(job_id, attempt, report_id, role, model, input_tokens, output_tokens, cost_usd, at, "
+                "booked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        *(job_id, row[1], one.report_id, one.role, one.model, one.input_tokens, one.output_tokens),
+                        *(one.usd, stored(one.at), now if one.is_booked else None),
+                    )
+                    for one in ledger
+                ],
+            )
+
+
+# The reservation of a job that is done elsewhere: of no model, and not booked.
+_OF_A_JOB = "job_id = ? AND model = '' AND booked_at IS NULL"

@@ -190,6 +190,18 @@ def _research(scene: Scene, report: Report, command: Command, now: datetime) -> 
     return Decision(_queued(report, command, now, "asked for by hand"), "Its research is queued.")
 
 
+def _acknowledge(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
+    proposal = scene.proposal
+    if proposal is None or proposal.state != "merged" or proposal.reverts:
+        raise Refused("It has no merged fix whose outcome could have been seen")
+    if not proposal.verdict:
+        raise Refused("What its fix did is not known yet", "It is measured once it has run for some nights")
+    if proposal.verdict_seen_at is not None:
+        raise Refused("Its outcome was seen already")
+    # Not a change of the proposal's own: what counts as news goes by that.
+    return Decision((SaveProposal(replace(proposal, verdict_seen_at=now)),), "Its outcome was seen.")
+
+
 def _join(scene: Scene, report: Report, command: Command, now: datetime) -> Decision:
     into = scene.other
     if into is None or into.id == report.id:
@@ -295,6 +307,7 @@ _VERBS: Mapping[str, Callable[[Scene, Report, Command, datetime], Decision]] = {
     "resolve": _resolve,
     "reopen": _reopen,
     "research": _research,
+    "acknowledge": _acknowledge,
     "join": _join,
     "split": _split,
     "release": _release,

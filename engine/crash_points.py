@@ -10,7 +10,7 @@ COMMITS = (
     "submit", "add_signal", "undo",
     "ingest", "place", "apply_command", "reconcile", "ran",
     "enqueue", "start_job", "heartbeat", "snapshot", "return_result", "fail_job", "apply_result",
-    "reserve", "book", "notify", "notified", "announced",
+    "outcome", "reserve", "book", "notify", "notified", "announced",
 )  # fmt: skip
 EFFECTS = ("handler", "start_engine", "say_engine", "send_notice", "announce")
 # What leaves for a forge, and what a fix leaves for its next attempt.

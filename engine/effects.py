@@ -52,11 +52,20 @@ class PlaceSignal:
 
 @dataclass(frozen=True, slots=True)
 class AddDecision:
-    """A command as a signal that weighs nothing, on the report it decided (or on none); no safety filter, it is the
-    owner's."""
+    """A command, or what came of a fix, as a signal that weighs nothing, on the report that it is about (or on none);
+    no safety filter, it is our own."""
 
     signal: Signal
     report_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseSignal:
+    """A signal of the engine's own, on the way of all others: safety, then grouping. `recurs_from` is the report whose
+    problem it says was not solved."""
+
+    signal: Signal
+    recurs_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ Effect = (
     | AddArtefact
     | PlaceSignal
     | AddDecision
+    | RaiseSignal
     | ReadSignals
     | ReleaseSignal
     | Remember

@@ -14,7 +14,6 @@ from engine.model import Artefact, Job, Proposal
 from engine.proposals import FIX
 from engine.repositories import Repository, pinned, repositories
 from engine.research import context_of, memory_of
-from engine.rows import COMMAND
 from engine.work import WillNotDo
 from workspace.config import Config
 from workspace.text import plain
@@ -154,7 +153,7 @@ def _observed(detail: ReportDetail) -> tuple[str, ...]:
     signals = [
         one.signal.content[:MOST_CONTENT]
         for one in detail.signals
-        if one.safety in _READABLE and (one.signal.source_product, one.signal.source_type) != COMMAND
+        if one.safety in _READABLE and not one.signal.is_own_word
     ]
     return tuple(signals[:MOST_SIGNALS])
 

@@ -18,6 +18,7 @@ from engine.main import STAGE_TRIES_AGAIN, Worked, warn
 from engine.model import Report, Signal
 from engine.neighbours import Neighbour, Neighbours, Prepared
 from engine.placement import placed
+from engine.recurrence import is_before_fix
 from engine.store import Store
 from workspace.text import plain
 
@@ -126,8 +127,17 @@ class Grouping:
         vector = prepared.vectors[0]
         with store.transaction("place"):
             chosen = followed(store.connection, match.report_id)
-            new_id = self._new_id(now)
-            store.write(placed(id, signal.title, chosen, match.reason, new_id=new_id, now=now), now)
+            # Of one that was in that report before, intake has decided it.
+            is_old = (
+                chosen is not None
+                and not recurs_from
+                and chosen.status == "resolved"
+                and is_before_fix(store.connection, chosen.id, signal.occurred_at, signal.extra)
+            )
+            effects = placed(
+                id, signal.title, chosen, match.reason, new_id=self._new_id(now), now=now, is_before_fix=is_old
+            )
+            store.write(effects, now)
             store.embedded(id, blob(vector), self._embedder.name)
         self._neighbours.add(id, signal, vector)
 

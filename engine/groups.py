@@ -28,6 +28,7 @@ def group(report: Report, proposal: Proposal | None) -> str:
         return READY
     if report.status in ("potential", "candidate"):
         return GATHERING
-    if proposal and state == "merged" and proposal.verdict_seen_at is None:
+    # What takes a fix back is measured by nobody.
+    if proposal and state == "merged" and not proposal.reverts and proposal.verdict_seen_at is None:
         return OUTCOMES
     return DONE

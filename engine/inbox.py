@@ -20,7 +20,7 @@ from engine.instants import stored
 from engine.judges import Mode
 from engine.listed import InboxReport, ReportDetail, StoredSignal
 from engine.model import Command, Job, Note, Proposal, Signal
-from engine.overview import Digest, SourceRow
+from engine.overview import Digest, HitRate, SourceRow
 from engine.process import Running
 from engine.rows import check_signal, insert, row, signal_text
 from engine.schema import MIGRATIONS
@@ -126,6 +126,11 @@ class Inbox:
         """Every source with what it said and what became of it; none before an engine ran."""
         with self._reading() as connection:
             return overview.sources(connection) if connection else ()
+
+    def hit_rate(self) -> HitRate:
+        """How many merged fixes did what they were made for, and what one cost."""
+        with self._reading() as connection:
+            return overview.hit_rate(connection) if connection else HitRate()
 
     def about(self) -> About | None:
         """What the engine that ran last said of itself."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine import weighing
-from engine.instants import stored
+from engine.instants import read, stored
 from engine.model import Signal
+from engine.recurrence import is_before_fix
 from engine.rows import SIGNAL_COLUMNS, signal_from_text, signal_row
 
 _ADD = f"INSERT INTO signals(id, {SIGNAL_COLUMNS}, arrived_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -65,8 +66,9 @@ def take(connection: sqlite3.Connection, now: datetime, most: int) -> Ingested:
     reports: dict[str, None] = {}
     for id, row in again.items():
         is_other = _text(row) != _text(known[id])
+        is_told = row[5] > known[id][5] and _is_before_fix(connection, id, row)  # by what stood there until now
         connection.execute(_RENEW, (*row, is_other, is_other, is_other, id))
-        if row[5] > known[id][5]:
+        if row[5] > known[id][5] and not is_told:
             reports |= dict.fromkeys(_come_again(connection, id, now))
         elif is_other:
             weighing.weigh_of(connection, id)  # it waits for the safety filter, and so weighs nothing
@@ -93,6 +95,15 @@ def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, tupl
         f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
     )
     return {row[0]: row[1:] for row in found}
+
+
+def _is_before_fix(connection: sqlite3.Connection, id: str, row: tuple) -> bool:
+    place = connection.execute(
+        "SELECT report_id FROM report_signals JOIN reports ON reports.id = report_id "
+        "WHERE signal_id = ? AND left_at IS NULL AND status = 'resolved'",
+        (id,),
+    ).fetchone()
+    return place is not None and is_before_fix(connection, place[0], read(row[5]), json.loads(row[6]))
 
 
 def _come_again(connection: sqlite3.Connection, id: str, now: datetime) -> list[str]:

@@ -39,16 +39,23 @@ class InboxReport:
         return SHOWN[self.report.status]
 
     @property
+    def outcome(self) -> str:
+        """What its merged fix did, in words that begin with the verdict; empty where there is none."""
+        fix = self.proposal
+        if fix is None or fix.state != "merged" or fix.reverts:
+            return ""
+        if not fix.verdict:
+            return "Its fix is merged; it is too early to say what that did."
+        return plain(f"{fix.verdict.capitalize()}. {fix.outcome.get('said', '')}", 400)
+
+    @property
     def why(self) -> str:
-        """A sentence: what holds it, what it asks, or what it lacks; empty where it lacks nothing."""
+        """A sentence: what holds it, what it asks, what its fix did, or what it lacks; empty where it lacks nothing."""
         report, proposal = self.report, self.proposal
         of_proposal = proposal.said if proposal and (proposal.is_open or proposal.state == "failed") else ""
-        said = (
-            report.hold
-            or of_proposal
-            or report.note
-            or (report.question if report.status in ("pending_input", "failed") else "")
-        )
+        asked = report.question if report.status in ("pending_input", "failed") else ""
+        said = report.hold or of_proposal or report.note or asked
+        said = said or (self.outcome if report.status == "resolved" else "")
         return plain(said or (promotion(report).why if report.status == "potential" else ""), 400)
 
 
@@ -119,8 +126,7 @@ def _about_signals(connection: sqlite3.Connection, report_id: str = "") -> dict[
     rows = connection.execute(
         "SELECT report_id, json_extract(extra, '$.project'), json_extract(extra, '$.client'), max(occurred_at) "
         "FROM report_signals JOIN signals ON signals.id = signal_id "
-        # What was decided about a report is kept among its signals, and is none of what it saw.
-        "WHERE left_at IS NULL AND NOT (source_product = 'loopdesk' AND source_type = 'command') "
+        f"WHERE left_at IS NULL AND NOT {reading.OWN_WORD} "
         f"{'AND report_id = ?' if report_id else ''} GROUP BY 1, 2, 3",
         (report_id,) if report_id else (),
     )

@@ -20,7 +20,7 @@ from posthog.ai.anthropic import AsyncAnthropic
 from pydantic import BaseModel, ValidationError
 
 from engine import llm_errors, roles
-from engine.budget import Books
+from engine.budget import Purser
 from engine.data_blocks import Data, user_message
 from engine.judge import Unavailable
 from engine.own_events import OwnEvents, distinct_id
@@ -72,7 +72,7 @@ class Model:
     def __init__(
         self,
         config: Config,
-        books: Books,
+        books: Purser,
         events: OwnEvents,
         clock: Callable[[], datetime],
         *,

@@ -61,6 +61,8 @@ class Parts:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     close: Callable[[], Awaitable[None]] | None = None
     """Called when the engine has ended, in its loop."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """How many jobs of a kind are begun at once, where it is not what the executor says."""
 
 
 Build = Callable[[Store], Parts]
@@ -98,7 +100,7 @@ class Engine:
     def __init__(self, store: Store, parts: Parts, *, clock: Callable[[], datetime] = utc_now, owner: str = "") -> None:
         self.store, self.stages, self.handlers = store, parts.stages, parts.handlers
         self.clock, self.owner = clock, owner or own_name()
-        self.executor = Executor(store, self.handlers, self.owner, clock)
+        self.executor = Executor(store, self.handlers, self.owner, clock, parts.limits)
         self.done = Done()
         self._looked_at = clock()
         self._told: set[str] = set()

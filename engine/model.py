@@ -50,6 +50,11 @@ class Signal:
     def title(self) -> str:
         return self.content.partition("\n")[0]
 
+    @property
+    def is_own_word(self) -> bool:
+        """Whether it only says what was decided, or what came of a fix: nothing that anybody observed."""
+        return self.source_product == "loopdesk" and self.source_type in ("command", "outcome") and not self.weight
+
 
 def aged(weight: float, age: timedelta) -> float:
     """What is left of a weight: half of it every seven days. A time in the future counts as now."""

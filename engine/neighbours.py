@@ -16,6 +16,7 @@ from engine.embedding import Embedder, blob
 from engine.instants import stored
 from engine.model import Signal
 from engine.nearest import Near, Nearest
+from engine.reading import OWN_WORD
 from engine.rows import SIGNAL_COLUMNS, signal_of
 from engine.store import Store
 from engine.structure import structure
@@ -27,7 +28,7 @@ WITHIN = timedelta(days=30)
 TOP = 10
 _FILLED_AGAIN = timedelta(days=1)  # old ones leave, and those that came again return
 _READABLE = "safety IN ('passed', 'released')"
-_NO_COMMAND = "NOT (source_product = 'loopdesk' AND source_type = 'command')"  # as the index has it
+_OBSERVED = f"NOT {OWN_WORD}"  # as the index has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Neighbours:
             self._fill(store, now)
             self._filled_at = now
         rows = store.connection.execute(
-            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE is_placed = 1 AND embedded_by = '' AND {_NO_COMMAND} "
+            f"SELECT id, {SIGNAL_COLUMNS} FROM signals WHERE is_placed = 1 AND embedded_by = '' AND {_OBSERVED} "
             f"AND {_READABLE} AND occurred_at >= ? ORDER BY occurred_at, id LIMIT ?",
             (stored(now - WITHIN), most),
         ).fetchall()

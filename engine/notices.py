@@ -28,6 +28,7 @@ WAITS = {"ready": "is ready to start", "pending_input": "needs your input"}
 TOLD: Mapping[str, tuple[str, str]] = {
     "loops/eval_regressions": ("eval_regression", "dimensions regressed"),
     "loops/bad_stops": ("bad_stop", "a run ended by a crash or a kill switch"),
+    "loopdesk/outcome": ("regressed_fix", "a merged fix did not help"),
 }
 _COUNTS = (("rounds_hit", "round"), ("stops", "stop"), ("rounds_without_end", "round without an end"))
 _MOST_TITLE, _MOST_BODY, _MOST_LISTED = 140, 2_000, 12
@@ -113,7 +114,8 @@ def news(facts: Facts, now: datetime, zone: str, night_starts_hour: int) -> dict
         if report.priority in URGENT and report.status in WAITS and not report.is_snoozed and waits_since >= since:
             found[f"report:{report.id}:{report.status}"] = report
     for signal in facts.signals:
-        if _source(signal) in TOLD and signal.occurred_at >= since:
+        # An outcome that weighs nothing is good news, or none.
+        if _source(signal) in TOLD and signal.weight and signal.occurred_at >= since:
             night = night_of(signal.occurred_at, zone, night_starts_hour)
             found[f"{signal.source_type}:{signal.id}:{night}"] = signal
     return found

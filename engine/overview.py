@@ -10,7 +10,9 @@ from engine.about import AboutSource, read_about
 from engine.instants import read, stored
 from engine.learning import SOURCE, Record, records
 from engine.model import ENGINE
+from engine.reading import OWN_WORD
 from engine.source_state import SourceState, source_states
+from queries.views.words import money
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,49 @@ class Digest:
     @property
     def is_empty(self) -> bool:
         return not (self.new or self.changed or self.measured or self.blocked or self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class HitRate:
+    """How many merged fixes did what they were made for. `cost_usd` is what models were paid for all reports that ever
+    had a proposal, also for those that came to nothing: as a kept round's cost contains that of the reverted ones."""
+
+    merged: int = 0
+    verified: int = 0
+    regressed: int = 0
+    inconclusive: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def too_early(self) -> int:
+        return self.merged - self.verified - self.regressed - self.inconclusive
+
+    @property
+    def per_merged_usd(self) -> float | None:
+        return self.cost_usd / self.merged if self.merged else None
+
+    @property
+    def per_verified_usd(self) -> float | None:
+        return self.cost_usd / self.verified if self.verified else None
+
+    @property
+    def said(self) -> str:
+        """`Of 14 merged fixes 9 verified, 2 regressed, 3 too early; a merged fix cost $1.20, a verified one $1.87.`
+        Empty where nothing was merged."""
+        if not self.merged:
+            return ""
+        counts = (
+            (self.verified, "verified"),
+            (self.regressed, "regressed"),
+            (self.inconclusive, "inconclusive"),
+            (self.too_early, "too early"),
+        )
+        fixes = "1 merged fix" if self.merged == 1 else f"{self.merged:,} merged fixes"
+        said = f"Of {fixes} {', '.join(f'{number:,} {word}' for number, word in counts if number)}"
+        if not self.cost_usd:
+            return f"{said}; no model was paid for them."
+        verified = f", a verified one {money(self.per_verified_usd)}" if self.verified else ""
+        return f"{said}; a merged fix cost {money(self.per_merged_usd)}{verified}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +127,27 @@ def digest(connection: sqlite3.Connection, since: datetime) -> Digest:
     return Digest(new, changed, measured, blocked, held)
 
 
+def hit_rate(connection: sqlite3.Connection) -> HitRate:
+    """Of all that was ever merged, but for what only took a fix back."""
+    counted = dict(
+        connection.execute(
+            "SELECT verdict, count(*) FROM proposals WHERE state = 'merged' AND reverts = '' GROUP BY verdict"
+        ).fetchall()
+    )
+    (cost,) = connection.execute(
+        "SELECT total(cost_usd) FROM spend WHERE report_id IN (SELECT report_id FROM proposals)"
+    ).fetchone()
+    named = {name: counted.get(name, 0) for name in ("verified", "regressed", "inconclusive")}
+    return HitRate(sum(counted.values()), **named, cost_usd=cost)
+
+
 def sources(connection: sqlite3.Connection) -> tuple[SourceRow, ...]:
     """The configured ones in their order, then whoever else sent signals."""
     about = read_about(connection)
     counted = {
         source: (count, read(newest))
         for source, count, newest in connection.execute(
-            f"SELECT {SOURCE}, count(*), max(occurred_at) FROM signals "
-            "WHERE NOT (source_product = 'loopdesk' AND source_type = 'command') GROUP BY 1 ORDER BY 1"
+            f"SELECT {SOURCE}, count(*), max(occurred_at) FROM signals WHERE NOT {OWN_WORD} GROUP BY 1 ORDER BY 1"
         )
     }
     found, states = records(connection), source_states(connection)

@@ -48,16 +48,20 @@ class Pulling:
         self._config, self._wanted, self._tell, self._clock = config, wanted, tell, clock
         self._flight: Flight[tuple[int, bool]] = Flight("pull", patience_s)
         self._pulled_at: datetime | None = None
+        self.is_current = False
+        """Whether the last pull came to its end: what is stored is what was sent by then."""
         self._told: set[str] = set()
 
     async def __call__(self, inbox: Inbox, now: datetime) -> Worked:
         if self._pulled_at is not None and abs(now - self._pulled_at) < EVERY:
             return Worked(next_due=self._pulled_at + EVERY)
+        self.is_current = False
         landed = await self._flight.landed(lambda: self._pull(now))
         if landed is None:
             return Worked(next_due=now + LOOK_AGAIN, is_on_its_way=True)
         try:
             stored, is_complete = landed.result()
+            self.is_current = is_complete
         except PullRuns:
             stored, is_complete = 0, True  # by hand: that is as good
         except LoopdeskError as error:

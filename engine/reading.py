@@ -11,10 +11,10 @@ from engine.rows import SIGNAL_COLUMNS, T, columns, record, signal_of
 
 # A signal that was revised waits for the safety filter again, wherever it is placed already.
 MAY_BE_READ = "safety IN ('passed', 'released')"
-# Commands about a report are not among its signals.
+OWN_WORD = "(source_product = 'loopdesk' AND weight = 0 AND source_type IN ('command', 'outcome'))"
+"""What was decided about a report, and what came of its fix, is kept with its signals, and is none of what it saw."""
 _IN_A_REPORT = (
-    "report_signals JOIN signals ON signals.id = signal_id WHERE report_id = ? AND left_at IS NULL "
-    "AND NOT (source_product = 'loopdesk' AND source_type = 'command')"
+    f"report_signals JOIN signals ON signals.id = signal_id WHERE report_id = ? AND left_at IS NULL AND NOT {OWN_WORD}"
 )
 
 

@@ -18,11 +18,12 @@ from engine import evidence
 from engine.in_thread import in_thread
 from engine.inbox import Inbox, ReportDetail, StoredSignal
 from engine.judge import Assessment, Case, Evidence, Judge, Safety, texts_of
+from engine.metrics import Metric, for_signals
 from engine.model import Artefact, Job, Note, Signal
 from engine.repositories import Repository, candidates, repositories
 from engine.rows import signal_from_text, signal_text
 from engine.sandbox.protocol import NoSandbox
-from engine.work import Progress
+from engine.work import STAYS_HOME, Progress
 from queries.morning import open_local
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -30,7 +31,8 @@ from workspace.errors import LoopdeskError
 MOST_SIGNALS = 100
 """The newest are read; a report of more says nothing else."""
 MOST_NOTES = 20
-_MOST_CONTENT = 8_000  # characters of a signal
+# Characters of a signal in a brief, which may travel: more than a model is ever shown of one.
+_MOST_CONTENT, _MOST_EXTRA = 8_000, 16_000
 _MOST_MEMORY = 100  # notes that an agent can look through
 _READABLE = ("passed", "released")
 _RULES = "rules"
@@ -87,7 +89,10 @@ class Research:
             read = read_for(job, detail, inbox.notes())
         projects = {str(one.extra.get("project") or "") for one in read.signals.values()}
         offered, is_pinned = candidates(self._repositories, projects)
-        return written(replace(read, repositories=offered, is_pinned=is_pinned))
+        # A folder of this machine is on no other one, nor are its events where no PostHog has them. Where nobody looks
+        # into code, there is nothing to send away.
+        stays = not (offered and self._config.asks_posthog and self._has_model) or any(one.is_local for one in offered)
+        return {**written(replace(read, repositories=offered, is_pinned=is_pinned)), STAYS_HOME: stays}
 
     async def do(self, brief: Mapping[str, object], progress: Progress) -> Mapping[str, object]:
         read = read_back(brief)
@@ -101,7 +106,8 @@ class Research:
             return await self._looked(case, read, progress)
         except (NoAgent, NoSandbox) as error:
             # Judgement needs neither; that nobody looked into the code is said.
-            without = result(await self._judge.assess(case), measured, self._judge.name)
+            metric = for_signals(read.signals.values())
+            without = result(await self._judge.assess(case), measured, self._judge.name, metric)
             return {**without, "code": f"The code was not looked at. {error}"}
 
     async def _looked(self, case: Case, read: Read, progress: Progress) -> Mapping[str, object]:
@@ -111,9 +117,13 @@ class Research:
             raise NoAgent(
                 "No repository is configured for it", do="Say under [repositories.NAME] where the loops' code is"
             )
-        if self._agent is None or self._judge.name == _RULES:
+        if self._agent is None or not self._has_model:
             raise NoAgent("No model may be asked to look")
         return await self._agent.look(case, read, progress)
+
+    @property
+    def _has_model(self) -> bool:
+        return self._judge.name != _RULES
 
     def _measured(self, signals: Sequence[Signal]) -> list[Evidence]:
         now, config = self._clock(), self._config
@@ -134,8 +144,6 @@ def written(read: Read) -> Mapping[str, object]:
     return {
         **asdict(replace(read, signals={})),
         "signals": {id: json.loads(signal_text(one)) for id, one in read.signals.items()},
-        # A folder of this machine is on no other one.
-        "stays_home": any(one.is_local for one in read.repositories),
     }
 
 
@@ -178,7 +186,7 @@ def read_for(job: Job, detail: ReportDetail, notes: Sequence[Note]) -> Read:
 def _clipped(signal: Signal) -> Signal:
     """What is judged is what is shown: nothing stands behind the cut."""
     extra: Mapping[str, object] = signal.extra
-    if len(str(extra)) > _MOST_CONTENT:
+    if len(str(extra)) > _MOST_EXTRA:
         # Whose it is decides where its cause is looked for.
         extra = {name: str(extra[name])[:200] for name in ("project", "client") if name in extra}
     return replace(signal, content=signal.content[:_MOST_CONTENT], extra=extra)
@@ -223,7 +231,9 @@ def blocked(safety: Safety) -> Mapping[str, object]:
     return {"blocked": {"threat": safety.threat, "quote": safety.quote, "why": safety.why}}
 
 
-def result(found: Assessment, measured: Iterable[Evidence], judged_by: str) -> Mapping[str, object]:
+def result(
+    found: Assessment, measured: Iterable[Evidence], judged_by: str, metric: Metric | None = None
+) -> Mapping[str, object]:
     """In the form that `engine.results.research` takes."""
     shown = for_the_owner(found) if judged_by == _RULES else found
     return {
@@ -238,6 +248,7 @@ def result(found: Assessment, measured: Iterable[Evidence], judged_by: str) -> M
         "judged": found.actionability,
         "judged_by": judged_by,
         "findings": [asdict(one) for one in measured],
+        "metric": metric.document if metric else {},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from engine import metrics
 from engine.effects import AddArtefact, Effect, Log, ReadSignals, SaveReport
 from engine.model import ENGINE, Artefact, Job, Report
 from workspace.errors import LoopdeskError
@@ -36,14 +37,15 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
     """A completed pass, whatever its answer: what it has read weighs nothing any more.
 
     `job.result` is `{"title", "summary", "actionability", "reason"?, "priority"?, "priority_reason"?, "question"?,
-    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?, "code"?}`; `judged` is the actionability that
-    the judge gave where it leads elsewhere, `code` a sentence about who looked into the code. Where an agent did, also
-    `{"root_cause", "metric", "repository"?: {"name", "branch", "sha", "is_pinned", "reason"}, "reviewers": [{"name",
-    "email", "lines"}], "transcripts": [{"blob", "round_id"?, "turns", "cost_usd"}], "missing": [what could not be
-    asked], "refusals": [{"at", "kind", "said"}], "calls": [{"tool", "arguments", "ok", "answer"}],
-    "calls_left_out"}`, and a finding of its own is `{"signals", "said", "places": [{"kind", "where", "said", "line"}],
-    "by"}`. Or `{"blocked": {"threat", "quote", "why"}}`: the report's texts together manipulate whoever reads them,
-    and nothing was researched. Raises `BadResult`.
+    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?, "code"?, "metric"?}`; `judged` is the
+    actionability that the judge gave where it leads elsewhere, `code` a sentence about who looked into the code,
+    `metric` what a fix is measured by (`engine.metrics.check`). Where an agent looked, also `{"root_cause",
+    "repository"?: {"name", "branch", "sha", "is_pinned", "reason"}, "reviewers": [{"name", "email", "lines"}],
+    "transcripts": [{"blob", "round_id", "turns", "cost_usd"}], "missing": [what could not be asked], "refusals":
+    [{"at", "kind", "said"}], "calls": [{"tool", "arguments", "ok", "answer"}], "calls_left_out"}`, and a finding of its
+    own is `{"signals", "said", "places": [{"kind", "where", "said", "line"}], "by"}`. Or `{"blocked": {"threat",
+    "quote", "why"}}`: the report's texts together manipulate whoever reads them, and nothing was researched. Raises
+    `BadResult`.
 
     Its artefacts: `finding` for each finding, one `judgement`, and of an agent `repository`, `reviewers`, `transcript`,
     `tool_missing`, `refusal` and `tool_call`, each with the number of its run.
@@ -81,7 +83,7 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
         is_by_hand=False,
         status_before="",
         start_approved_by="",
-        metric=dict(_mapping(result, "metric")) or report.metric,
+        metric=_metric(result) or report.metric,
     )
     signals = job.brief.get("signals", {})
     assert isinstance(signals, Mapping)  # the brief is our own
@@ -146,6 +148,15 @@ def _blocked(report: Report, job: Job, found: object, now: datetime) -> tuple[Ef
     content = {"threat": threat, "quote": quote, "why": why, "run": job.brief.get("run", 0)}
     blocked = Artefact(report.id, "safety_blocked", content, ENGINE, now)
     return (Log(line), SaveReport(after), AddArtefact(blocked))
+
+
+def _metric(result: Mapping[str, object]) -> Mapping[str, object]:
+    if not result.get("metric"):
+        return {}
+    try:
+        return metrics.check(result["metric"]).document
+    except LoopdeskError as error:
+        raise BadResult(f"Research chose a metric that cannot be measured: {error.what}") from error
 
 
 def _judged(result: Mapping[str, object], actionability: str) -> str:

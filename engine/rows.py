@@ -16,6 +16,8 @@ Record = Artefact | Command | Job | Note | Proposal | Report | Transition
 T = TypeVar("T", bound=Record)
 COMMAND = ("loopdesk", "command")
 """Product and type of the signals that decisions become; the engine alone makes them."""
+OUTCOME = ("loopdesk", "outcome")
+"""And of those that say what came of merged fixes."""
 # Content of a signal past this is clipped by no one: it is refused at the door.
 MOST_CONTENT = 32_000
 MOST_TEXT = 400_000
@@ -163,6 +165,8 @@ def check_signal(signal: Signal) -> None:
         raise ValueError("its product, type or source id is empty")
     if (signal.source_product, signal.source_type) == COMMAND:
         raise ValueError("it poses as a decision of yours, and those are made in the inbox")
+    if (signal.source_product, signal.source_type) == OUTCOME:
+        raise ValueError("it poses as the outcome of a fix, and those the engine measures itself")
     if not 0 <= signal.weight <= 1:
         raise ValueError(f"its weight is {signal.weight}, and must be from 0 to 1")
     if not signal.title.strip():

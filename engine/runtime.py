@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from engine import holding, judges, leftovers
 from engine.about import KEY, About, AboutSource, document, read_about
 from engine.agents.lazy import LazyAgent
-from engine.agents.protocol import Task
 from engine.announcing import Announcing
 from engine.at_home import AtHome
 from engine.blobs import FolderBlobs
-from engine.budget import limits
+from engine.budget import Books, limits
 from engine.consent import Consent, consent
 from engine.delivering import Delivering, Forges
+from engine.doing import Done, done_by
 from engine.effects import SetMeta
 from engine.embedding import embedder
 from engine.fetching import Fetching
@@ -29,14 +29,13 @@ from engine.pulling import Pulling
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
-from engine.sandbox.meter import Purse
-from engine.sandbox.protocol import Sandbox
+from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.starting import Starting
 from engine.store import Store
 from engine.watching import Watching
-from engine.works import works
+from engine.works import one_sandbox, purses, works
 from workspace.config import Config
 
 _LOOKS_EVERY = timedelta(minutes=1)
@@ -49,9 +48,10 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     limits(config)
     check(config)
     repositories = configured(config.signal_sources.get(NAME, {}), config.github_token)
-    pulling: list[Stage] = [Pulling(config)] if config.asks_posthog else []
-    sources: list[Stage] = [*pulling, Listening(config), Fetching(repositories)]
-    sandbox = _one_sandbox()
+    pulling = Pulling(config) if config.asks_posthog else None
+    sources: list[Stage] = [*([pulling] if pulling else []), Listening(config), Fetching(repositories)]
+    soaking = Soaking(config, is_current=lambda: pulling is None or pulling.is_current)
+    sandbox = one_sandbox()
     forges = Forges(config, sandbox, clock)
     blobs = FolderBlobs(config.workspace.blobs)
     # Last in a turn: what the others found out is told.
@@ -60,11 +60,18 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     def build(store: Store) -> Parts:
         leftovers.remove_all(config.workspace)
         judge = judge_of(config, store, RulesJudge(), clock)
-        agent = LazyAgent(config, sandbox, blobs, _purse(config, store, clock), clock, lambda: _may_ask(store), warn)
+        books = Books(config, store, clock)
+
+        def may_ask() -> None:
+            _may_ask(store)
+
+        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
         at_home = {
             kind: AtHome(work, store, clock)
             for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
         }
+        done = done_by(config, at_home, store, books, blobs, clock, may_ask)
+
         return Parts(
             stages=(
                 _Saying(config),
@@ -73,40 +80,22 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
                 Grouping(judge, embedder(config.embedding_model, warn)),
                 Starting(config),
                 Watching(forges, judge),
+                *done.stages,
+                soaking,
                 *outward,
             ),
-            handlers={**at_home, **Delivering(config, forges, blobs, judge, clock).handlers},
-            close=lambda: _closed(judge, agent),
+            handlers={**done.handlers, **Delivering(config, forges, blobs, judge, clock).handlers},
+            close=lambda: _closed(judge, agent, done),
+            limits=done.limits,
         )
 
     return build
 
 
-async def _closed(judge: Judge, agent: LazyAgent) -> None:
+async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
+    done.close()
     await judge.close()
     await agent.close()
-
-
-def _one_sandbox() -> Callable[[], Sandbox]:
-    """The machine's sandbox, looked for once. What it returns raises `NoSandbox`."""
-    found: list[Sandbox] = []
-
-    def sandbox() -> Sandbox:
-        if not found:
-            from engine.sandbox.bubblewrap import find
-
-            found.append(find())
-        return found[0]
-
-    return sandbox
-
-
-def _purse(config: Config, store: Store, clock: Callable[[], datetime]) -> Callable[[Task, str], Purse]:
-    from engine.budget import Books
-    from engine.sandbox.meter import ReportPurse
-
-    books = Books(config, store, clock)
-    return lambda task, model: ReportPurse(books, task.role, model, task.report_id)
 
 
 def _may_ask(store: Store) -> None:

@@ -34,7 +34,7 @@ CREATE TABLE signals (
 CREATE INDEX signals_unplaced ON signals(occurred_at, id) WHERE is_placed = 0;
 CREATE INDEX signals_by_time ON signals(occurred_at);
 CREATE INDEX signals_unembedded ON signals(occurred_at, id) WHERE is_placed = 1 AND embedded_by = ''
-  AND NOT (source_product = 'loopdesk' AND source_type = 'command');
+  AND NOT (source_product = 'loopdesk' AND weight = 0 AND source_type IN ('command', 'outcome'));
 CREATE INDEX signals_unjudged ON signals(occurred_at, id) WHERE safety IN ('waiting', 'held');
 
 CREATE TABLE signals_in (
@@ -142,6 +142,7 @@ CREATE TABLE proposals (
 );
 CREATE INDEX proposals_of_a_report ON proposals(report_id, created_at);
 CREATE INDEX proposals_by_state ON proposals(state) WHERE is_closed_there = 0;
+CREATE INDEX proposals_unmeasured ON proposals(merged_at, id) WHERE state = 'merged' AND verdict = '';
 CREATE UNIQUE INDEX one_open_proposal ON proposals(report_id)
   WHERE state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you');
 

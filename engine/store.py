@@ -19,6 +19,7 @@ from engine.effects import (
     Effect,
     Log,
     PlaceSignal,
+    RaiseSignal,
     ReadSignals,
     ReleaseSignal,
     Remember,
@@ -364,6 +365,8 @@ class Store:
                     touched |= dict.fromkeys(self._place(signal_id, report_id, reason, came_from, now))
                 case AddDecision(signal, report_id):
                     self._add_decision(signal, report_id, now)
+                case RaiseSignal(signal, recurs_from):
+                    self._raise(signal, recurs_from, now)
                 case ReadSignals(report_id, run, revisions):
                     self._read(report_id, run, revisions)
                     touched[report_id] = None
@@ -435,7 +438,12 @@ class Store:
     def _add_decision(self, signal: Signal, report_id: str, now: datetime) -> None:
         self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "passed", 1))
         if report_id:
-            self.connection.execute(_PLACE, (report_id, signal.id, "decided by hand", stored(now), ""))
+            reason = "decided by hand" if signal.source_type == "command" else "what came of its fix"
+            self.connection.execute(_PLACE, (report_id, signal.id, reason, stored(now), ""))
+
+    def _raise(self, signal: Signal, recurs_from: str, now: datetime) -> None:
+        self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "waiting", 0))
+        self.connection.execute("UPDATE signals SET recurs_from = ? WHERE id = ?", (recurs_from, signal.id))
 
     def _read(self, report_id: str, run: int, revisions: Mapping[str, int]) -> None:
         self.connection.executemany(

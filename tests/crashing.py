@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,20 +17,25 @@ from pathlib import Path
 from engine import main, process
 from engine.announcing import Announcement, Announcing
 from engine.budget import Books
+from engine.effects import SaveReport
 from engine.inbox import Inbox
 from engine.main import Parts
-from engine.model import Job
+from engine.model import Job, Report
 from engine.notices import Message
 from engine.notifying import Notifying
+from engine.soaking import Soaking
 from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import READY, place_by_project, signal
+from tests.merged_fixes import NEW, happened, merge, night
 from workspace.config import Config
 from workspace.paths import Workspace
 
 NOTICES, EVENTS = "notices.txt", "announced.txt"
 PROJECTS = ("quick", "slow", "broken")
 RESERVED_USD, BOOKED_USD = 0.5, 0.125
+FIXED = "R900"
+"""The report whose fix was merged."""
 
 
 def clock(seconds: float):
@@ -99,15 +105,31 @@ def spend(workspace: Workspace, now: Callable[[], datetime]) -> None:
     print("booked", flush=True)
 
 
+def merged(workspace: Workspace, now: datetime) -> None:
+    """A fix was merged days ago, and since it runs nothing is kept any more."""
+    evening = now.replace(hour=21, minute=0) - timedelta(days=6)
+    happened(
+        workspace,
+        night(evening - timedelta(days=1), kept=lambda number: number % 2 == 0),
+        *(night(evening + timedelta(days=n), kept=lambda number: number == 5, sha=NEW) for n in range(3)),
+    )
+    report = Report(FIXED, now, now, metric={"name": "kept_rate", "project": "autoagent"})
+    with closing(Store.open(workspace.inbox_db)) as store, store.transaction("place"):
+        store.write([SaveReport(report)], now)
+    merge(workspace, report, evening - timedelta(hours=12))
+
+
 def run(step: str, workspace: Workspace, seconds: float) -> None:
     now = clock(seconds)
     if step == "engine":
         outward = Outward(workspace.root)
         config = Config(workspace_dir=str(workspace.root), timezone="UTC")
-        stages = (place_by_project, Notifying(config, [outward]), Announcing(config, outward.deliver))
+        stages = (Soaking(config), place_by_project, Notifying(config, [outward]), Announcing(config, outward.deliver))
         main.run_once(workspace, lambda _: Parts(stages, {"research": research}), clock=now)
     elif step == "spend":
         spend(workspace, now)
+    elif step == "merged":
+        merged(workspace, now())
     elif step == "start":
         process.start_detached(workspace)
     elif step == "serve":

@@ -53,6 +53,7 @@ def check(path: Path, *, signals: set[str] = frozenset(), commands: set[str] = f
         _commands(db, commands)
         _transitions(db)
         _jobs(db)
+        _outcomes(db)
 
 
 def _signals(db: sqlite3.Connection, told: set[str]) -> None:
@@ -138,3 +139,14 @@ def _jobs(db: sqlite3.Connection) -> None:
         "report_id = reports.id AND state IN ('running', 'returned'))"
     )
     assert db.execute(nobody).fetchall() == []
+
+
+def _outcomes(db: sqlite3.Connection) -> None:
+    """A verdict is there with all that it writes, once, or not at all."""
+    judged = sorted(id for (id,) in db.execute("SELECT id FROM proposals WHERE verdict != ''"))
+    for written in (
+        "SELECT json_extract(content, '$.proposal') FROM artefacts WHERE kind = 'outcome'",
+        "SELECT substr(key, 9) FROM memory WHERE key LIKE 'outcome:%'",
+        "SELECT source_id FROM signals WHERE source_product = 'loopdesk' AND source_type = 'outcome'",
+    ):
+        assert sorted(id for (id,) in db.execute(written)) == judged

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
 
-def required(part: str, *programs: str) -> list[str]:
+def required(part: str, *programs: str, also: Iterable[Path] = ()) -> list[str]:
     """The paths of the programs. `LOOPDESK_REQUIRE=ssh,browser` turns a missing one from a skip into a failure.
 
-    A name with bars is the first of its alternatives that is there: `chromium|google-chrome`.
+    A name with bars is the first of its alternatives that is there: `chromium|google-chrome`. `also` are folders to
+    look into beside the PATH.
     """
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *map(str, also)])
     found = []
     for program in programs:
-        path = next(filter(None, map(_which, program.split("|"))), None)
+        path = next(filter(None, (shutil.which(name, path=places) for name in program.split("|"))), None)
         if path is None:
             if part in os.environ.get("LOOPDESK_REQUIRE", "").split(","):
                 pytest.fail(f"LOOPDESK_REQUIRE names {part}, but this machine has no {program}")
             pytest.skip(f"{part}: this machine has no {program}")
         found.append(path)
     return found
-
-
-def _which(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")

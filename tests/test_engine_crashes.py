@@ -16,7 +16,7 @@ from engine.announcing import announcement
 from engine.crash_points import ON_A_FORGE, POINTS
 from engine.inbox import Inbox
 from tests import inbox_invariants
-from tests.crashing import BOOKED_USD, EVENTS, NOTICES, RESERVED_USD, run_forked
+from tests.crashing import BOOKED_USD, EVENTS, FIXED, NOTICES, RESERVED_USD, run_forked
 from tests.test_commands import ROOT
 from tests.test_engine_process import until
 from workspace.paths import Workspace
@@ -34,6 +34,7 @@ OTHERS = {
     "say_engine": "serve:0",
     "reserve": "spend:0",
     "book": "spend:0",
+    "outcome": "merged:0",
 }
 
 
@@ -82,8 +83,15 @@ def test_killed_there_nothing_is_lost_and_nothing_is_done_twice(point: str, tmp_
         detail = inbox.report(listed.report.id)
         assert detail is not None
         is_resolved = any(one.verb == "resolve" and one.applied_at for one in detail.commands)
-        assert listed.report.status == ("resolved" if is_resolved else "ready")
-    subjects = {f"report:{listed.report.id}:ready" for listed in inbox.reports()}
+        is_fixed = listed.report.id == FIXED
+        assert listed.report.status == ("resolved" if is_resolved or is_fixed else "ready")
+        assert listed.proposal is None or listed.proposal.verdict == "regressed"
+    subjects = {f"report:{listed.report.id}:ready" for listed in inbox.reports() if listed.report.id != FIXED}
+    if other == OTHERS["outcome"]:
+        (again,) = (listed.report for listed in inbox.reports() if listed.report.recurrence_of)
+        assert again.recurrence_of == FIXED
+        (failed,) = (subject for subject in lines_of(workspace.root / NOTICES) if subject.startswith("outcome:"))
+        subjects.add(failed)
     commands = {announcement(one).uuid for one in inbox.commands() if one.applied_at}
     inbox.close()
     told_of = lines_of(workspace.root / NOTICES)

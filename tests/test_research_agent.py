@@ -3,6 +3,7 @@ in the last test it is the real one."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine import findings
+from engine import findings, metrics
 from engine.agents.protocol import Answer, Snapshot, Task
 from engine.agents.run import JailedAgent, Means
 from engine.agents.transcript import Called, read
@@ -20,7 +21,7 @@ from engine.blobs import FolderBlobs
 from engine.checkouts import Checkouts, fetched
 from engine.executor import MOST_RESULT
 from engine.inbox import ReportDetail
-from engine.judge import Safety, Unavailable
+from engine.judge import MOST_TEXT, Safety, Unavailable
 from engine.repositories import Repository
 from engine.research import Research
 from engine.research_agent import ResearchAgent
@@ -28,6 +29,7 @@ from engine.rows import spelled
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.bundles import Untrusted
 from engine.sandbox.protocol import CLONE, Kind, NoSandbox, Refusal, Sandbox
+from engine.workers.away import stays_home
 from queries.local.store import Store as Events
 from tests import inbox_invariants
 from tests.agent_api import agent_api, answers, calls, host, results
@@ -93,13 +95,7 @@ class Bench(Desk):
         super().__init__(folder)
         self.agent, self.judge, self.progress = agent, ScriptedJudge("a model"), KeptInMemory()
         self.settings = Config(workspace_dir=str(folder), timezone="UTC", **settings)
-        looks = ResearchAgent(
-            self.settings,
-            agent,
-            sandbox,
-            lambda: self.now,
-            wrong_metric=lambda metric: "" if metric.get("name") == "kept_rate" else "there is no such metric",
-        )
+        looks = ResearchAgent(self.settings, agent, sandbox, lambda: self.now)
         self.work = Research(self.settings, self.judge, lambda: self.now, looks)  # type: ignore[arg-type]
         self.handlers = {"research": at_home(self.work, self.progress)}
 
@@ -204,10 +200,11 @@ class TestFindings:
             ("Ada", "ada@example.com", 2),
         ]
 
-    def test_the_metric_is_kept_where_it_can_be_measured(self, bench: Makes):
-        one = bench(changed(metric={"name": "nonsense"}), changed(metric={"name": "kept_rate"}))
-        assert one.researched().listed.report.metric == {"name": "kept_rate"}
-        assert "metric: there is no such metric" in one.agent.asked[1].prompt
+    def test_the_metric_is_what_a_fix_is_measured_by(self, bench: Makes):
+        wanted = {"name": "stop_nights", "project": "autoagent", "reason": "stalled"}
+        one = bench(changed(metric={"name": "stop_nights", "project": "autoagent"}), changed(metric=wanted))
+        assert one.researched().listed.report.metric == wanted
+        assert "metric" in one.agent.asked[1].prompt and "reason" in one.agent.asked[1].prompt
 
     def test_calls_of_tools_and_refusals_are_artefacts(self, bench: Makes):
         def said(task: Task) -> Answer:
@@ -276,6 +273,18 @@ class TestTheQuestion:
         assert "secret in autoagent" in one.agent.asked[0].prompt
         assert "secret in autoagent" not in one.agent.asked[-1].prompt
 
+    async def test_nothing_is_shown_that_safety_has_not_read(self, bench: Makes):
+        one = bench()
+        long = signal("stall")
+        extra = {**long.extra, "log": ["b" * 3_000 + f"EVIL{number}" for number in range(4)]}
+        one.comes(replace(long, content=f"stall\n{'a' * MOST_TEXT}EVIL", extra=extra))
+        await asyncio.to_thread(one.turn)
+        (task,) = one.agent.asked
+        signals = next(tool for tool in task.tools if tool.name == "signals")
+        for told in (task.prompt, await signals.call({"signal": "S1"})):
+            # The fourth has no room any more.
+            assert "EVIL0" in told and "EVIL2" not in told and "aEVIL" not in told
+
     def test_texts_that_manipulate_together_reach_no_agent(self, bench: Makes):
         one = bench()
         one.judge.safe = Safety(False, "remote_code", "curl", "It wants a program run.")
@@ -291,7 +300,7 @@ class TestWhatIsWrong:
         return Checkouts([fetched(Repository("code", str(repo.folder)), folder / "mirrors", "")])
 
     def complaints(self, code: Checkouts, content: Mapping[str, Any]) -> list[str]:
-        return findings.wrong(content, findings.schema(["code"], {"type": "object"}), {"S1": "a"}, code)
+        return findings.wrong(content, findings.schema(["code"], metrics.choices()), {"S1": "a"}, code)
 
     @pytest.mark.parametrize(
         ("wrong", "said"),
@@ -512,14 +521,36 @@ def test_a_result_is_never_too_long(bench: Makes):
     assert 20 < len(kept) <= 61 and kept[-1]["left_out"] == 80 - len(kept) + 1
 
 
-def test_a_brief_says_all_and_stays_where_its_repository_is(bench: Makes):
-    one = bench()
-    one.researched()
-    (job,) = one.inbox.jobs()
-    brief = one.work.brief(job)
-    assert brief["stays_home"] is True and "the-real-key" not in spelled(brief)
-    away = Research(replace(one.settings, repositories={"code": {"url": "https://github.com/you/code"}}), one.judge)  # type: ignore[arg-type]
-    assert away.brief(job)["stays_home"] is False
+class TestWhereItIsDone:
+    AWAY: Mapping[str, Any] = {
+        "repositories": {"code": {"url": "https://github.com/you/code"}},
+        "posthog_host": "https://us.posthog.com",
+        "posthog_personal_key": "phx_secret",
+    }
+
+    def stays(self, one: Bench, **changes: Any) -> bool:
+        one.researched()
+        work = Research(replace(one.settings, **{**self.AWAY, **changes}), one.judge)  # type: ignore[arg-type]
+        brief = work.brief(one.inbox.jobs()[0])
+        assert "phx_secret" not in spelled(brief)
+        return stays_home(brief)
+
+    def test_code_that_others_reach_can_be_looked_into_elsewhere(self, bench: Makes):
+        assert not self.stays(bench())
+
+    def test_a_folder_of_this_machine_is_on_no_other(self, bench: Makes, repo: Repo):
+        assert self.stays(bench(), repositories={"code": {"path": str(repo.folder)}})
+
+    def test_events_of_this_machine_are_on_no_other(self, bench: Makes):
+        assert self.stays(bench(), posthog_host="")
+
+    def test_judgement_alone_is_not_sent_away(self, bench: Makes):
+        assert self.stays(bench(), repositories={})
+
+    def test_nor_is_what_no_model_may_read(self, bench: Makes):
+        one = bench()
+        one.judge.name = "rules"
+        assert self.stays(one)
 
 
 def test_the_real_agent_looks_into_the_code_and_asks_the_host(

@@ -35,6 +35,7 @@ DONE = {
     "reopen": "reopened",
     "wake": "woken",
     "withdraw": "withdrawn",
+    "acknowledge": "outcome seen",
     "remember": "note written",
     "forget": "note withdrawn",
     "weigh": "weight set",

@@ -71,6 +71,8 @@ class EngineState:
     notes: tuple[NoteRow, ...] = ()
     commands: tuple[CommandRow, ...] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
+    fixes: str = ""
+    """What came of merged fixes, in a sentence; empty where there are none."""
 
 
 def gather(inbox: Inbox, config: Config, now: datetime) -> EngineState:
@@ -100,6 +102,7 @@ def gather(inbox: Inbox, config: Config, now: datetime) -> EngineState:
         notes=tuple(NoteRow(note, named.get(note.report_id, "")) for note in notes),
         commands=tuple(CommandRow(command, named.get(command.report_id, "")) for command in commands),
         waiting={name: counts[name] for name in ("signals_in", "commands", "jobs")},
+        fixes=inbox.hit_rate().said,
     )
 
 
@@ -158,6 +161,8 @@ def head(
     said = [_running(state, clock_time, keys), *_mode(state, keys)]
     if state.spending:
         said.append(("text", _spending(state.spending)))
+    if state.fixes:
+        said.append(("text", state.fixes))
     if not is_short:
         return said
     return [

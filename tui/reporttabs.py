@@ -49,11 +49,7 @@ class Known:
     @property
     def signals(self) -> tuple[StoredSignal, ...]:
         """Without what the desk and the command line decided about it, which the engine keeps as signals too."""
-        return tuple(
-            one
-            for one in self.detail.signals
-            if (one.signal.source_product, one.signal.source_type) != ("loopdesk", "command")
-        )
+        return tuple(one for one in self.detail.signals if not one.signal.is_own_word)
 
     @property
     def is_blocked(self) -> bool:
@@ -127,6 +123,7 @@ def _summary(row: Listed, known: Known | None, clock: Clock, key: Callable[[str]
         is_asked = report.status == "pending_input"
         yield from _block("It asks" if is_asked else "What went wrong", report.question)
     yield from _block("Note", " ".join(part for part in (report.hold, report.note) if part))
+    yield from _block("Outcome", row.found.outcome)
     yield from _block("Summary", report.summary)
     if not report.summary and known is not None:
         yield from _block("Summary", "Nothing was researched yet. Its signals say:")

@@ -222,6 +222,12 @@ def _checked(config: Config) -> Config:
         if not isinstance(getattr(config, name), str):
             shown = "not text" if name in SECRETS else repr(getattr(config, name))
             raise LoopdeskError(f"{name} is {shown}, but must be text")
+    if config.database_url and not config.database_url.startswith(("postgresql://", "postgres://")):
+        raise LoopdeskError(
+            "database_url does not name a Postgres",
+            "Through one other machines do research and fixes; it is not repeated here, because it may hold a password",
+            "Write postgresql://user:password@host/name, or unset LOOPDESK_DATABASE_URL",
+        )
     _check_posthog(config)
     try:
         ZoneInfo(config.zone)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.budget import Books
+from engine.budget import Purser
 from engine.sandbox.protocol import Kind
 from engine.sandbox.requests import Refused, tokens_at_most
 from queries.local.prices import Price, Prices, cost_properties
@@ -32,9 +32,9 @@ class Purse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReportPurse:
-    """The engine's own books, for one report."""
+    """The engine's own books, or a worker's, for one report."""
 
-    books: Books
+    books: Purser
     role: str
     model: str
     report_id: str

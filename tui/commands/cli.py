@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check what loopdesk needs, and say what to do."),
     "signal": ("signal", "Tell the engine something, or read what it knows."),
     "engine": ("engine", "The engine: signals become reports, and what you decide is applied."),
+    "worker": ("worker", "Do research and fixes here for an engine on another machine."),
     "inbox": ("inbox", "Decide about what the engine found."),
     "eval": ("eval", "Score the engine's judgement on labelled sets."),
     "notify": ("notify", "Whether what deserves it reaches you: send a test."),

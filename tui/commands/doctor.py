@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from tui.commands.checks import files, judging, machine, posthog, sandbox, serving, settings, terminal, tonight
+from tui.commands.checks import files, judging, machine, posthog, sandbox, serving, settings, terminal, tonight, workers
 from tui.commands.checks.line import OK, WRONG, Line, wrong
 from tui.commands.checks.together import Outcome, together
 from tui.commands.cli import Context
@@ -31,6 +31,7 @@ CHECKS: Mapping[str, Callable[[Config], list[Line]]] = {
     "Terminal": terminal.check,
     "Machine": machine.check,
     "Agents": sandbox.check,
+    "Workers": workers.check,
     "Tonight": tonight.check,
 }
 _LIMIT_S = 30.0  # of all together; each step within has a shorter one of its own

@@ -118,6 +118,14 @@ def release(door: Door, name: str) -> None:
         door.decide("release", name, {}, "Released")
 
 
+@command.command("acknowledge", short_help="You have seen what a fix did.")
+@click.argument("report")
+@deciding
+def acknowledge(door: Door, report: str) -> None:
+    """Say that you have seen what a merged fix did; its report leaves the group Outcomes."""
+    door.decide("acknowledge", report, {}, "Outcome seen")
+
+
 @command.command("research", short_help="Have it looked at again.")
 @click.argument("report")
 @deciding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from engine.inbox import Inbox, ReportDetail, StoredSignal
-from engine.model import Command, Signal
+from engine.model import Command
 from queries.views.words import listed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -36,11 +36,7 @@ def report(inbox: Inbox, text: str) -> ReportDetail:
 
 def observed(found: ReportDetail) -> tuple[StoredSignal, ...]:
     """The report's signals without those that only say what was decided."""
-    return tuple(one for one in found.signals if not _is_decision(one.signal))
-
-
-def _is_decision(signal: Signal) -> bool:
-    return (signal.source_product, signal.source_type) == ("loopdesk", "command")
+    return tuple(one for one in found.signals if not one.signal.is_own_word)
 
 
 def signal(text: str, among: Sequence[StoredSignal], what: str) -> StoredSignal:

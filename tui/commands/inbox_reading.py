@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.inbox import Inbox, InboxReport, ReportDetail, StoredSignal
-from engine.model import aged
+from engine.inbox import HitRate, Inbox, InboxReport, ReportDetail, StoredSignal
+from engine.model import Proposal, aged
 from engine.promotion import promotion
 from tui.commands import inbox_naming, inbox_text
 from tui.commands.cli import Context
@@ -32,11 +32,14 @@ def list_(context: Context, group: str, search: str, as_json: bool) -> None:
     now = datetime.now(UTC)
     with closing(Inbox(context.workspace, read_only=True)) as inbox:
         found = listing(inbox.reports(), inbox.commands(1_000), inbox.blocked(), group=group, search=search)
+        fixes = inbox.hit_rate()
     if as_json:
-        click.echo(json.dumps(_listing_document(found, now)))
+        click.echo(json.dumps(_listing_document(found, fixes, now)))
         return
     for line in inbox_text.listing(found, now, ZoneInfo(context.config.zone), _width(), is_whole=bool(group)):
         click.echo(line)
+    if fixes.said and not (group or search):
+        click.echo(f"\n{fixes.said}")
     if not found.groups and not found.held:
         said = "Nothing fits." if group or search else "The inbox is empty. `loopdesk engine once` looks for something."
         click.echo(said, err=True)
@@ -62,7 +65,7 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
-def _listing_document(found: Listing, now: datetime) -> dict[str, Any]:
+def _listing_document(found: Listing, fixes: HitRate, now: datetime) -> dict[str, Any]:
     reports = []
     for one in found.reports:
         refused = found.refused.get(one.report.id)
@@ -71,6 +74,17 @@ def _listing_document(found: Listing, now: datetime) -> dict[str, Any]:
         "reports": reports,
         "held_back": [_signal(one, now) for one in found.held],
         "refused": [command_document(command) for report, command in found.refused.items() if not report],
+        "fixes": {
+            "merged": fixes.merged,
+            "verified": fixes.verified,
+            "regressed": fixes.regressed,
+            "inconclusive": fixes.inconclusive,
+            "too_early": fixes.too_early,
+            "cost_usd": fixes.cost_usd,
+            "per_merged_usd": fixes.per_merged_usd,
+            "per_verified_usd": fixes.per_verified_usd,
+            "said": fixes.said,
+        },
     }
 
 
@@ -136,10 +150,19 @@ def _report(one: InboxReport) -> dict[str, Any]:
         "wakes_at_signals": report.wakes_at_signals,
         "recurrence_of": report.recurrence_of or None,
         "joined_into": report.joined_into or None,
-        "proposal": {"state": proposal.state, "number": proposal.number, "url": plain(proposal.url)}
-        if proposal
-        else None,
+        "proposal": _proposal(proposal) if proposal else None,
         "waiting": [command_document(command) for command in one.waiting],
+    }
+
+
+def _proposal(one: Proposal) -> dict[str, Any]:
+    return {
+        "state": one.state,
+        "number": one.number,
+        "url": plain(one.url),
+        "verdict": one.verdict or None,
+        "verdict_seen_at": one.verdict_seen_at.isoformat() if one.verdict_seen_at else None,
+        "outcome": one.outcome,
     }
 
 
