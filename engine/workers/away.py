@@ -41,7 +41,7 @@ class Away:
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
         brief = await self._home.brief(job)
-        if stays_home(brief):
+        if stays_home(brief) or not self._may_be_asked():
             return await self._home.do(job, brief)
         await self._put(job, brief)
         seen = await self._outcome(job)
@@ -49,10 +49,17 @@ class Away:
         assert seen.outcome is not None
         return _result(seen.outcome)
 
+    def _may_be_asked(self) -> bool:
+        """Whether a model may be asked. What can be done without one is done here."""
+        try:
+            self._may_ask()
+        except Unavailable:
+            return False
+        return True
+
     async def _put(self, job: Job, brief: Mapping[str, object]) -> None:
         """Reserved, enqueued: in this order, so that nothing is ever spent that was not put aside."""
         shared = self._with
-        self._may_ask()
         await shared.lock.held()
         snapshot = shared.store.snapshot(job.id)
         usd = shared.books.reserve_job(job, self._most_usd)
