@@ -157,7 +157,6 @@ class Purser(Protocol):
 class Entry:
     """A request in the ledger of a worker. `usd` is what was reserved for it where it `is_booked` not."""
 
-    report_id: str
     role: str
     model: str
     usd: float
@@ -277,7 +276,9 @@ class Books:
         then the whole reservation counts as spent."""
         connection = self._store.connection
         with self._store.transaction("book"):
-            row = connection.execute(f"SELECT seq, attempt FROM spend WHERE {_OF_A_JOB}", (job_id,)).fetchone()
+            row = connection.execute(
+                f"SELECT seq, attempt, report_id FROM spend WHERE {_OF_A_JOB}", (job_id,)
+            ).fetchone()
             if row is None:
                 return
             connection.execute("DELETE FROM spend WHERE seq = ?", (row[0],))
@@ -287,7 +288,7 @@ class Books:
                 "booked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        *(job_id, row[1], one.report_id, one.role, one.model, one.input_tokens, one.output_tokens),
+                        *(job_id, *row[1:], one.role, one.model, one.input_tokens, one.output_tokens),
                         *(one.usd, stored(one.at), now if one.is_booked else None),
                     )
                     for one in ledger

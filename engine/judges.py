@@ -100,18 +100,27 @@ def judge_of(config: Config, store: Store, rules: Judge, clock: Callable[[], dat
         return row[0] if row else ""
 
     def made() -> Judge:
-        return _model_judge(config, budget.Books(config, store, clock), rules, clock, report_of)
+        from engine.main import warn
+
+        return _model_judge(config, budget.Books(config, store, clock), rules, clock, report_of, warn)
 
     return _Chosen(rules, may_ask, made)
 
 
-def judge_on_worker(config: Config, books: budget.Purser, rules: Judge, clock: Callable[[], datetime]) -> Judge:
-    """The model's: whether one may be asked was answered before the job came here."""
+def judge_on_worker(
+    config: Config,
+    books: budget.Purser,
+    rules: Judge,
+    clock: Callable[[], datetime],
+    warn: Callable[[str], None],
+) -> Judge:
+    """The model's: whether one may be asked was answered before the job came here. `warn` is told where its events
+    cannot be kept."""
 
     def made() -> Judge:
         if not config.anthropic_key:
             raise Unavailable("No model is configured on this worker", do="Set ANTHROPIC_API_KEY there")
-        return _model_judge(config, books, rules, clock, lambda _: "")
+        return _model_judge(config, books, rules, clock, lambda _: "", warn)
 
     return _Chosen(rules, lambda: True, made)
 
@@ -161,9 +170,9 @@ def _model_judge(
     rules: Judge,
     clock: Callable[[], datetime],
     report_of: Callable[[str], str],
+    warn: Callable[[str], None],
 ) -> Judge:
     from engine.llm import Model
-    from engine.main import warn
     from engine.model_judge import ModelJudge
     from engine.own_events import own_events
 

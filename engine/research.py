@@ -23,7 +23,7 @@ from engine.model import Artefact, Job, Note, Signal
 from engine.repositories import Repository, candidates, repositories
 from engine.rows import signal_from_text, signal_text
 from engine.sandbox.protocol import NoSandbox
-from engine.work import STAYS_HOME, Progress
+from engine.work import Progress
 from queries.morning import open_local
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -89,10 +89,7 @@ class Research:
             read = read_for(job, detail, inbox.notes())
         projects = {str(one.extra.get("project") or "") for one in read.signals.values()}
         offered, is_pinned = candidates(self._repositories, projects)
-        # A folder of this machine is on no other one, nor are its events where no PostHog has them. Where nobody looks
-        # into code, there is nothing to send away.
-        stays = not (offered and self._config.asks_posthog and self._has_model) or any(one.is_local for one in offered)
-        return {**written(replace(read, repositories=offered, is_pinned=is_pinned)), STAYS_HOME: stays}
+        return written(replace(read, repositories=offered, is_pinned=is_pinned))
 
     async def do(self, brief: Mapping[str, object], progress: Progress) -> Mapping[str, object]:
         read = read_back(brief)
@@ -117,13 +114,9 @@ class Research:
             raise NoAgent(
                 "No repository is configured for it", do="Say under [repositories.NAME] where the loops' code is"
             )
-        if self._agent is None or not self._has_model:
+        if self._agent is None or self._judge.name == _RULES:
             raise NoAgent("No model may be asked to look")
         return await self._agent.look(case, read, progress)
-
-    @property
-    def _has_model(self) -> bool:
-        return self._judge.name != _RULES
 
     def _measured(self, signals: Sequence[Signal]) -> list[Evidence]:
         now, config = self._clock(), self._config

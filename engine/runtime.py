@@ -62,15 +62,12 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
         judge = judge_of(config, store, RulesJudge(), clock)
         books = Books(config, store, clock)
 
-        def may_ask() -> None:
-            _may_ask(store)
-
-        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, may_ask, warn)
+        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, lambda: _refuse_unasked(store), warn)
         at_home = {
             kind: AtHome(work, store, clock)
             for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
         }
-        done = done_by(config, at_home, store, books, blobs, clock, may_ask)
+        done = done_by(config, at_home, store, books, blobs, clock, lambda: _may_ask(config, store))
 
         return Parts(
             stages=(
@@ -98,7 +95,12 @@ async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
     await agent.close()
 
 
-def _may_ask(store: Store) -> None:
+def _may_ask(config: Config, store: Store) -> bool:
+    answered = consent(store.connection)
+    return bool(config.anthropic_key) and answered is not None and answered.is_given
+
+
+def _refuse_unasked(store: Store) -> None:
     answered = consent(store.connection)
     if answered is None or not answered.is_given:
         raise Unavailable("No model may be asked yet", "You have not said yes to one", "Answer on the engine screen")

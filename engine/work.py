@@ -8,9 +8,6 @@ from typing import Protocol
 from engine.model import Job
 from workspace.errors import LoopdeskError
 
-STAYS_HOME = "stays_home"
-"""In a brief: true for what can only be done on this machine."""
-
 
 class WillNotDo(LoopdeskError):
     """It cannot be done, and trying again would end in the same way."""

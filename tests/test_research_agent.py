@@ -521,36 +521,19 @@ def test_a_result_is_never_too_long(bench: Makes):
     assert 20 < len(kept) <= 61 and kept[-1]["left_out"] == 80 - len(kept) + 1
 
 
-class TestWhereItIsDone:
-    AWAY: Mapping[str, Any] = {
-        "repositories": {"code": {"url": "https://github.com/you/code"}},
-        "posthog_host": "https://us.posthog.com",
-        "posthog_personal_key": "phx_secret",
-    }
-
-    def stays(self, one: Bench, **changes: Any) -> bool:
-        one.researched()
-        work = Research(replace(one.settings, **{**self.AWAY, **changes}), one.judge)  # type: ignore[arg-type]
-        brief = work.brief(one.inbox.jobs()[0])
-        assert "phx_secret" not in spelled(brief)
-        return stays_home(brief)
-
-    def test_code_that_others_reach_can_be_looked_into_elsewhere(self, bench: Makes):
-        assert not self.stays(bench())
-
-    def test_a_folder_of_this_machine_is_on_no_other(self, bench: Makes, repo: Repo):
-        assert self.stays(bench(), repositories={"code": {"path": str(repo.folder)}})
-
-    def test_events_of_this_machine_are_on_no_other(self, bench: Makes):
-        assert self.stays(bench(), posthog_host="")
-
-    def test_judgement_alone_is_not_sent_away(self, bench: Makes):
-        assert self.stays(bench(), repositories={})
-
-    def test_nor_is_what_no_model_may_read(self, bench: Makes):
-        one = bench()
-        one.judge.name = "rules"
-        assert self.stays(one)
+def test_a_brief_says_where_the_code_is_and_no_secret(bench: Makes):
+    one = bench()
+    one.researched()
+    (job,) = one.inbox.jobs()
+    assert stays_home(one.work.brief(job))
+    settings = replace(
+        one.settings,
+        repositories={"code": {"url": "https://github.com/you/code"}},
+        posthog_personal_key="a-secret",
+        github_token="a-secret",
+    )
+    brief = Research(settings, one.judge).brief(job)  # type: ignore[arg-type]
+    assert not stays_home(brief) and "a-secret" not in spelled(brief)
 
 
 def test_the_real_agent_looks_into_the_code_and_asks_the_host(

@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.judge import Unavailable
 from tests.engines import Desk
 from tests.engines import signal as observed
 from tests.postgres import Cluster
@@ -68,10 +67,6 @@ def attempt(url: str) -> int:
     with psycopg.connect(url) as connection:
         found = connection.execute("SELECT attempt FROM loopdesk_jobs").fetchone()
     return found[0] if found else 0
-
-
-def _not_yet() -> None:
-    raise Unavailable("Not yet")
 
 
 @contextlib.asynccontextmanager
@@ -260,17 +255,21 @@ class TestTheEngine:
             assert failed.failures == (3 if "refuses" in plan else 1)
         assert spend(desk)[0] == ("research", "scripted", STEP_USD, True)
 
-    async def test_it_does_at_home_what_names_a_folder_of_this_machine(self, desk: Desk, url: str, marks: Path):
-        plan = {"until": 1, "marks": str(marks), "repository": {"name": "loop", "url": "/srv/loop"}}
-        async with AwayEngine(desk, url, plan).running() as away:
+    @pytest.mark.parametrize("more", [{"repository": {"url": "/srv/loop"}}, {"repositories": []}])
+    async def test_it_does_at_home_what_no_worker_could(
+        self, desk: Desk, url: str, marks: Path, more: dict[str, object]
+    ):
+        async with AwayEngine(desk, url, {"until": 1, "marks": str(marks), **more}).running() as away:
             await away.until("ready")
         assert rows(url) == 0 and spend(desk) == []
 
-    async def test_nothing_is_put_there_before_the_owner_said_yes_to_a_model(self, desk: Desk, url: str):
-        away = AwayEngine(desk, url, {"until": 1})
-        away.may_ask = _not_yet
+    async def test_as_long_as_no_model_may_be_asked_it_does_at_home_what_it_can(
+        self, desk: Desk, url: str, marks: Path
+    ):
+        away = AwayEngine(desk, url, {"until": 1, "marks": str(marks)})
+        away.may_ask = False
         async with away.running():
-            await until(lambda: "Not yet" in hold(desk))
+            await away.until("ready")
         assert rows(url) == 0 and spend(desk) == []
 
     async def test_a_budget_that_is_reached_holds_it(self, desk: Desk, url: str):

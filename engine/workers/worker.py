@@ -202,10 +202,7 @@ class Worker:
         """As JSON; what is raised is an outcome too."""
         try:
             with JobBooks(self._url, claim) as books:
-                work = self._build(Means(PostgresBlobs(self._url), books, self._clock)).get(claim.kind)
-                if work is None:
-                    raise LoopdeskError(f"This worker knows no {plain(claim.kind, 40)} jobs", "It may be an older one")
-                result = spelled({"result": dict(await work.do(claim.brief, claim))})
+                result = spelled({"result": dict(await self._done(claim, books))})
             if len(result) > MOST_RESULT:
                 raise LoopdeskError(f"Its result has {len(result):,} bytes; at most {MOST_RESULT:,} are taken")
             return result
@@ -218,6 +215,12 @@ class Worker:
         except Exception as error:
             said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
             return spelled({"error": plain(said, _MOST_SAID), "is_final": isinstance(error, WillNotDo)})
+
+    async def _done(self, claim: Claim, books: JobBooks) -> Mapping[str, object]:
+        async with self._build(Means(PostgresBlobs(self._url), books, self._clock)) as works:
+            if claim.kind not in works:
+                raise LoopdeskError(f"This worker knows no {plain(claim.kind, 40)} jobs", "It may be an older one")
+            return await works[claim.kind].do(claim.brief, claim)
 
     async def _write(self, claim: Claim, outcome: str, names: Mapping[str, Any]) -> None:
         """What was worked out is not given up for a Postgres that is away for a moment."""
