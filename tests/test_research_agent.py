@@ -41,6 +41,8 @@ from tests.repositories import Repo, bare
 from tests.test_research_job import Scripted as ScriptedJudge
 from tests.test_sandbox_requests import Purse
 from tests.trace_store import FIRST, events_of
+from tui import reporttabs
+from tui.reports import Listed
 from workspace.config import Config
 
 LOOP = "def step(score, best):\n    return score > best\n\n\ndef stop(stalls):\n    return stalls > 3\n"
@@ -220,6 +222,22 @@ class TestFindings:
         one = bench(changed(actionability="requires_human_input", question="Is three intended?"))
         report = one.researched().listed.report
         assert (report.status, report.question) == ("pending_input", "Is three intended?")
+
+
+def test_the_desk_shows_what_was_found_and_where(bench: Makes):
+    one = bench(with_place(where="loop/run.py", line=6))
+    one.researched()
+    known = reporttabs.read(one.inbox, one.report().id)
+    assert known is not None
+
+    def shown(tab: str) -> str:
+        page = reporttabs.page(tab, Listed(known.detail.listed), known, lambda at, **_: str(at), lambda verb: "a")
+        return "\n".join(line.text for line in page.lines)
+
+    why = shown(reporttabs.WHY)
+    assert "Cause: stop() does not read" in why and "An agent looked into code at" in why
+    assert "loop/run.py:6  There." in why
+    assert "transcript: " in shown(reporttabs.HISTORY) and "01JRUN1" in shown(reporttabs.HISTORY)
 
 
 class TestTheQuestion:
