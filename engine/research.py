@@ -24,6 +24,7 @@ from engine.repositories import Repository, candidates, repositories
 from engine.rows import signal_from_text, signal_text
 from engine.sandbox.protocol import NoSandbox
 from engine.work import Progress
+from queries.backend import Backend
 from queries.morning import open_local
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -67,15 +68,15 @@ class LooksIntoCode(Protocol):
 
 
 class Research:
-    """`engine.work.Work`. `agent` None is an engine that has none. Raises `Unavailable` where the judge, the agent or
-    the repository cannot be had now, `LoopdeskError` for a report that is not there."""
+    """`engine.work.Work`. `agent` makes who looks into the code; None is an engine that has none. Raises `Unavailable`
+    where the judge, the agent or the repository cannot be had now, `LoopdeskError` for a report that is not there."""
 
     def __init__(
         self,
         config: Config,
         judge: Judge,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        agent: LooksIntoCode | None = None,
+        agent: Callable[[], LooksIntoCode] | None = None,
     ) -> None:
         """Raises `LoopdeskError` for repositories that make no sense."""
         self._config, self._judge, self._clock, self._agent = config, judge, clock, agent
@@ -116,16 +117,16 @@ class Research:
             )
         if self._agent is None or self._judge.name == _RULES:
             raise NoAgent("No model may be asked to look")
-        return await self._agent.look(case, read, progress)
+        return await self._agent().look(case, read, progress)
 
     def _measured(self, signals: Sequence[Signal]) -> list[Evidence]:
         now, config = self._clock(), self._config
-        backend = open_local(config, lambda: now)
+        backend: Backend | None = open_local(config, lambda: now)
         if backend is None and config.asks_posthog:
             # A worker has no store of its own.
             from engine.agents.tools import backend_of
 
-            backend = backend_of(config)  # type: ignore[assignment]
+            backend = backend_of(config)
         if backend is None:
             return []
         with closing(backend):

@@ -98,7 +98,7 @@ class Bench(Desk):
         self.agent, self.judge, self.progress = agent, ScriptedJudge("a model"), KeptInMemory()
         self.settings = Config(workspace_dir=str(folder), timezone="UTC", **settings)
         looks = ResearchAgent(self.settings, agent, sandbox, lambda: self.now)
-        self.work = Research(self.settings, self.judge, lambda: self.now, looks)  # type: ignore[arg-type]
+        self.work = Research(self.settings, self.judge, lambda: self.now, lambda: looks)  # type: ignore[arg-type]
         self.handlers = {"research": at_home(self.work, self.progress)}
 
     def researched(self, *conditions: str) -> ReportDetail:
@@ -333,7 +333,7 @@ class TestWhatIsWrong:
             (with_place(where="loop/other.py"), "a file that is not in the repository"),
             (with_place(where="loop"), "a file that is not in the repository"),
             (with_place(where="../../etc/passwd"), "a file that is not in the repository"),
-            (with_place(where="loop/run.py", line=99), "names a line"),
+            (with_place(where="loop/run.py", line=7), "names a line of a file that has 6"),
             (with_place(kind="commit", where="0123456789"), "names a commit"),
             (with_place(kind="commit", where="main"), "names a commit"),
             (changed(priority="P9"), "priority"),

@@ -54,6 +54,11 @@ async def test_only_what_is_named_is_offered(issues: Server):
     assert "no tool vanished" in found.said[0]
 
 
+async def test_two_that_would_have_one_name_are_one(issues: Server):
+    found = await offered([replace(issues, tools=("list_issues", "list.issues"))])
+    assert list(named(found)) == ["issues__list_issues"] and "same name" in found.said[0]
+
+
 async def test_a_tool_that_may_write_is_refused_unless_it_may(issues: Server, running: McpServer):
     found = await offered([replace(issues, tools=("close_issue",))])
     assert not found.tools and "does not say that it only reads" in found.said[0]

@@ -68,7 +68,10 @@ def _offer(server: Server, tools: Mapping[str, Tool], found: Offered) -> None:
             )
             continue
         try:
-            found.tools.append(_bridged(server, tool, found))
+            bridged = _bridged(server, tool, found)
+            if any(bridged.name == other.name for other in found.tools):
+                raise LoopdeskError("another has the same name")
+            found.tools.append(bridged)
         except LoopdeskError as error:
             found.say(f"The tool {name} of the MCP server {server.name} was not offered: {error}")
 
