@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 
 from engine import findings, metrics
 from engine.agents.protocol import Answer, Snapshot, Task
-from engine.agents.run import JailedAgent, Means
 from engine.agents.transcript import Called, read
 from engine.blobs import FolderBlobs
 from engine.checkouts import Checkouts, fetched
@@ -30,17 +30,21 @@ from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.bundles import Untrusted
 from engine.sandbox.protocol import CLONE, Kind, NoSandbox, Refusal, Sandbox
 from engine.workers.away import stays_home
+from queries import traces
+from queries.local.backend import LocalBackend
 from queries.local.store import Store as Events
 from tests import inbox_invariants
-from tests.agent_api import agent_api, answers, calls, host, results
+from tests.agent_api import answers, calls, host, results, step_of
 from tests.conftest import NOW
 from tests.engines import Desk, KeptInMemory, at_home, signal
 from tests.jails import jails
 from tests.mcp_servers import TOKEN, mcp_server
+from tests.messages_api import Request, Step, messages_api, says
 from tests.repositories import Repo, bare
+from tests.test_model_judge import answer_to
 from tests.test_research_job import Scripted as ScriptedJudge
-from tests.test_sandbox_requests import Purse
 from tests.trace_store import FIRST, events_of
+from tests.wholes import whole
 from tui import reporttabs
 from tui.reports import Listed
 from workspace.config import Config
@@ -554,14 +558,16 @@ def test_a_brief_says_where_the_code_is_and_no_secret(bench: Makes):
     assert not stays_home(brief) and "a-secret" not in spelled(brief)
 
 
-def test_the_real_agent_looks_into_the_code_and_asks_the_host(
+def test_the_whole_engine_with_the_real_agent(
     tmp_path: Path, sandbox: Bubblewrap, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ):
+    """From a signal over the model's safety and grouping to the agent in the jail, its tools on the host, and a ready
+    report whose research is a trace."""
     monkeypatch.setenv("ISSUES_TOKEN", TOKEN)
-    looked: list[list[str]] = []
+    looked: list[str] = []
 
-    def too_long(request: Any) -> Any:
-        looked.append(results(request))
+    def too_long(request: Request) -> list[dict[str, Any]]:
+        looked.extend(results(request))
         return answers(changed(title="T" * 71))
 
     turns = [
@@ -573,34 +579,47 @@ def test_the_real_agent_looks_into_the_code_and_asks_the_host(
         too_long,
         answers(changed(title="Read the number of stalls")),
     ]
-    with agent_api({"You investigate a report": turns}) as api, mcp_server() as issues:
-        at = {"url": issues.url, "headers_env": {"Authorization": "ISSUES_TOKEN"}, "tools": ["list_issues"]}
-        settings: dict[str, Any] = {
+
+    def play(request: Request) -> Step:
+        # What judges is not streamed.
+        is_agent = request.body.get("stream")
+        return step_of({"You investigate a report": turns}, request) if is_agent else says(answer_to(request))
+
+    with messages_api() as api, mcp_server() as issues:
+        api.plays(play)
+        asks = {"url": issues.url, "headers_env": {"Authorization": "ISSUES_TOKEN"}, "tools": ["list_issues"]}
+        settings = {
             "anthropic_key": "the-real-key",
             "anthropic_url": api.url,
             "repositories": {"code": {"path": str(repo.folder), "projects": ["autoagent"]}},
-            "mcp": {"issues": at, "gone": {"url": "http://127.0.0.1:9/mcp", "tools": ["find"]}},
+            "mcp": {"issues": asks, "gone": {"url": "http://127.0.0.1:9/mcp", "tools": ["find"]}},
         }
-        config = Config(workspace_dir=str(tmp_path / "w"), **settings)
-        blobs = FolderBlobs(config.workspace.blobs)
-        means = Means(sandbox, config.workspace.runs, blobs, lambda task, model: Purse(), lambda: NOW, retries=0)
-        one = Bench(tmp_path / "w", JailedAgent(config, means), lambda: sandbox, **settings)
-        store = Events.open(one.workspace.events_db)
-        store.ingest(events_of(FIRST, 0, 0.8), now=NOW)
-        store.close()
-        report = one.researched().listed.report
-    assert (report.status, report.title) == ("ready", "Read the number of stalls"), one.errors()
+        with whole(tmp_path / "w", **settings) as engine:
+            store = Events.open(engine.workspace.events_db)
+            store.ingest(events_of(FIRST, 0, 0.8), now=NOW)
+            store.close()
+            engine.says_yes()
+            engine.comes(signal("stall", at=engine.now))
+            found = engine.detail(engine.about("Read the number of stalls"))
+    assert found.listed.report.status == "ready" and found.cost_usd > 0
     # Answers come as the tools are done.
-    told = "\n".join(looked[0])
+    told = "\n".join(looked)
     assert "stalls > 3" in told and "Grace" in told and "Read-only" in told
     assert '"round_kept", 1' in told and "read_file" in told and "stall in autoagent" in told
     assert "10 issues about stalls" in told
-    asked = {(kept["tool"], kept["ok"]) for kept in one.kept("tool_call")}
-    assert asked == {(name, True) for name in ("hogql", "trace", "signals", "issues__list_issues")}
-    assert "gone" in one.kept("tool_missing")[0]["said"]
-    first = one.kept("transcript")[0]
-    assert any(item.tool == "Bash" for item in read(blobs.get(first["blob"])) if isinstance(item, Called))
-    # No token, and no text of a signal but as data.
+    kept = [one.content for one in found.artefacts if one.kind == "tool_call"]
+    assert {(one["tool"], one["ok"]) for one in kept} == {
+        (name, True) for name in ("hogql", "trace", "signals", "issues__list_issues")
+    }
+    assert any("gone" in str(one.content["said"]) for one in found.artefacts if one.kind == "tool_missing")
+    first, _ = [one.content for one in found.artefacts if one.kind == "transcript"]
+    blobs = FolderBlobs(engine.workspace.blobs)
+    assert any(item.tool == "Bash" for item in read(blobs.get(str(first["blob"]))) if isinstance(item, Called))
+    later = engine.now + timedelta(minutes=1)
+    with closing(LocalBackend(engine.workspace.events_db, now=lambda: later)) as backend:
+        trace = traces.load(backend, traces.find(backend, str(first["round_id"]), later), later)
+    assert trace.word("project") == "loopdesk" and len(trace.tree) > 5
+    # No token, no key, and no text of a signal but as data.
     sent = str([request.body for request in api.requests])
-    assert "only-on-the-host" not in sent and all("stall in autoagent" not in one.system for one in api.requests)
-    one.close()
+    assert "only-on-the-host" not in sent and "the-real-key" not in sent
+    assert all("stall in autoagent" not in request.system for request in api.requests)
