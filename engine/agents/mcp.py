@@ -48,7 +48,7 @@ async def offered(known: Sequence[Server]) -> Offered:
     found = Offered()
     for server, tools in zip(known, await asyncio.gather(*(_listed(server) for server in known)), strict=True):
         if isinstance(tools, str):
-            found.say(f"The MCP server {server.name} could not be used: {tools}. Research went on without it.")
+            found.say(f"The MCP server {server.name} could not be used: {tools}. Research does without it.")
         else:
             _offer(server, tools, found)
     return found
