@@ -92,10 +92,10 @@ def _after_merge(proposal: Proposal, key: Key) -> str:
 def _head(proposal: Proposal, clock: Clock, key: Key) -> Iterator[Line]:
     yield Line("heading", proposals.title(proposal))
     state = sentence(proposals.state(proposal))[:-1]
-    parts = (state, proposals.standing(proposal), proposals.size(proposal))
+    parts = (state, proposals.standing(proposal))
     yield Line(_line_tone(proposals.tone(proposal)), "  ".join(part for part in parts if part))
-    if proposal.repository or proposal.branch:
-        where = (plain(proposal.repository, 80), plain(proposal.branch, 120))
+    where = (proposals.size(proposal), plain(proposal.repository, 80), plain(proposal.branch, 120))
+    if any(where):
         yield Line("dim", "  ".join(part for part in where if part))
     if proposal.url:
         yield Line("dim", plain(proposal.url, 300))
