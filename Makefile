@@ -13,7 +13,7 @@ demo: $(VENV)/.app
 	$(BIN)/loopdesk demo
 
 test: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Engines killed at random moments; SEED=N repeats a run, SECONDS=N makes it longer.
 torture: $(VENV)/.$(EXTRAS)

@@ -20,6 +20,7 @@ SIXTEEN_COLOURS: Mapping[str, str] = {"TERM": "xterm-16color", "COLORTERM": ""}
 _ASKS_FOR_SYNC = b"\x1b[?2026$p"  # may it say where a frame begins and ends?
 _HAS_SYNC = b"\x1b[?2026;2$y"  # a good terminal: yes
 _LONGEST_S = 20.0
+_PATIENCE_S = 5.0
 
 
 class Terminal:
@@ -90,11 +91,11 @@ class Terminal:
     def last_byte_s(self) -> float:
         return self.chunks[-1][0] if self.chunks else 0.0
 
-    def close(self) -> None:
+    def close(self, *, patience_s: float = _PATIENCE_S) -> None:
         """Ask the program to end, as a terminal does that is closed, and see to it that it does."""
-        for number, patience_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        for number, most_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, _PATIENCE_S)):
             os.kill(self.pid, number)
-            deadline = time.monotonic() + patience_s
+            deadline = time.monotonic() + most_s
             while time.monotonic() < deadline:
                 self._let_out()
                 if os.waitpid(self.pid, os.WNOHANG)[0]:

@@ -157,7 +157,7 @@ class Purser(Protocol):
 class Entry:
     """A request in the ledger of a worker. `usd` is what was reserved for it where it `is_booked` not."""
 
-    report_id: str
+    id: int
     role: str
     model: str
     usd: float
@@ -277,18 +277,21 @@ class Books:
         then the whole reservation counts as spent."""
         connection = self._store.connection
         with self._store.transaction("book"):
-            row = connection.execute(f"SELECT seq, attempt FROM spend WHERE {_OF_A_JOB}", (job_id,)).fetchone()
+            row = connection.execute(
+                f"SELECT seq, attempt, report_id FROM spend WHERE {_OF_A_JOB}", (job_id,)
+            ).fetchone()
             if row is None:
                 return
             connection.execute("DELETE FROM spend WHERE seq = ?", (row[0],))
             now = stored(self._clock())
             connection.executemany(
+                # An engine may die before the ledger is cleared.
                 "INSERT INTO spend(job_id, attempt, report_id, role, model, input_tokens, output_tokens, cost_usd, at, "
-                "booked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "booked_at, ledger_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
                     (
-                        *(job_id, row[1], one.report_id, one.role, one.model, one.input_tokens, one.output_tokens),
-                        *(one.usd, stored(one.at), now if one.is_booked else None),
+                        *(job_id, *row[1:], one.role, one.model, one.input_tokens, one.output_tokens),
+                        *(one.usd, stored(one.at), now if one.is_booked else None, one.id),
                     )
                     for one in ledger
                 ],

@@ -11,12 +11,14 @@ from engine.blobs import FolderBlobs
 from engine.budget import Books
 from engine.executor import Handler
 from engine.main import Stage
+from engine.proposals import FIX
+from engine.reconcile import RESEARCH
 from engine.store import Store
 from workspace.config import Config
 
 AWAY_AT_ONCE = 8
 """Jobs of a kind that are put into the workers' queue; each waits on a connection of its own."""
-RESERVES_USD: Mapping[str, float] = {"research": 1.0, "fix": 2.0}
+RESERVES_USD: Mapping[str, float] = {RESEARCH: 1.0, FIX: 2.0}
 """The most that a job may cost on a worker; less where less is left of the night or the report."""
 
 
@@ -37,7 +39,7 @@ def done_by(
     books: Books,
     blobs: FolderBlobs,
     clock: Callable[[], datetime],
-    may_ask: Callable[[], None],
+    may_ask: Callable[[], bool],
 ) -> Done:
     """Raises `LoopdeskError` where another engine works for this workspace through the same Postgres."""
     if not config.database_url:
@@ -49,6 +51,8 @@ def done_by(
     from engine.workers.exchange import opened
 
     exchange = opened(config.database_url, store, books, blobs, clock)
-    handlers = {kind: Away(home, exchange, RESERVES_USD[kind], may_ask) for kind, home in at_home.items()}
-    limits = dict.fromkeys(handlers, AWAY_AT_ONCE)
-    return Done(handlers, (Recalling(exchange),), limits, exchange.lock.release)
+    # Research asks for events: where they are in a store of this machine, a worker would look at nothing.
+    kinds = [kind for kind in at_home if kind != RESEARCH or config.asks_posthog]
+    away = {kind: Away(at_home[kind], exchange, RESERVES_USD[kind], may_ask) for kind in kinds}
+    limits = dict.fromkeys(away, AWAY_AT_ONCE)
+    return Done({**at_home, **away}, (Recalling(exchange),), limits, exchange.lock.release)

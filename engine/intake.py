@@ -79,6 +79,13 @@ def take(connection: sqlite3.Connection, now: datetime, most: int) -> Ingested:
     return Ingested(len(fresh), revised, old, len(refused), tuple(reports))
 
 
+def add(connection: sqlite3.Connection, signal: Signal, recurs_from: str, now: datetime) -> None:
+    """A new one of the engine's own, within a transaction of the caller's: it waits for the safety filter as any other
+    does."""
+    connection.execute(_ADD, (signal.id, *signal_row(signal), stored(now)))
+    connection.execute("UPDATE signals SET recurs_from = ? WHERE id = ?", (recurs_from, signal.id))
+
+
 def _read(text: str, now: datetime) -> tuple[str, tuple]:
     signal: Signal = signal_from_text(text)
     # A clock that is ahead elsewhere must not make everything else look old.

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from math import isfinite
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +23,8 @@ from queries.views.answers import UNNAMED, better, goal_of, records
 
 SILENT = timedelta(hours=3)
 """After which a night without any further round is over, although its hours are not."""
+_BEYOND_BELIEF = 1e15  # an event may claim any number, also none that is one
+_SHORTEST_SHA = 7
 _PAGE = 1000  # the limit of `rounds_with_dimension`
 
 Row = Mapping[str, Any]
@@ -40,7 +41,7 @@ class Nights:
         return night_of(moment, self.zone, self.starts_hour)
 
     def start(self, night: date) -> datetime:
-        return datetime.combine(night, time(self.starts_hour), ZoneInfo(self.zone))
+        return datetime.combine(night, time(self.starts_hour), ZoneInfo(self.zone)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,18 @@ class Running:
 
 
 def running(
-    backend: Backend, metric: Metric, seen_from: datetime, merged_at: datetime, now: datetime, nights: Nights
+    backend: Backend,
+    metric: Metric,
+    seen_from: datetime,
+    merged_at: datetime,
+    now: datetime,
+    nights: Nights,
+    merge_sha: str = "",
 ) -> Running:
-    """A round that says a version which also ran before the merge cannot have the fix; one that says none may. Raises
-    `LoopdeskError`."""
+    """A round that says a version which also ran before the merge cannot have the fix; one that says none may. A merge
+    by somebody else is noticed late: a round of that very commit was after it. Raises `LoopdeskError`."""
     rounds = _rounds(backend, metric, seen_from, now, nights)
+    merged_at = min([merged_at, *(one.started for one in rounds if _is_same(one.git_sha, merge_sha))])
     old = frozenset(one.git_sha for one in rounds if one.started < merged_at and one.git_sha)
     later = [one for one in rounds if one.started >= merged_at]
     fixed = [one for one in later if one.git_sha not in old]
@@ -123,6 +131,11 @@ def running(
     is_going_on = any(one.night == tonight and now - one.ended < SILENT for one in later)
     until = nights.start(tonight) if is_going_on else now
     return Running(old, min((one.started for one in fixed), default=None), until, len(later))
+
+
+def _is_same(sha: str, whole: str) -> bool:
+    """Loops shorten a commit's name."""
+    return len(sha) >= _SHORTEST_SHA and whole.startswith(sha)
 
 
 def measure(
@@ -141,7 +154,7 @@ def measure(
     goals = [one.goal for one in mine if one.score is not None]
     is_less = metric.kind.better == "less" or (metric.kind.better == "goal" and _most(goals) == "min")
     ran = Counter((one.night, one.loop.client) for one in mine)
-    observed = [one for one in _SAMPLES[metric.name](asked) if isfinite(one.amount)]
+    observed = [one for one in _SAMPLES[metric.name](asked) if abs(one.amount) < _BEYOND_BELIEF]
     return Measurement(metric, tuple(observed), dict(ran), is_less)
 
 

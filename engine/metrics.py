@@ -81,7 +81,7 @@ KINDS: Mapping[str, Kind] = {
         "share of rounds with a score", "share of the decided rounds that got a score", "share", "more", "counts"
     ),
     "dimension_mean": Kind(
-        "mean", "the mean of one dimension of the score", "score", "more", "values", needs=("dimension",)
+        "dimension mean", "the mean of one dimension of the score", "score", "more", "values", needs=("dimension",)
     ),
     "regression_rate": Kind(
         "rate of regressions",
@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
         "escalations per round", "share of the rounds that were handed to a bigger model", "share", "less", "counts"
     ),
     "stop_nights": Kind(
-        "nights that stop so",
+        "nights with this stop",
         "nights in which a run stopped for this reason",
         "nights",
         "less",

@@ -103,6 +103,9 @@ class SourceRow:
         return self.record.why
 
 
+_OWN = {"loopdesk/outcome": "Fixes that did not help"}
+
+
 def digest(connection: sqlite3.Connection, since: datetime) -> Digest:
     at = stored(since)
     new = _ids(
@@ -152,7 +155,11 @@ def sources(connection: sqlite3.Connection) -> tuple[SourceRow, ...]:
     }
     found, states = records(connection), source_states(connection)
     known = {one.source: one for one in (about.sources if about else ())}
-    others = [AboutSource(source, source, True, 0.0, "handed in") for source in counted if source not in known]
+    others = [
+        AboutSource(source, _OWN.get(source, source), True, 0.0, "handed in")
+        for source in counted
+        if source not in known
+    ]
     return tuple(
         _row(one, counted.get(one.source, (0, None)), found.get(one.source, Record()), states.get(one.source))
         for one in (*known.values(), *others)

@@ -73,8 +73,7 @@ class Soaking:
             self._looked[fix.proposal.id] = now
             found = self._verdict(store.connection, fix, measured.get(fix.proposal.id), now)
             done += found is not None and self._write(store, fix.proposal.id, found, now)
-        left = [one for one in waiting if one not in [fix.proposal for fix in due] or not done]
-        return Worked(done, min((self._due_at(store.connection, one, now) for one in left), default=None))
+        return Worked(done, min(self._due_at(store.connection, one, now) for one in waiting))
 
     def _due_at(self, connection: sqlite3.Connection, proposal: Proposal, now: datetime) -> datetime:
         """Not before its nights can be over; a fix that was taken back is not waited for."""
@@ -113,7 +112,8 @@ class Soaking:
     def _measure(self, backend: Backend, fix: _Fix, now: datetime) -> _Measured:
         assert fix.metric is not None
         nights, metric = self._nights, fix.metric
-        running = measuring.running(backend, metric, self._before(fix.merged_at), fix.merged_at, now, nights)
+        since, sha = self._before(fix.merged_at), fix.proposal.merge_sha
+        running = measuring.running(backend, metric, since, fix.merged_at, now, nights, sha)
         began = running.since or fix.merged_at
         history = measuring.measure(backend, metric, self._before(began), began, nights)
         if running.since is None:

@@ -366,7 +366,7 @@ class Store:
                 case AddDecision(signal, report_id):
                     self._add_decision(signal, report_id, now)
                 case RaiseSignal(signal, recurs_from):
-                    self._raise(signal, recurs_from, now)
+                    intake.add(self.connection, signal, recurs_from, now)
                 case ReadSignals(report_id, run, revisions):
                     self._read(report_id, run, revisions)
                     touched[report_id] = None
@@ -440,10 +440,6 @@ class Store:
         if report_id:
             reason = "decided by hand" if signal.source_type == "command" else "what came of its fix"
             self.connection.execute(_PLACE, (report_id, signal.id, reason, stored(now), ""))
-
-    def _raise(self, signal: Signal, recurs_from: str, now: datetime) -> None:
-        self.connection.execute(_ADD_SIGNAL, (signal.id, *signal_row(signal), stored(now), "waiting", 0))
-        self.connection.execute("UPDATE signals SET recurs_from = ? WHERE id = ?", (recurs_from, signal.id))
 
     def _read(self, report_id: str, run: int, revisions: Mapping[str, int]) -> None:
         self.connection.executemany(

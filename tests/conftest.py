@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import socket
 import threading
 import time
@@ -13,12 +15,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import resting
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
 
 NOW = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
 _PREFIXES = ("POSTHOG_", "AUTORESEARCH_", "ANTHROPIC_", "LOOPDESK_", "GITHUB_", "XDG_")
+
+# Collecting makes a million objects that all stay: walking over them again and again is a third of its time.
+gc.disable()
+
+
+# Files of ten seconds and more begin, so that none of them keeps one core busy at the end while the others have nothing
+# left (`make test` keeps this order).
+_LONG = (
+    *("test_sources_seeds.py", "test_hostile_text.py", "test_bytes.py", "test_ssh.py", "test_hogql_answers.py"),
+    *("test_simulator.py", "test_terminal.py", "test_desk.py", "test_painters.py", "test_engine_whole.py"),
+    *("test_trace_screen.py", "test_sync.py", "test_engine_crashes.py", "test_engine_process.py", "test_workers.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(_LONG)))
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    resting.wait_for_rest()
+
+
+# Of a busy machine an example takes any time, and says nothing about the code.
+settings.register_profile("loopdesk", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loopdesk")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_are_heard() -> Iterator[None]:
+    """Also where the tests run in the background or under `nohup`: a program inherits which signals it ignores, and
+    programs that are interrupted or hung up are tried here."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
+        if before[number] is signal.SIG_IGN:
+            signal.signal(number, handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +108,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     from queries.local.keys import load_keys
     from queries.local.server import application
     from queries.local.store import Store
+    from tests.servers import Server
 
-    running: list[tuple[uvicorn.Server, threading.Thread, Store, LocalBackend]] = []
+    running: list[tuple[Server, threading.Thread, Store, LocalBackend]] = []
 
     def start(folder: Path | None = None, **options: Any) -> Served:
         folder = folder or tmp_path / "workspace"
@@ -73,7 +122,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         app = application(store, backend, keys, **options)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
+        server = Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
@@ -83,7 +132,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     yield start
     for server, thread, store, backend in running:
-        server.should_exit = True
+        server.end()
         thread.join(10)
         backend.close()
         store.close()

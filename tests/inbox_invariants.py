@@ -43,7 +43,8 @@ LIVE = ("intended", "queued", "running", "returned")
 
 def check(path: Path, *, signals: set[str] = frozenset(), commands: set[str] = frozenset()) -> None:  # type: ignore[assignment]
     """`signals` (source ids) and `commands` (ids) were told as taken: none of them may be lost."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    # Not read-only: what a killed process left in the log has to be brought in first.
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
         if db.execute("PRAGMA user_version").fetchone() == (0,):
             assert not signals and not commands  # killed before it had a schema
             return

@@ -66,7 +66,8 @@ def merge(workspace: Workspace, report: Report, at: datetime, id: str = "P1", **
     for state in ("building", "open", "merged"):
         proposal, line = proposal.moved(state, by="engine", reason="it was", now=at)
         effects += [Log(line), SaveProposal(proposal)]
-    proposal = replace(proposal, merged_at=at, merge_sha="c" * 40, **changes)  # type: ignore[arg-type]
+    known = {"merged_at": at, "merge_sha": "c" * 40, **changes}
+    proposal = replace(proposal, **known)  # type: ignore[arg-type]
     effects.append(SaveProposal(proposal))
     if report.status != "resolved":
         resolved, line = report.moved("resolved", by="engine", reason="its fix was merged", now=at)

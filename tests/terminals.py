@@ -19,7 +19,11 @@ import pyte
 from tests.hostile import Emulated
 
 ROOT = Path(__file__).resolve().parents[1]
-QUIET_S = 0.5  # nothing more is coming after this long
+_PROC = Path("/proc")
+_SEES_WORK = (_PROC / "self" / "task").exists()
+# Nothing more is coming after this long: more than a desk rests before it reads what the cursor stands on. Where it
+# cannot be seen whether the program is at work, a busy machine needs longer.
+_QUIET_S, _UNSEEN_QUIET_S = 0.25, 0.5
 SYNC_QUESTION, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 # Pyte draws the end of the one sequence it does not know: back to the keyboard's old protocol.
 _UNKNOWN_TO_PYTE = b"\x1b[<u"
@@ -45,11 +49,33 @@ def desk_command(folder: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "tui.main", "--workspace", str(folder), *options]
 
 
-class Terminal:
-    """A terminal of `size` (columns, lines) with a program in it."""
+def is_at_work(pid: int) -> bool:
+    """Whether a thread of the process, or of those that it started, runs or waits for a processor or a disk."""
+    try:
+        for task in (_PROC / str(pid) / "task").iterdir():
+            if (task / "stat").read_text().rpartition(")")[2].split()[0] in "RD":
+                return True
+            if any(is_at_work(int(child)) for child in (task / "children").read_text().split()):
+                return True
+    except OSError:  # it has ended
+        pass
+    return False
 
-    def __init__(self, command: Sequence[str], size: tuple[int, int], environment: Mapping[str, str] = {}) -> None:
+
+class Terminal:
+    """A terminal of `size` (columns, lines) with a program in it. What is drawn by a program elsewhere, `is_elsewhere`,
+    is waited for by the clock alone."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        size: tuple[int, int],
+        environment: Mapping[str, str] = {},
+        *,
+        is_elsewhere: bool = False,
+    ) -> None:
         self.size = size
+        self._sees_work = _SEES_WORK and not is_elsewhere
         self.stream = b""
         self.pid, self._fd = pty.fork()
         if not self.pid:
@@ -65,10 +91,11 @@ class Terminal:
     def _tell_size(self) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", self.size[1], self.size[0], 0, 0))
 
-    def read(self, until: bytes = b"", most_s: float = 20.0) -> bytes:
-        """What comes until `until` was seen, and then until the line is quiet."""
+    def read(self, until: bytes = b"", most_s: float = 60.0) -> bytes:
+        """What comes until `until` was seen, and then until the line is quiet and the program at rest."""
+        quiet_s = _QUIET_S if self._sees_work else _UNSEEN_QUIET_S
         found, end = b"", time.monotonic() + most_s
-        quiet_at = time.monotonic() + QUIET_S
+        quiet_at = time.monotonic() + quiet_s
         while time.monotonic() < end and (until not in found or time.monotonic() < quiet_at):
             if select.select([self._fd], [], [], 0.02)[0]:
                 try:
@@ -76,9 +103,11 @@ class Terminal:
                 except OSError:  # the program has ended
                     break
                 found += data
-                quiet_at = time.monotonic() + QUIET_S
+                quiet_at = time.monotonic() + quiet_s
                 if SYNC_QUESTION in data:
                     os.write(self._fd, SYNC_ANSWER)
+            elif self._sees_work and is_at_work(self.pid):
+                quiet_at = time.monotonic() + quiet_s
         self.stream += found
         return found
 
@@ -105,7 +134,7 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code, of a program that is about to end."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

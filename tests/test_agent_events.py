@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.agents.protocol import Answer
+from engine.judge import Unavailable
 from engine.own_events import own_events
 from engine.sandbox.bubblewrap import Bubblewrap
 from queries import traces
 from queries.local.backend import LocalBackend
+from queries.views.trace.account import account
 from queries.views.trace.detail import Said
 from queries.views.trace.rows import row
 from tests.agent_api import OUTPUT_TOKENS, USAGE, agent_api, answers, calls, says
@@ -54,7 +56,8 @@ async def test_a_run_is_a_trace_of_the_engines_own_project(bench: Bench):
     with agent_api({SYSTEM: turns}) as api:
         answer, said, trace = await told(bench, api)
     shown = [row(trace.tree, number) for number in range(len(trace.tree))]
-    assert Counter(one.kind for one in shown) == {"round": 1, "generation": 3, "tool": 3}
+    assert Counter(one.kind for one in shown) == {"round": 2, "generation": 3, "tool": 3}
+    assert account(trace.tree).outcome == "ended"
     assert Counter(one.marks for one in shown if one.kind == "tool") == {("ok",): 2, ("failed",): 1}
     generations = [one.properties for one in said if one.event == "$ai_generation"]
     assert len(generations) == 3
@@ -81,9 +84,13 @@ async def test_prompts_are_told_where_the_owner_records_them(bench: Bench):
     assert "Judge it." in text and "It is fine." in text and "verdict" in text
 
 
-async def test_a_call_that_failed_is_told_as_one(bench: Bench):
-    with agent_api({SYSTEM: [fails(400, "no such request")]}) as api:
-        _, said, _ = await told(bench, api)
-    found = [one.properties for one in said if one.event == "$ai_generation"]
-    assert found and all(one["$ai_is_error"] is True and one["$ai_http_status"] == 400 for one in found)
-    assert any(one.event == "step.observation" for one in said)
+async def test_a_model_that_cannot_be_had_holds_the_work_and_its_call_is_told(bench: Bench):
+    with agent_api({SYSTEM: [fails(401, "the-real-key is wrong")]}) as api, pytest.raises(Unavailable) as raised:
+        await told(bench, api)
+    assert raised.value.retry_at is not None and raised.value.retry_at > NOW
+    assert "the-real-key" not in str(raised.value)
+    backend = LocalBackend(bench.folder / "events.db", now=lambda: LATER)
+    found = backend.query("SELECT properties FROM events WHERE event = '$ai_generation' LIMIT 10", {})
+    (failed,) = [json.loads(row[0]) for row in found.rows]
+    assert failed["$ai_is_error"] is True and failed["$ai_http_status"] == 401
+    assert "the-real-key" not in str(failed)

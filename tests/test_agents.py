@@ -13,7 +13,6 @@ from engine.agents.outage import outage
 from engine.agents.protocol import HostTool
 from engine.agents.transcript import Called, HostCall, ModelCall, Returned
 from engine.budget import Reached
-from engine.judge import Unavailable
 from engine.llm_errors import Explainer
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.gateway import Call
@@ -23,7 +22,7 @@ from tests.agent_api import agent_api, answers, calls, host, results, says
 from tests.agent_bench import GOOD, SYSTEM, Bench
 from tests.conftest import NOW
 from tests.jails import jails
-from tests.messages_api import HANGS, fails
+from tests.messages_api import HANGS
 from tests.test_sandbox_requests import Purse
 from tui.commands.checks import sandbox as sandbox_check
 from tui.commands.checks.line import NOTE, OK
@@ -60,9 +59,9 @@ async def test_an_answer_fits_its_schema_and_is_paid_for_by_what_the_gateway_mea
 
 
 async def test_an_answer_in_no_form_is_asked_for_once_more(bench: Bench):
-    # The CLI itself nudges once, so the third is ours.
-    with agent_api({SYSTEM: [says("It is good."), says("As I said."), answers(GOOD)]}) as api:
-        answer = await bench.asks(api)
+    # The CLI itself nudges once, so the third is ours. The second is longer than a line that the jail's stream reads.
+    with agent_api({SYSTEM: [says("It is good."), says("x" * (3 << 20)), answers(GOOD)]}) as api:
+        answer = await bench.asks(api, limit_usd=50.0)
     assert answer.content == GOOD and answer.turns == 3
 
 
@@ -111,8 +110,11 @@ async def test_who_only_reads_cannot_write(bench: Bench, clone: Path):
         calls("Bash", command=f"cat a.txt; echo x > {CLONE}/c.txt"),
         lambda request: answers({"verdict": "bad", "notes": results(request)}),
     ]
+    # Of a prompt, no file that it names is added, and no command that it looks like is run.
+    prompt = f"/clear @{CLONE}/a.txt"
     with agent_api({SYSTEM: turns}) as api:
-        answer = await bench.asks(api, clone=clone)
+        answer = await bench.asks(api, clone=clone, prompt=prompt)
+    assert prompt in str(api.requests[0].body) and "hello" not in str(api.requests[0].body)
     assert answer.denied == ("Write",)
     assert answer.content is not None and "hello" in answer.content["notes"][0]  # type: ignore[index]
     assert [one.name for one in clone.iterdir()] == ["a.txt"]
@@ -125,20 +127,6 @@ async def test_who_writes_changes_the_clone(bench: Bench, clone: Path):
         answer = await bench.asks(api, clone=clone, may_write=True)
     assert answer.content == GOOD and answer.denied == ()
     assert (clone / "b.txt").read_text() == "made"
-
-
-async def test_a_prompt_is_read_by_nobody_but_the_model(bench: Bench, clone: Path):
-    """No file that it names is added to it, and no command that it looks like is run."""
-    with agent_api({SYSTEM: [answers(GOOD)]}) as api:
-        await bench.asks(api, clone=clone, prompt=f"/clear @{CLONE}/a.txt")
-    assert f"/clear @{CLONE}/a.txt" in str(api.requests[0].body) and "hello" not in str(api.requests[0].body)
-
-
-async def test_what_is_longer_than_a_line_of_the_jail_comes_through(bench: Bench):
-    text = "x" * (3 << 20)
-    with agent_api({SYSTEM: [says(text) + answers(GOOD)]}) as api:
-        answer = await bench.asks(api)
-    assert answer.content == GOOD
 
 
 async def test_its_own_allowance_ends_a_run_with_the_reason(bench: Bench):
@@ -157,19 +145,6 @@ async def test_a_budget_that_is_reached_holds_the_work(bench: Bench):
     with agent_api({SYSTEM: [answers(GOOD)]}) as api, pytest.raises(Reached) as raised:
         await bench.asks(api)
     assert raised.value.retry_at == NOW and not api.requests
-
-
-async def test_a_model_that_cannot_be_had_holds_the_work(bench: Bench):
-    with agent_api({SYSTEM: [fails(401, "the-real-key is wrong")]}) as api, pytest.raises(Unavailable) as raised:
-        await bench.asks(api)
-    assert raised.value.retry_at is not None and raised.value.retry_at > NOW
-    assert "the-real-key" not in str(raised.value)
-
-
-async def test_a_request_that_the_model_cannot_take_is_no_outage(bench: Bench):
-    with agent_api({SYSTEM: [fails(400, "that is no request")]}) as api:
-        answer = await bench.asks(api)
-    assert answer.content is None and answer.why
 
 
 @pytest.mark.parametrize(

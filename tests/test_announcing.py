@@ -179,7 +179,7 @@ class TestTheStage:
         taken: list[Announcement] = []
 
         def hangs(announcements: Sequence[Announcement]) -> None:
-            released.wait(10)
+            released.wait(60)
             taken.extend(announcements)
 
         stage = Announcing(config(desk), hangs, patience_s=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def program(code: str, tmp_path: Path) -> Terminal:
     return Terminal([sys.executable, "-c", code], {"PATH": ""}, str(tmp_path))
+
+
+def until(terminal: Terminal, said: str) -> None:
+    ends = time.monotonic() + 20
+    while said.encode() not in b"".join(data for _, data in terminal.chunks):
+        assert time.monotonic() < ends, f"the program never said {said!r}"
+        terminal.read(quiet_s=0.02)
 
 
 def test_the_engine_takes_in_and_decides(capsys: pytest.CaptureFixture[str]):
@@ -80,8 +88,9 @@ def test_the_terminal_knows_what_was_on_the_screen_and_when(tmp_path: Path):
     pytest.importorskip("pyte")
     code = "import sys; print('one'); sys.stdout.flush(); sys.stdin.readline(); print('\\x1b[2J\\x1b[Htwo'); input()"
     terminal = program(code, tmp_path)
-    terminal.read(quiet_s=0.3)
+    until(terminal, "one")
     assert terminal.press("enter") > 0
+    until(terminal, "two")
     one, two = (terminal.first_shown(lambda text, word=word: word in text) for word in ("one", "two"))
     terminal.close()
     assert one is not None and two is not None and one < two
@@ -95,7 +104,7 @@ def test_the_terminal_says_that_it_shows_whole_frames(tmp_path: Path):
         "got = sys.stdin.buffer.read1(32); print('answered' if got == b'\\x1b[?2026;2$y' else got)"
     )
     terminal = program(code, tmp_path)
-    terminal.read(quiet_s=0.5)
+    until(terminal, "answered")
     terminal.close()
     assert any(b"answered" in written for _, written in terminal.chunks)
 
@@ -103,8 +112,8 @@ def test_the_terminal_says_that_it_shows_whole_frames(tmp_path: Path):
 def test_a_closed_terminal_leaves_no_process(tmp_path: Path):
     code = "import signal; signal.signal(signal.SIGTERM, lambda *_: print('bye')); print('up', flush=True); input()"
     terminal = program(code, tmp_path)
-    terminal.read(quiet_s=0.3)
-    terminal.close()
+    until(terminal, "up")
+    terminal.close(patience_s=0.2)
     assert not Path(f"/proc/{terminal.pid}").exists()
 
 

@@ -371,9 +371,9 @@ def test_an_engine_that_is_killed_while_a_model_judges_loses_nothing(tmp_path: P
         model.api.plays(*[model.answer] * 6, hangs)
         command = [sys.executable, "-m", "tui.main", "engine", "run", *words]
         running = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-        assert is_reached.wait(10)
+        assert is_reached.wait(60)
         os.kill(running.pid, signal.SIGKILL)
-        running.wait(10)
+        running.wait(60)
         engine.check()
         assert not engine.reports("ready")
         model.api.plays(model.answer)

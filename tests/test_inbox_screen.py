@@ -423,8 +423,8 @@ async def test_a_decision_made_while_leaving_is_kept(workspace: Workspace):
         while not app.screen.query(InboxList) or not app.screen.query_one(InboxList).entries:
             await pilot.pause(0.01)
         await go_to(pilot, WEAK)
-        door.ask(app, "something slow", lambda inbox: (is_busy.set(), may_go_on.wait(10)))
-        await asyncio.to_thread(is_busy.wait, 10)
+        door.ask(app, "something slow", lambda inbox: (is_busy.set(), may_go_on.wait(60)))
+        await asyncio.to_thread(is_busy.wait, 60)
         await pilot.press("v")
     threading.Timer(0.05, may_go_on.set).start()
     door.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,19 +22,26 @@ from tui.commands.cli import run
 from workspace import config
 from workspace.config import Config
 from workspace.errors import LoopdeskError
+from workspace.paths import Workspace
 
 MORNING = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Config:
-    """A workspace with the simulated weekend."""
-    found = config.load({"workspace_dir": str(tmp_path / "workspace"), "timezone": "UTC"})
-    store = Events.open(found.workspace.create().events_db)
+@pytest.fixture(scope="module")
+def weekend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of the simulated weekend; `settings` are of a copy."""
+    made = Workspace(tmp_path_factory.mktemp("weekend") / "workspace").create()
+    store = Events.open(made.events_db)
     for batch in simulate(1, until=MORNING, tz=UTC):  # type: ignore[arg-type]
         store.ingest(batch, now=MORNING)
     store.close()
-    return found
+    return made.root
+
+
+@pytest.fixture
+def settings(weekend: Path, tmp_path: Path) -> Config:
+    shutil.copytree(weekend, tmp_path / "workspace")
+    return config.load({"workspace_dir": str(tmp_path / "workspace"), "timezone": "UTC"})
 
 
 def once(settings: Config, now: datetime, listening: Listening | None = None) -> main.Done:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from engine import commits
 from engine.forges.errors import Moved
 from engine.forges.mirror import Mirror
-from engine.forges.trees import clone, export, merge_tree, read_diff
+from engine.forges.trees import export, merge_tree, read_diff
 from engine.git import Git, GitFailed
+from tests.conftest import NOW
 from tests.repositories import LINK, MODULE, SCRIPT, Repo, bare
 from workspace.errors import LoopdeskError
 
@@ -245,65 +247,21 @@ def test_a_small_pack_that_unfolds_without_end_is_not_written_out(
     assert not (tmp_path / "tree").exists()
 
 
-def test_a_clone_for_a_jail_shares_nothing_with_the_mirror(origin: Repo, mirror: Mirror, tmp_path: Path):
+def test_an_agents_work_becomes_one_commit_of_ours(origin: Repo, mirror: Mirror):
     base = origin.head("main")
-    other = origin.commit("private", {"other": "of another proposal\n"})
-    mirror.fetch("private")
-    clone(mirror, base, "loopdesk/fix", tmp_path / "clone")
-    repo = Repo(tmp_path / "clone")
-    assert repo.git("status", "--porcelain", "--branch") == "## loopdesk/fix"
-    assert repo.git("rev-list", "HEAD") == base
-    assert repo.git("remote") == "" and not (tmp_path / "clone" / ".git" / "objects" / "info" / "alternates").exists()
-    assert all(path.stat().st_nlink == 1 for path in (tmp_path / "clone").rglob("*") if path.is_file())
-    known = subprocess.run(["git", "cat-file", "-e", other], cwd=repo.folder, capture_output=True)
-    assert known.returncode != 0
-    everything = b"".join(path.read_bytes() for path in (tmp_path / "clone").rglob("*") if path.is_file())
-    assert str(tmp_path).encode() not in everything
-
-
-def bundled(repo: Repo, target: Path, *wanted: str) -> Path:
-    repo.git("bundle", "create", "-q", str(target), *wanted)
-    return target
-
-
-def test_a_bundle_brings_one_commit_that_stands_on_its_base(origin: Repo, mirror: Mirror, tmp_path: Path):
-    base = origin.head("main")
-    clone(mirror, base, "loopdesk/fix", tmp_path / "clone")
-    agent = Repo(tmp_path / "clone")
-    fix = agent.commit("loopdesk/fix", {"calc.py": "def add(a, b):\n    return a + b\n"}, message="Fix add")
-    path = bundled(agent, tmp_path / "out.bundle", f"{base}..loopdesk/fix")
-    assert mirror.take_bundle(path, base) == fix
-    assert mirror.take_bundle(path, base) == fix
-    (only,) = mirror.messages(base, fix)
-    assert "Fix add" in only and "ada@example.com" in only
-    assert mirror.file(fix, "calc.py") == b"def add(a, b):\n    return a + b\n"
-    assert mirror.file(fix, "none.py") is None
-    assert list(mirror.folder.glob("*.bundle")) == []
-
-
-def test_a_bundle_that_is_not_what_it_should_be_is_refused(origin: Repo, mirror: Mirror, tmp_path: Path):
-    base = origin.head("main")
-    clone(mirror, base, "loopdesk/fix", tmp_path / "clone")
-    agent = Repo(tmp_path / "clone")
-    agent.commit("loopdesk/fix", {"calc.py": "x\n"})
-    agent.git("checkout", "-q", "--orphan", "alone")
-    agent.commit("alone", {"calc.py": "y\n"}, message="From nowhere")
-    good = bundled(agent, tmp_path / "good", f"{base}..loopdesk/fix")
-    two = bundled(agent, tmp_path / "two", "loopdesk/fix", "alone")
-    alone = bundled(agent, tmp_path / "alone", "alone")
-    (tmp_path / "link").symlink_to(good)
-    (tmp_path / "noise").write_bytes(b"# v2 git bundle\nnonsense")
-    (tmp_path / "cut").write_bytes(good.read_bytes()[:-30])
-    os.mkfifo(tmp_path / "pipe")
-    for name in ("link", "noise", "cut", "pipe", "absent"):
-        with pytest.raises(LoopdeskError, match="bundle"):
-            mirror.take_bundle(tmp_path / name, base)
-    with pytest.raises(LoopdeskError, match="larger"):
-        mirror.take_bundle(good, base, most=10)
-    with pytest.raises(LoopdeskError, match="2 branches"):
-        mirror.take_bundle(two, base)
-    with pytest.raises(LoopdeskError, match="does not stand on"):
-        mirror.take_bundle(alone, base)
+    origin.commit("work", {"calc.py": "def add(a, b):\n    return 0\n"}, base, message="First")
+    work = origin.commit("work", {"calc.py": "def add(a, b):\n    return a + b\n"}, message="Second")
+    mirror.fetch("work")
+    sha = commits.one_commit(mirror, work, base, "Fix add\n", NOW)
+    assert commits.is_same(mirror, sha, work) and not commits.is_same(mirror, sha, base)
+    (only,) = mirror.messages(base, sha)
+    assert "Fix add" in only and "First" not in only and "ada@example.com" not in only
+    assert mirror.file(sha, "calc.py") == b"def add(a, b):\n    return a + b\n"
+    assert mirror.file(sha, "none.py") is None
+    # What one mirror packs another one takes.
+    other = Mirror.opened(mirror.folder.parent / "other", mirror.remote, mirror.git)
+    other.fetch("main")
+    assert commits.taken(other, commits.bundled(mirror, sha, base), base, "fix") == sha
 
 
 def test_a_diff_is_read_into_files_hunks_and_lines(origin: Repo, mirror: Mirror):
@@ -386,3 +344,16 @@ def test_git_is_stopped_after_its_time_and_its_output(mirror: Mirror, tmp_path: 
         Git(str(slow)).run("fetch", timeout_s=0.05)
     with pytest.raises(GitFailed, match="more than"):
         mirror.run("cat-file", "blob", "refs/remotes/origin/main:calc.py", most=3)
+
+
+def test_many_at_once_want_the_same_repository(origin: Repo, tmp_path: Path):
+    """Two reports are researched while a fix is watched: none of them is told that git was busy."""
+    for number in range(5):
+        origin.commit(f"branch{number}", {"a": f"{number}\n"})
+
+    def fetched(_: int) -> dict[str, str]:
+        return dict(Mirror.opened(tmp_path / "new", str(origin.folder), GIT).fetch())
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(fetched, range(6)))
+    assert all(one == found[0] for one in found) and len(found[0]) == 6

@@ -393,7 +393,7 @@ class TestTheStage:
 
         class Slow(Recording):
             def send(self, message: Message) -> None:
-                released.wait(10)
+                released.wait(60)
                 super().send(message)
 
         stage = Notifying(config(), [way := Slow()], patience_s=0.01)
@@ -414,7 +414,7 @@ class TestTheStage:
 
         class Slow(Recording):
             def send(self, message: Message) -> None:
-                looked.wait(10)
+                looked.wait(60)
                 super().send(message)
 
         class Watched(Notifying):
@@ -433,7 +433,7 @@ class TestTheStage:
 
         class Hanging(Recording):
             def send(self, message: Message) -> None:
-                released.wait(5)
+                released.wait(60)
                 ended.set()
 
         desk.comes(signal("plateau"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import comparison, outcomes
-from engine.measuring import Measurement, Observed
+from engine.measuring import Measurement, Nights, Observed
 from engine.metrics import KINDS, Metric, check, choices, for_signals
 from engine.model import Signal
 from engine.outcomes import Seen, Settings, verdict
@@ -279,6 +279,14 @@ def test_later_nights_change_no_verdict_and_a_mirror_turns_it(old, new, later: i
     assert found is None or more == found
     other = judged(mirrored(old), mirrored(new), Metric("escalation_rate", "loop", "one"))
     assert (found.verdict if found else None) == (other.verdict if other else None)
+
+
+def test_a_night_begins_at_the_same_local_hour_across_a_change_of_clocks():
+    nights = Nights("Europe/Berlin", 18)
+    for night, hour in ((date(2026, 10, 24), 16), (date(2026, 10, 25), 17)):
+        assert nights.start(night) == datetime(night.year, night.month, night.day, hour, tzinfo=UTC)
+        assert nights.of(nights.start(night)) == night
+        assert nights.of(nights.start(night) - timedelta(seconds=1)) == night - timedelta(days=1)
 
 
 def test_settings_are_checked():

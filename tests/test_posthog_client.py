@@ -496,7 +496,7 @@ def test_a_round_is_carried_into_threads(start: Callable[..., Client], host: Hos
     together = threading.Barrier(4)
 
     def work(number: int) -> None:
-        together.wait(10)  # all four are inside at once
+        together.wait(60)  # all four are inside at once
         client.track("tick", number=number)
 
     with ThreadPoolExecutor(4) as pool, client.round_() as round_id:
@@ -782,14 +782,14 @@ def test_a_slow_host_holds_neither_the_loop_nor_the_end_and_what_it_took_late_is
 
     def answer(body: dict) -> int:
         asked.set()
-        go_on.wait(20)
+        go_on.wait(60)
         return 200
 
     host.answer = answer
     client = start()
     client.track("round_started")
     threading.Thread(target=client.flush).start()
-    assert asked.wait(20)
+    assert asked.wait(60)
     client.track("round_scored", score=1)  # while a request is in the air
     client.shutdown(timeout_s=0.05)
     assert len(spooled(spool)) == 2  # nothing is confirmed yet
@@ -970,7 +970,7 @@ def test_a_start_sends_every_file_that_was_left_without_being_asked(
     all_came = threading.Event()
     host.answer = lambda body: (all_came.set() if len(host.requests) == 3 else None) or 200
     start()
-    assert all_came.wait(20)
+    assert all_came.wait(60)
 
 
 def test_a_living_clients_file_is_not_taken_by_another(start: Callable[..., Client], host: Host, spool: Path):

@@ -123,7 +123,7 @@ def test_serve_forgets_old_prompts_when_it_starts(tmp_path: Path):
     with Serving(workspace) as server:
         # It has gone through them when it ends in order: the thread is waited for.
         server.process.send_signal(signal.SIGINT)
-        server.process.wait(20)
+        server.process.wait(60)
     connection = sqlite3.connect(workspace / "events.db")
     assert connection.execute("SELECT count(*) FROM ai_payloads").fetchone() == (2,)
     assert connection.execute("SELECT count(*) FROM events").fetchone() == (3,)

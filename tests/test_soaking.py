@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,6 +30,8 @@ from queries.morning import open_local
 from tests.conftest import NOW
 from tests.engines import Desk, signal
 from tests.merged_fixes import NEW, OLD, happened, merge, night
+from tui.commands.cli import run
+from tui.engineview import gather, head
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -220,6 +223,13 @@ class TestTooEarly:
         assert found.verdict == "verified"
         assert (found.outcome["before"]["rounds"], found.outcome["after"]["rounds"]) == (72, 72)  # type: ignore[index]
 
+    def test_a_merge_that_was_noticed_late_counts_from_the_first_round_of_its_commit(self, desk: Fixed):
+        nights(desk, poor, good)
+        merge(desk.workspace, desk.report(), EVENING + timedelta(days=2, hours=12), merge_sha=f"{NEW}{'0' * 33}")
+        desk.at(6)
+        found = desk.proposal()
+        assert found.verdict == "verified" and found.outcome["after"]["nights"] == 3  # type: ignore[index]
+
     def test_nothing_is_judged_while_events_are_still_to_come(self, desk: Fixed):
         nights(desk, poor, good)
         merge(desk.workspace, desk.report(), MERGED)
@@ -347,6 +357,26 @@ class TestSeen:
         assert listed.group == "Done"
         assert not desk.inbox.digest(since).measured
         assert desk.applied("acknowledge", listed.report).refused_at
+
+    def test_from_the_command_line_and_on_the_engine_screen(self, desk: Fixed, capsys: pytest.CaptureFixture[str]):
+        nights(desk, poor, good)
+        merge(desk.workspace, desk.report(), MERGED)
+        desk.at(3)
+        asked = ["--workspace", str(desk.workspace.root), "inbox"]
+        assert run([*asked, "list", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["reports"][0]["proposal"]["verdict"] == "verified"
+        assert (found["fixes"]["merged"], found["fixes"]["verified"]) == (1, 1)
+        assert run([*asked, "list"]) == 0
+        printed = " ".join(capsys.readouterr().out.split())
+        said = "Of 1 merged fix 1 verified; no model was paid for them."
+        assert "Verified. Rate of new bests" in printed and printed.endswith(said)
+        state = gather(desk.inbox, desk.config, desk.now)
+        assert ("text", said) in head(state, lambda at, **_: "", {})
+        assert run([*asked, "acknowledge", desk.report().id, "--no-engine"]) == 0
+        desk.now = datetime.now(UTC) + timedelta(minutes=1)  # the command line has the real clock
+        desk.turn()
+        assert [one.group for one in desk.inbox.reports()] == ["Done"]
 
 
 class TestHitRate:

@@ -65,7 +65,8 @@ class Ssh:
             "LogLevel": "ERROR",
         }
         spelled = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-        return Terminal(["ssh", "-F", "none", *spelled, "-tt", f"{getpass.getuser()}@127.0.0.1", remote], size)
+        command = ["ssh", "-F", "none", *spelled, "-tt", f"{getpass.getuser()}@127.0.0.1", remote]
+        return Terminal(command, size, is_elsewhere=True)
 
     def desk(self, *, colours: str = "truecolor") -> str:
         """The command that opens the desk, as a login shell there takes it."""
@@ -89,7 +90,7 @@ class Ssh:
         return found
 
     def until_no_desk(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while desks := self.desks():
             assert time.monotonic() < end, f"still there: {desks}"
             time.sleep(0.05)

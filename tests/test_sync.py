@@ -519,7 +519,7 @@ def test_two_syncs_of_one_source_do_not_run_at_once(recent: Store, asking: Local
             assert done.returncode == 1 and "Another process pulls" in done.stderr
         finally:
             first.kill()
-            first.wait(10)
+            first.wait(60)
 
 
 def test_a_host_that_dies_half_way_ends_the_command_in_one_sentence(

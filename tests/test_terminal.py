@@ -90,7 +90,7 @@ def test_a_line_that_is_cut_without_a_signal_ends_the_desk_too(folder: Path):
         seen += os.read(far, 1 << 16)
     os.close(far)
     try:
-        assert desk.wait(20) == 129
+        assert desk.wait(60) == 129
     finally:
         desk.kill()
 

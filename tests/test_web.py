@@ -369,7 +369,7 @@ async def test_a_unix_socket_is_its_owners_alone(run: Callable[..., Running], tm
     again = loopdesk("web", "--socket", path)
     assert again.returncode == 1 and "in use" in again.stderr
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(20) == 0 and not path.exists()
+    assert running.process.wait(60) == 0 and not path.exists()
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence(run: Callable[..., Running], tmp_path: Path):

@@ -7,16 +7,16 @@ import contextlib
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from engine.judge import Unavailable
 from tests.engines import Desk
 from tests.engines import signal as observed
 from tests.postgres import Cluster
-from tests.workers import DYING, STEP_USD, AwayEngine, Process, bulk, until, working
+from tests.workers import DYING, STEP_USD, AwayEngine, Process, bulk, killed_at, until, working
 from workspace.errors import LoopdeskError
 
 
@@ -68,10 +68,6 @@ def attempt(url: str) -> int:
     with psycopg.connect(url) as connection:
         found = connection.execute("SELECT attempt FROM loopdesk_jobs").fetchone()
     return found[0] if found else 0
-
-
-def _not_yet() -> None:
-    raise Unavailable("Not yet")
 
 
 @contextlib.asynccontextmanager
@@ -142,7 +138,7 @@ class TestTakenOver:
         self, desk: Desk, url: str, marks: Path, postgres: Cluster
     ):
         away = AwayEngine(desk, url, {"until": 2, "pause_at": 1, "marks": str(marks)})
-        async with working(url, DYING) as said, away.running():
+        async with working(url, replace(DYING, stalled_s=1.2)) as said, away.running():
             await until(lambda: "pause" in told(marks))
             postgres.allow(url, False)
             await until(lambda: "stopped" in told(marks))
@@ -260,20 +256,46 @@ class TestTheEngine:
             assert failed.failures == (3 if "refuses" in plan else 1)
         assert spend(desk)[0] == ("research", "scripted", STEP_USD, True)
 
-    async def test_it_does_at_home_what_names_a_folder_of_this_machine(self, desk: Desk, url: str, marks: Path):
-        plan = {"until": 1, "marks": str(marks), "repository": {"name": "loop", "url": "/srv/loop"}}
-        async with AwayEngine(desk, url, plan).running() as away:
+    @pytest.mark.parametrize("more", [{"repository": {"url": "/srv/loop"}}, {"repositories": []}])
+    async def test_it_does_at_home_what_no_worker_could(
+        self, desk: Desk, url: str, marks: Path, more: dict[str, object]
+    ):
+        async with AwayEngine(desk, url, {"until": 1, "marks": str(marks), **more}).running() as away:
             await away.until("ready")
         assert rows(url) == 0 and spend(desk) == []
 
-    async def test_nothing_is_put_there_before_the_owner_said_yes_to_a_model(self, desk: Desk, url: str):
-        away = AwayEngine(desk, url, {"until": 1})
-        away.may_ask = _not_yet
+    async def test_as_long_as_no_model_may_be_asked_it_does_at_home_what_it_can(
+        self, desk: Desk, url: str, marks: Path
+    ):
+        away = AwayEngine(desk, url, {"until": 1, "marks": str(marks)})
+        away.may_ask = False
         async with away.running():
-            await until(lambda: "Not yet" in hold(desk))
+            await away.until("ready")
         assert rows(url) == 0 and spend(desk) == []
 
     async def test_a_budget_that_is_reached_holds_it(self, desk: Desk, url: str):
         async with AwayEngine(desk, url, {"until": 1}, report_usd=0.01).running():
             await until(lambda: "The report's budget of $0.01 is reached" in hold(desk))
         assert rows(url) == 0
+
+
+class TestAnEngineThatIsKilled:
+    @pytest.mark.parametrize(
+        "point",
+        [
+            *("before_reserve", "after_reserve", "before_book", "after_book", "before_return_result"),
+            *("after_return_result", "before_apply_result", "after_apply_result"),
+        ],
+    )
+    async def test_has_it_done_once_and_paid_for_once(self, desk: Desk, url: str, marks: Path, point: str):
+        plan = {"until": 2, "marks": str(marks)}
+        async with working(url):
+            assert await killed_at(point, desk.workspace.root, url, plan) == -signal.SIGKILL
+            async with AwayEngine(desk, url, plan).running() as away:
+                await until(lambda: len(desk.inbox.jobs()) == 2 or desk.report().status == "ready")
+                desk.later(minutes=2)  # it may have been the job that killed it
+                await away.until("ready")
+                await until(lambda: rows(url) == 0)
+        assert told(marks) == ["1", "2"]
+        assert spend(desk) == [("research", "scripted", STEP_USD, True)] * 2
+        assert [state for _, state in job_states(desk)].count("applied") == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -23,10 +21,6 @@ from engine.workers.postgres import EngineLock, Gone, Times, check_url, prepare
 from engine.workers.queue import Queue, Seen
 from tests.conftest import NOW
 from tests.postgres import Cluster
-from tui.commands.checks.line import NOTE, OK, WRONG
-from tui.commands.checks.workers import check
-from tui.commands.worker import log, refuse
-from workspace.config import Config, load
 from workspace.errors import LoopdeskError
 
 
@@ -261,52 +255,9 @@ class TestDecisions:
     def test_what_was_held_goes_on_once_there_is_a_worker_or_a_result(self, seen: Seen, is_so: bool):
         assert goes_on(seen) is is_so
 
-    def test_only_a_folder_of_this_machine_stays_home(self):
-        assert stays_home({"repository": {"url": "/srv/loop"}}) and stays_home({"all": [{"url": "/srv/loop"}]})
-        assert not stays_home(
-            {"repository": {"url": "https://github.com/you/loop.git"}, "path": "/a", "signals": ["/"]}
-        )
-
-
-class TestTheCommand:
-    def test_what_it_lacks_it_says_in_a_sentence(self):
-        config = Config()
-        for changes, said in (
-            ({}, "No Postgres is configured"),
-            ({"database_url": "postgresql://me:s3cret%@host/x"}, "cannot be read as the address of a Postgres"),
-            ({"database_url": "postgresql://host/x"}, "No model is configured"),
-        ):
-            config = replace(config, **changes)
-            with pytest.raises(LoopdeskError, match=said):
-                refuse(config)
-
-    def test_a_database_of_another_kind_is_refused_and_not_shown(self):
-        with pytest.raises(LoopdeskError, match="does not name a Postgres") as refused:
-            load({}, {"LOOPDESK_DATABASE_URL": "mysql://me:s3cret@host/x"})
-        assert "s3cret" not in str(refused.value)
-
-    def test_a_line_of_its_log_is_json_and_plain(self, capsys: pytest.CaptureFixture[str]):
-        log("ended", why="lost\x1b[2J it", attempt=2)
-        line = json.loads(capsys.readouterr().out)
-        assert (line["event"], line["why"], line["attempt"]) == ("ended", "lost it", 2)
-        assert datetime.fromisoformat(line["at"]).tzinfo is not None and line["worker"]
-
-    def test_the_doctor_looks_at_the_postgres_and_makes_nothing(self, postgres: Cluster, tmp_path: Path):
-        url = postgres.database(is_prepared=False)
-        for _ in range(2):
-            (line,) = check(Config(database_url=url))
-            assert (line.state, "still empty" in line.said) == (NOTE, True)
-        (line,) = check(Config())
-        assert line.state == OK and line.said.startswith("none")
-        (line,) = check(Config(database_url=f"postgresql://me:s3cret@/x?host={tmp_path}"))
-        assert line.state == WRONG and "s3cret" not in line.said
-
-    async def test_the_doctor_says_who_works_and_what_waits(self, url: str):
-        lines = check(Config(database_url=url))
-        assert [line.state for line in lines] == [OK, NOTE]
-        await Queue(url, "W", Times()).put(job(), {}, None, 1.0)
-        lines = check(Config(database_url=url))
-        assert [line.state for line in lines] == [OK, WRONG] and "1 job waiting, 0 being done" in lines[0].said
-        with psycopg.connect(url) as connection:
-            connection.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
-        assert [line.state for line in check(Config(database_url=url))] == [OK, OK]
+    def test_what_no_worker_could_look_into_stays_home(self):
+        there, here = {"url": "https://github.com/you/loop.git"}, {"url": "/srv/loop"}
+        assert not stays_home({"repository": there, "signals": {"a": here}})
+        assert not stays_home({"repositories": [there]})
+        for brief in ({}, {"repository": here}, {"repositories": []}, {"repositories": [there, here]}):
+            assert stays_home(brief)

@@ -25,7 +25,7 @@ from engine.store import Store
 from engine.work import Progress, WillNotDo, Work
 from engine.workers.away import Away, Recalling
 from engine.workers.exchange import Exchange, opened
-from engine.workers.means import Means
+from engine.workers.means import Build, Means
 from engine.workers.postgres import Times
 from engine.workers.worker import Stop, Worker, quiet
 from tests.engines import READY, Desk, place_by_project
@@ -34,7 +34,7 @@ from workspace.config import Config
 # A busy machine is no dead worker.
 TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
 # Where one dies, and that is waited for.
-DYING = replace(TIMES, stalled_s=1.8)
+DYING = replace(TIMES, stalled_s=2.4)
 STEP_USD = 0.01
 # Each worker is forked off a process that has loaded everything.
 _FORKS = multiprocessing.get_context("forkserver")
@@ -51,7 +51,7 @@ class Counting:
     plan: Mapping[str, object] = field(default_factory=dict)
 
     def brief(self, job: Job) -> Mapping[str, object]:
-        return {"report": job.report_id, **self.plan}
+        return {"report": job.report_id, "repository": {"url": "https://code.example/loop.git"}, **self.plan}
 
     async def do(self, brief: Mapping[str, Any], progress: Progress) -> Mapping[str, object]:
         before = await progress.latest() or {}
@@ -86,8 +86,9 @@ def mark(brief: Mapping[str, Any], what: str) -> None:
         file.write(f"{os.getpid()} {what}\n")
 
 
-def works(means: Means) -> Mapping[str, Work]:
-    return {"research": Counting(means.blobs, means.books)}
+@contextlib.asynccontextmanager
+async def counting(means: Means) -> AsyncIterator[Mapping[str, Work]]:
+    yield {"research": Counting(means.blobs, means.books)}
 
 
 class AwayEngine:
@@ -96,7 +97,7 @@ class AwayEngine:
     def __init__(self, desk: Desk, url: str, plan: Mapping[str, object], times: Times = TIMES, **limits: float) -> None:
         self.desk, self.url, self.plan, self.times = desk, url, plan, times
         self._config = Config(workspace_dir=str(desk.workspace.root), timezone="UTC", budgets=limits)
-        self.may_ask: Callable[[], None] = lambda: None
+        self.may_ask = True
         self._began = time.monotonic()
 
     def open(self) -> None:
@@ -106,7 +107,7 @@ class AwayEngine:
         books = Books(self._config, self.store, self.clock)
         self.exchange: Exchange = opened(self.url, self.store, books, blobs, self.clock, self.times)
         home = AtHome(Counting(blobs, plan=self.plan), self.store, self.clock)
-        away = Away(home, self.exchange, 1.0, lambda: self.may_ask())
+        away = Away(home, self.exchange, 1.0, lambda: self.may_ask)
         parts = Parts((place_by_project, Recalling(self.exchange)), {"research": away}, limits={"research": 8})
         self.engine = Engine(self.store, parts, clock=self.clock)
 
@@ -161,7 +162,7 @@ async def working(url: str, times: Times = TIMES, finish_s: float = 0.0) -> Asyn
     quiet()
     said: list[dict[str, Any]] = []
     stop = Stop()
-    worker = Worker(url, works, lambda word, **names: said.append({"word": word, **names}), utc_now, times=times)
+    worker = Worker(url, counting, lambda word, **names: said.append({"word": word, **names}), utc_now, times=times)
     worker._finish_s = finish_s
     task = asyncio.create_task(worker.run(stop))
     try:
@@ -174,10 +175,11 @@ async def working(url: str, times: Times = TIMES, finish_s: float = 0.0) -> Asyn
 class Process:
     """A worker as a process of its own; what it says goes to a file."""
 
-    def __init__(self, url: str, output: Path, times: Times = DYING, finish_s: float = 0.0) -> None:
+    def __init__(self, url: str, output: Path, build: Build = counting, times: Times = DYING) -> None:
+        """`build` is pickled. When it is stopped it hands back at once."""
         self._output = output
         output.touch()
-        self._process = _FORKS.Process(target=_forked, args=(url, output, times, finish_s))
+        self._process = _FORKS.Process(target=_forked, args=(url, output, build, times))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -207,7 +209,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _forked(url: str, output: Path, times: Times, finish_s: float) -> None:
+def _forked(url: str, output: Path, build: Build, times: Times) -> None:
     with output.open("a") as file:
 
         def say(word: str, **names: object) -> None:
@@ -216,7 +218,25 @@ def _forked(url: str, output: Path, times: Times, finish_s: float) -> None:
         async def run() -> None:
             stop = Stop()
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.signal)
-            await Worker(url, works, say, utc_now, times=times, finish_s=finish_s).run(stop)
+            await Worker(url, build, say, utc_now, times=times, finish_s=0.0).run(stop)
 
         quiet()
         asyncio.run(run())
+
+
+async def killed_at(point: str, folder: Path, url: str, plan: Mapping[str, object]) -> int | None:
+    """An engine in a process of its own, until it dies at a crash point; its exit code."""
+    process = _FORKS.Process(target=_engine, args=(point, folder, url, plan))
+    process.start()
+    await asyncio.to_thread(process.join, 20)
+    return process.exitcode
+
+
+def _engine(point: str, folder: Path, url: str, plan: Mapping[str, object]) -> None:
+    os.environ["LOOPDESK_CRASH_AT"] = point
+
+    async def run() -> None:
+        async with AwayEngine(Desk(folder), url, plan).running() as away:
+            await away.until("ready")
+
+    asyncio.run(run())

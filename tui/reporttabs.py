@@ -174,6 +174,9 @@ def _judged(row: Listed, known: Known | None) -> Iterator[Line]:
             yield Line("text", f"{words}{plain(reason or 'no reason was given', _MOST)}")
     if said.get("already_addressed"):
         yield Line("text", "Somebody seems to have it in hand already.")
+    for words, name in (("Cause: ", "root_cause"), ("", "code")):
+        if told := said.get(name):
+            yield Line("text", f"{words}{plain(told, _MOST)}")
 
 
 def _passes(row: Listed) -> str:
@@ -242,6 +245,15 @@ def _why(row: Listed, known: Known | None, clock: Clock) -> Iterator[Line]:
         yield Line("heading", "What research found")
     for finding in findings:
         yield Line("text", f"  {plain(finding.content.get('said') or _brief(finding.content), _MOST)}")
+        places = finding.content.get("places")
+        for place in places if isinstance(places, list) else ():
+            yield Line("dim", f"    {_place(place)}")
+
+
+def _place(place: Mapping[str, object]) -> str:
+    """Where an agent saw it: a line of the code, a commit, or what it asked."""
+    line = f":{place['line']}" if place.get("line") else ""
+    return f"{plain(place.get('where'), 200)}{line}  {plain(place.get('said'), 300)}"
 
 
 def _signals(known: Known, clock: Clock) -> Page:
@@ -303,7 +315,8 @@ def _history(known: Known, clock: Clock) -> Iterator[Line]:
     events = [
         *((one.at, _transition(one)) for one in known.detail.log if one.noun != "job" or one.after in _ENDED),
         *((one.made_at, _command(one, clock)) for one in known.detail.commands),
-        *((one.at, _artefact(one)) for one in known.detail.artefacts),
+        # What an agent asked is many lines, and in its trace.
+        *((one.at, _artefact(one)) for one in known.detail.artefacts if one.kind != "tool_call"),
         *((one.written_at, _note(one)) for one in known.notes),
     ]
     if not events:

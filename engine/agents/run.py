@@ -22,7 +22,7 @@ from engine.agents.conversation import Conversation
 from engine.agents.host_tools import HostTools, wrong
 from engine.agents.keeping import Keeper, Snapshots, restore
 from engine.agents.outage import outage
-from engine.agents.protocol import Answer, Task
+from engine.agents.protocol import Answer, Snapshot, Task
 from engine.agents.telling import Telling
 from engine.agents.transcript import Asked, ModelCall, Note, Refused, Transcript
 from engine.agents.transport import JailTransport
@@ -85,11 +85,18 @@ class JailedAgent:
             if telling is not None:
                 telling.call(call)
 
+        async def taken(one: Snapshot) -> None:
+            if telling is not None:
+                await telling.keep()
+            if snapshot is not None:
+                await snapshot(one)
+
+        why = "it was stopped"
         terms, purse = Terms(model, MOST_TOKENS), means.purse(task, model)
         with run_folder(means.runs) as folder:
             if task.session:
                 await restore(means.sandbox, means.blobs, task.session, folder.session, folder.received)
-            keeper = Keeper(means.sandbox, means.blobs, task, folder, snapshot, means.snapshot_every)
+            keeper = Keeper(means.sandbox, means.blobs, task, folder, taken if snapshot else None, means.snapshot_every)
             try:
                 async with Gateway(
                     folder.socket, self._upstreams[model], terms, purse, task.limit_usd, means.clock, told
@@ -103,7 +110,7 @@ class JailedAgent:
             finally:
                 await keeper.stop()
                 if telling is not None:
-                    await telling.flush()
+                    await telling.end(means.clock(), why)
         key = await in_thread(lambda: means.blobs.put(transcript.written()), "transcript")
         if content is None:
             unavailable = outage(gateway.held, gateway.last, model, self._explain, means.clock())
@@ -124,7 +131,9 @@ class JailedAgent:
     def _telling(self, task: Task, model: str) -> Telling | None:
         if self._means.events is None:
             return None
-        return Telling(self._means.events, task.role, model, self._upstreams[model].url, self._records_prompts)
+        return Telling(
+            self._means.events, task.role, model, self._upstreams[model].url, self._records_prompts, self._means.clock()
+        )
 
 
 class _Running:
@@ -151,7 +160,7 @@ class _Running:
             model, own, task.schema, task.turns, MOST_TOKENS, bool(task.tools), bool(task.session), means.retries
         )
         system = folder.root / "system.txt"
-        system.write_text(task.system, encoding="utf-8")
+        system.write_bytes(task.system.encode("utf-8", "replace"))
         run = Run(
             cli.command(start),
             clone=task.clone,
@@ -198,7 +207,8 @@ class _Running:
     async def _asked(self, prompt: str) -> tuple[Mapping[str, Any] | None, str]:
         self._transcript.add(Asked(self._means.clock(), prompt))
         self.heard.result = None
-        await self._client.query(prompt)
+        # What no encoding has, no model is sent.
+        await self._client.query(prompt.encode("utf-8", "replace").decode())
         async for message in self._client.receive_response():
             before = self.heard.turns
             self.heard.hear(message)

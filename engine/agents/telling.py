@@ -25,7 +25,10 @@ _OK = 200
 
 
 class Telling:
-    def __init__(self, events: OwnEvents, role: str, model: str, base_url: str, records_prompts: bool) -> None:
+    def __init__(
+        self, events: OwnEvents, role: str, model: str, base_url: str, records_prompts: bool, began: datetime
+    ) -> None:
+        self._began = began
         self.trace_id = str(ULID())
         self._events, self._role, self._model, self._base_url = events, role, model, base_url
         self._records_prompts = records_prompts
@@ -53,8 +56,16 @@ class Telling:
         self._tell_waiting()
         self._waiting = call
 
-    async def flush(self) -> None:
+    async def keep(self) -> None:
+        """What was told so far outlives this process."""
+        await self._events.flush()
+
+    async def end(self, at: datetime, why: str) -> None:
+        """`why` there is no answer, empty where there is one."""
         self._tell_waiting()
+        latency_s = (at - self._began).total_seconds()
+        said = {"$ai_trace_name": f"agent: {self._role}", "$ai_latency": latency_s, "$ai_is_error": bool(why)}
+        self._tell("$ai_trace", at, **said, **({"$ai_error": clipped(why, _SHORT)} if why else {}))
         await self._events.flush()
 
     def _adds(self, message: str, block: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ jails get folders of files, and everything that is pushed is pushed from here.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import re
-import stat
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,9 +22,7 @@ from workspace.errors import LoopdeskError
 from workspace.paths import refuse_writable_by_others
 from workspace.text import plain
 
-SHA = re.compile(r"[0-9a-f]{40}")
 NETWORK_S = 600
-MOST_BUNDLE = 200 << 20
 _ORIGIN = "refs/remotes/origin/"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Answers only for the host it was made for, whatever git was led to ask.
@@ -54,16 +53,17 @@ class Mirror:
         refuse_writable_by_others(mirrors)
         askpass = mirrors / "askpass"
         if not askpass.exists():
-            part = mirrors / f".askpass.{os.getpid()}"
+            part = mirrors / f".askpass.{secrets.token_hex(8)}"
             part.write_text(_ASKPASS)
             part.chmod(0o700)
             part.replace(askpass)
         last = re.sub(r"[^A-Za-z0-9-]", "-", remote.rstrip("/").removesuffix(".git").rpartition("/")[2])[:40]
         folder = mirrors / f"{last}-{hashlib.sha256(remote.encode()).hexdigest()[:12]}.git"
         mirror = cls(folder, remote, git, token)
-        if not (folder / "HEAD").exists():
-            git.make_bare(folder)
-            folder.chmod(0o700)
+        askpass = mirrors / "askpass"
+        if not askpass.exists() or not (folder / "HEAD").exists():
+            with _alone(mirrors / ".lock"):
+                _made(mirrors, askpass, mirror)
         return mirror
 
     @property
@@ -93,13 +93,20 @@ class Mirror:
     def fetch(self, *branches: str) -> Mapping[str, str]:
         """Brings these branches (all, where none is named), checked for damage, and returns where they stand. One that
         is not there is left out, here and in the mirror."""
-        found, known = self.heads(*branches), self._known()
-        wanted = [name for name, sha in found.items() if known.get(name) != sha]
-        if wanted:
-            options = ["--no-tags", "--no-write-fetch-head", "--quiet", *self._there("upload-pack")]
-            refspecs = [f"+refs/heads/{name}:{_ORIGIN}{name}" for name in wanted]
-            self._over("fetch", [*options, "--", self.remote, *refspecs])
+        with self._alone():
+            return self._fetched(branches)
+
+    def _fetched(self, branches: Sequence[str]) -> Mapping[str, str]:
+        found = self.heads(*branches)
+        # Two works may want the same commits at the same moment, and git gives a branch to one of them.
+        with _alone(self.folder.with_suffix(".lock")):
             known = self._known()
+            wanted = [name for name, sha in found.items() if known.get(name) != sha]
+            if wanted:
+                options = ["--no-tags", "--no-write-fetch-head", "--quiet", *self._there("upload-pack")]
+                refspecs = [f"+refs/heads/{name}:{_ORIGIN}{name}" for name in wanted]
+                self._over("fetch", [*options, "--", self.remote, *refspecs])
+                known = self._known()
         for name in branches:
             if name in known and name not in found:
                 self.run("update-ref", "-d", f"{_ORIGIN}{name}")
@@ -157,28 +164,12 @@ class Mirror:
         done = self.run("cat-file", "blob", f"{self.commit(sha)}:{path}", fine=(0, 128), most=most)
         return done.out if done.code == 0 else None
 
-    def take_bundle(self, bundle: Path, base: str, most: int = MOST_BUNDLE) -> str:
-        """The one commit that an agent's bundle brings on top of `base`, which has to be here. The file is copied out
-        of the agent's reach first, links are not followed, and every object is checked. Raises `LoopdeskError`."""
-        base = self.commit(base)
-        copy = self.folder / f"{os.getpid()}-{hashlib.sha256(os.fsencode(bundle)).hexdigest()[:12]}.bundle"
-        try:
-            _copy(bundle, copy, most)
-            said = self.run("bundle", "list-heads", str(copy)).lines
-            if len(said) != 1 or not SHA.match(said[0]):
-                raise LoopdeskError(f"The bundle holds {len(said)} branches", "A fix is exactly one commit's history")
-            sha, _, name = said[0].partition(" ")
-            self.run("check-ref-format", name)
-            options = ["--no-tags", "--no-write-fetch-head", "--quiet", "--", str(copy)]
-            self.run("fetch", *options, f"+{name}:refs/loopdesk/taken/{sha}", protocols="file")
-        except GitFailed as error:
-            raise LoopdeskError("The agent's bundle cannot be taken", error.said) from None
-        finally:
-            copy.unlink(missing_ok=True)
-        if not self.is_ancestor(base, sha):
-            self.run("update-ref", "-d", f"refs/loopdesk/taken/{sha}")
-            raise LoopdeskError("The agent's work does not stand on the commit that it was given")
-        return sha
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two that fetch the same branch at once would take each other's locks for a fault."""
+        with (self.folder / "loopdesk.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _known(self) -> Mapping[str, str]:
         """Where the branches stood when they were fetched."""
@@ -205,6 +196,25 @@ class Mirror:
             return []
         quoted = " ".join(f"'{part}'" for part in (self.git.program, *SWITCHES))
         return [f"--{program}={quoted} {program}"]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Among all threads and processes; the lock ends with whoever holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _made(mirrors: Path, askpass: Path, mirror: Mirror) -> None:
+    if not askpass.exists():
+        part = mirrors / ".askpass.part"
+        part.write_text(_ASKPASS)
+        part.chmod(0o700)
+        part.replace(askpass)
+    if not (mirror.folder / "HEAD").exists():
+        mirror.git.make_bare(mirror.folder)
+        mirror.folder.chmod(0o700)
 
 
 def _address(remote: str) -> str:
@@ -239,19 +249,3 @@ def _explained(error: GitFailed, remote: str, has_token: bool) -> LoopdeskError:
     if "redirect" in said or "returned error: 30" in said:
         return GitFailed(f"{remote} has moved", error.said, do="Write its new address into the configuration")
     return GitFailed(f"git could not speak with {remote}", error.said)
-
-
-def _copy(source: Path, target: Path, most: int) -> None:
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise LoopdeskError("The agent's bundle cannot be read", str(error.strerror)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-            raise LoopdeskError("The agent's bundle is not a file", f"Or it is larger than {most >> 20} MB")
-        with target.open("xb") as into:
-            left = most
-            while left > 0 and (part := file.read(min(left, 1 << 20))):
-                into.write(part)
-                left -= len(part)

@@ -1,4 +1,4 @@
-"""What leaves a mirror for other hands: the files of a commit for CI, a clone for a jail; and a change, read."""
+"""What leaves a mirror for other hands: the files of a commit for CI; and a change, read."""
 
 from __future__ import annotations
 
@@ -39,27 +39,6 @@ def export(mirror: Mirror, sha: str, folder: Path) -> None:
         mirror.run("checkout-index", "--all", "--quiet", more=more, timeout_s=600)
     finally:
         index.unlink(missing_ok=True)
-
-
-def clone(mirror: Mirror, sha: str, branch: str, folder: Path) -> None:
-    """A repository of its own in a new folder, with `branch` checked out at `sha` and its history: no remote, no file
-    shared with the mirror, no other branch. From then on it is the jail's, and no git of the host's opens it again."""
-    sha = mirror.commit(sha)
-    _weigh(mirror, sha)
-    folder.mkdir(mode=0o700, parents=True)
-    git, repository = mirror.git, folder / ".git"
-    more = {"GIT_WORK_TREE": str(folder)}
-    git.run("init", "--quiet", "--template=", f"--initial-branch={branch}", str(folder))
-    # A name for the commit while it is fetched: only names can be asked for.
-    name = f"refs/loopdesk/given/{sha}"
-    mirror.run("update-ref", name, sha)
-    try:
-        options = ["--no-tags", "--no-write-fetch-head", "--update-head-ok", "--quiet", "--", str(mirror.folder)]
-        refspec = f"{name}:refs/heads/{branch}"
-        git.run("fetch", *options, refspec, repository=repository, more=more, protocols="file", timeout_s=600)
-    finally:
-        mirror.run("update-ref", "-d", name)
-    git.run("reset", "--quiet", "--hard", branch, repository=repository, more=more, timeout_s=600)
 
 
 def read_diff(mirror: Mirror, base: str, head: str, *, most: int = MOST_DIFF) -> Diff:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,19 +30,20 @@ _TOGETHER = ("/bin/sh", "-c", 'exec "$@" 2>&1', "sh")
 @dataclass(frozen=True, slots=True)
 class JailRunner:
     """`engine.forges.ci.Runner` from any thread but the loop's own: jails are started in `loop`, with which they die.
-    `dependencies` is a prepared folder, or None."""
+    `dependencies` is a prepared folder, or None; `read_only` are more, by where they are within."""
 
     sandbox: Callable[[], Sandbox]
     loop: asyncio.AbstractEventLoop
     dependencies: Path | None = None
+    read_only: Mapping[str, Path] = field(default_factory=dict)
 
     def run(self, command: Sequence[str], folder: Path, timeout_s: float) -> Ran:
         """Raises `NoSandbox`."""
-        read_only = {DEPENDENCIES: self.dependencies} if self.dependencies else {}
+        prepared = {DEPENDENCIES: self.dependencies} if self.dependencies else {}
         run = Run(
             [*_TOGETHER, *command],
             clone=folder,
-            read_only=read_only,
+            read_only={**self.read_only, **prepared},
             limits=Limits(wall_s=timeout_s, disk_bytes=4 << 30),
         )
         output, ended = asyncio.run_coroutine_threadsafe(_ran(self.sandbox(), run), self.loop).result()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from engine import proposals, reading
 from engine.at_home import AtHome
 from engine.attempts import MOST_FAILURES
-from engine.in_thread import in_thread
+from engine.in_thread import PATIENCE_S, in_thread
 from engine.instants import stored
 from engine.judge import Unavailable
 from engine.main import Worked
@@ -35,27 +35,20 @@ class Away:
     """The handler of a kind of job that workers do (`engine.executor.Handler`). Raises `Unavailable` where none is
     there, or Postgres is not; what has been put into the queue stays there meanwhile."""
 
-    def __init__(self, home: AtHome, exchange: Exchange, most_usd: float, may_ask: Callable[[], None]) -> None:
-        """`may_ask` raises `Unavailable` where no model may be asked: a worker does not know."""
+    def __init__(self, home: AtHome, exchange: Exchange, most_usd: float, may_ask: Callable[[], bool]) -> None:
+        """`may_ask`: whether a model may be asked, which a worker does not know. What there is to do without one is
+        done here."""
         self._home, self._with, self._most_usd, self._may_ask = home, exchange, most_usd, may_ask
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
         brief = await self._home.brief(job)
-        if stays_home(brief) or not self._may_be_asked():
+        if stays_home(brief) or not self._may_ask():
             return await self._home.do(job, brief)
         await self._put(job, brief)
         seen = await self._outcome(job)
         await self._with.take_in(job.id, seen)
         assert seen.outcome is not None
         return _result(seen.outcome)
-
-    def _may_be_asked(self) -> bool:
-        """Whether a model may be asked. What can be done without one is done here."""
-        try:
-            self._may_ask()
-        except Unavailable:
-            return False
-        return True
 
     async def _put(self, job: Job, brief: Mapping[str, object]) -> None:
         """Reserved, enqueued: in this order, so that nothing is ever spent that was not put aside."""
@@ -107,12 +100,12 @@ class Away:
             await line.wait(self._with.times.poll_s)
 
 
-def stays_home(brief: object) -> bool:
-    """Whether it names a repository in a folder of this machine. Pure."""
-    if isinstance(brief, Mapping):
-        url = brief.get("url")
-        return (isinstance(url, str) and url.startswith("/")) or any(map(stays_home, brief.values()))
-    return isinstance(brief, list | tuple) and any(map(stays_home, brief))
+def stays_home(brief: Mapping[str, object]) -> bool:
+    """Whether it names no code that a worker could look into, or some in a folder of this machine. Pure."""
+    several = brief.get("repositories")
+    named = several if isinstance(several, list | tuple) else [brief.get("repository")]
+    urls = [str(one.get("url", "")) for one in named if isinstance(one, Mapping)]
+    return not urls or any(url.startswith("/") for url in urls)
 
 
 def _result(outcome: Mapping[str, object]) -> Mapping[str, object]:
@@ -132,11 +125,20 @@ class Recalling:
     def __init__(self, exchange: Exchange) -> None:
         self._with = exchange
         self._is_loaded = False
+        self._looking: asyncio.Task[tuple[int, bool]] | None = None
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
+        if self._is_loaded and not self._with.queue.known:
+            return Worked()
         looks_again = timedelta(seconds=self._with.times.poll_s)
+        # Beside the turn where it takes longer: no decision waits for a Postgres that hangs.
+        self._looking = self._looking or asyncio.create_task(self._looked(store, now))
+        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
+        if not self._looking.done():
+            return Worked(next_due=now + looks_again)
+        looked, self._looking = self._looking, None
         try:
-            done, waits = await self._looked(store, now)
+            done, waits = looked.result()
         except Gone:
             # Whatever waits for it says so.
             return Worked(next_due=now + 5 * looks_again)

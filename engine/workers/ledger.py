@@ -15,8 +15,8 @@ from engine.workers.postgres import Gone, connect, explained
 
 # All that was reserved or spent so far, also by workers that are gone.
 _RESERVE: LiteralString = """
-INSERT INTO loopdesk_spend(job_id, report_id, role, model, usd)
-SELECT job_id, %(report)s, %(role)s, %(model)s, %(usd)s FROM loopdesk_jobs AS job
+INSERT INTO loopdesk_spend(job_id, role, model, usd)
+SELECT job_id, %(role)s, %(model)s, %(usd)s FROM loopdesk_jobs AS job
 WHERE job_id = %(job)s AND claim = %(claim)s AND state = 'running' AND reserved_usd + 1e-9 >= %(usd)s
   + coalesce((SELECT sum(usd) FROM loopdesk_spend AS spent WHERE spent.job_id = job.job_id), 0)
 RETURNING id
@@ -43,7 +43,7 @@ class JobBooks:
     def reserve(self, usd: float, *, role: str, model: str, report_id: str = "") -> int:
         """Raises `Reached`, and `Gone`: what cannot be written down is not spent."""
         claim = self._claim
-        names = {"report": report_id, "role": role, "model": model, "usd": usd, "job": claim.job_id, "claim": claim.id}
+        names = {"role": role, "model": model, "usd": usd, "job": claim.job_id, "claim": claim.id}
         with explained():
             row = self._open().execute(_RESERVE, names).fetchone()
         if row is None:

@@ -39,7 +39,6 @@ CREATE INDEX loopdesk_jobs_of_a_workspace ON loopdesk_jobs(workspace);
 CREATE TABLE loopdesk_spend (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
   job_id text NOT NULL REFERENCES loopdesk_jobs ON DELETE CASCADE,
-  report_id text NOT NULL,
   role text NOT NULL,
   model text NOT NULL,
   usd double precision NOT NULL,

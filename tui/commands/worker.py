@@ -32,7 +32,7 @@ LOCK = "worker.lock"
     "finish_s",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 40),  # a worker that ends sends no heartbeats any more
     metavar="SECONDS",
     help="When stopped, hand back what is not finished by then.",
 )
@@ -80,7 +80,8 @@ async def _work(config: Config, jobs: int, finish_s: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.signal)
-    worker = Worker(config.database_url, means.by(config), log, _now, at_once=jobs, finish_s=finish_s)
+    build = means.by(config, lambda said: log("warned", said=said))
+    worker = Worker(config.database_url, build, log, _now, at_once=jobs, finish_s=finish_s)
     await worker.run(stop)
     log("stopped")
 

@@ -21,7 +21,7 @@ SOURCES = (
     (("proposal_generated",), "proposals"),
     (("round_kept", "round_reverted"), END),
 )
-_COUNTED = frozenset({"round_scored", *(name for names, _ in SOURCES for name in names)})
+_COUNTED = frozenset({"round_scored", "$ai_trace", *(name for names, _ in SOURCES for name in names)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`outcome` is kept, reverted, running or lost. `cost_source` and `token_source` say which events were added
+    """`outcome` is kept, reverted, ended, running or lost. `cost_source` and `token_source` say which events were added
     up on the way, `total_source` where the total at the end is from."""
 
     outcome: str
@@ -116,7 +116,8 @@ def account(tree: Tree) -> Account:
         # The round's own total contains what the calls said one by one.
         cost_at.append(max(events.at[ends[-1]], cost_at[-1] if cost_at else 0))
         costs.append(total)
-    outcome = "running" if tree.is_running else "lost"
+    # What was no round, such as an agent's run, says its end as PostHog's own wrappers do.
+    outcome = "ended" if all_of("$ai_trace") else "running" if tree.is_running else "lost"
     return Account(
         outcome=events.said("event", ends[-1]).removeprefix("round_") if ends else outcome,
         goal=goal_of(events.said("goal", scored[-1]) if scored else None),
