@@ -157,6 +157,7 @@ class Purser(Protocol):
 class Entry:
     """A request in the ledger of a worker. `usd` is what was reserved for it where it `is_booked` not."""
 
+    id: int
     role: str
     model: str
     usd: float
@@ -284,12 +285,13 @@ class Books:
             connection.execute("DELETE FROM spend WHERE seq = ?", (row[0],))
             now = stored(self._clock())
             connection.executemany(
+                # An engine may die before the ledger is cleared.
                 "INSERT INTO spend(job_id, attempt, report_id, role, model, input_tokens, output_tokens, cost_usd, at, "
-                "booked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "booked_at, ledger_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
                     (
                         *(job_id, *row[1:], one.role, one.model, one.input_tokens, one.output_tokens),
-                        *(one.usd, stored(one.at), now if one.is_booked else None),
+                        *(one.usd, stored(one.at), now if one.is_booked else None, one.id),
                     )
                     for one in ledger
                 ],

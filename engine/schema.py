@@ -242,8 +242,10 @@ CREATE TABLE spend (
   output_tokens INTEGER NOT NULL DEFAULT 0,
   cost_usd REAL NOT NULL,
   at INTEGER NOT NULL,
-  booked_at INTEGER
+  booked_at INTEGER,
+  ledger_id INTEGER
 );
+CREATE UNIQUE INDEX once_from_a_ledger ON spend(job_id, ledger_id) WHERE ledger_id IS NOT NULL;
 CREATE INDEX spend_by_time ON spend(at);
 CREATE INDEX spend_of_a_report ON spend(report_id);
 

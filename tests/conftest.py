@@ -34,7 +34,7 @@ gc.disable()
 _LONG = (
     *("test_sources_seeds.py", "test_hostile_text.py", "test_bytes.py", "test_ssh.py", "test_hogql_answers.py"),
     *("test_simulator.py", "test_terminal.py", "test_desk.py", "test_painters.py", "test_engine_whole.py"),
-    *("test_trace_screen.py", "test_sync.py", "test_engine_crashes.py", "test_engine_process.py"),
+    *("test_trace_screen.py", "test_sync.py", "test_engine_crashes.py", "test_engine_process.py", "test_workers.py"),
 )
 
 

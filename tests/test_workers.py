@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -15,7 +16,7 @@ import pytest
 from tests.engines import Desk
 from tests.engines import signal as observed
 from tests.postgres import Cluster
-from tests.workers import DYING, STEP_USD, AwayEngine, Process, bulk, until, working
+from tests.workers import DYING, STEP_USD, AwayEngine, Process, bulk, killed_at, until, working
 from workspace.errors import LoopdeskError
 
 
@@ -137,7 +138,7 @@ class TestTakenOver:
         self, desk: Desk, url: str, marks: Path, postgres: Cluster
     ):
         away = AwayEngine(desk, url, {"until": 2, "pause_at": 1, "marks": str(marks)})
-        async with working(url, DYING) as said, away.running():
+        async with working(url, replace(DYING, stalled_s=1.2)) as said, away.running():
             await until(lambda: "pause" in told(marks))
             postgres.allow(url, False)
             await until(lambda: "stopped" in told(marks))
@@ -276,3 +277,25 @@ class TestTheEngine:
         async with AwayEngine(desk, url, {"until": 1}, report_usd=0.01).running():
             await until(lambda: "The report's budget of $0.01 is reached" in hold(desk))
         assert rows(url) == 0
+
+
+class TestAnEngineThatIsKilled:
+    @pytest.mark.parametrize(
+        "point",
+        [
+            *("before_reserve", "after_reserve", "before_book", "after_book", "before_return_result"),
+            *("after_return_result", "before_apply_result", "after_apply_result"),
+        ],
+    )
+    async def test_has_it_done_once_and_paid_for_once(self, desk: Desk, url: str, marks: Path, point: str):
+        plan = {"until": 2, "marks": str(marks)}
+        async with working(url):
+            assert await killed_at(point, desk.workspace.root, url, plan) == -signal.SIGKILL
+            async with AwayEngine(desk, url, plan).running() as away:
+                await until(lambda: len(desk.inbox.jobs()) == 2 or desk.report().status == "ready")
+                desk.later(minutes=2)  # it may have been the job that killed it
+                await away.until("ready")
+                await until(lambda: rows(url) == 0)
+        assert told(marks) == ["1", "2"]
+        assert spend(desk) == [("research", "scripted", STEP_USD, True)] * 2
+        assert [state for _, state in job_states(desk)].count("applied") == 1

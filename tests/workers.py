@@ -222,3 +222,21 @@ def _forked(url: str, output: Path, build: Build, times: Times) -> None:
 
         quiet()
         asyncio.run(run())
+
+
+async def killed_at(point: str, folder: Path, url: str, plan: Mapping[str, object]) -> int | None:
+    """An engine in a process of its own, until it dies at a crash point; its exit code."""
+    process = _FORKS.Process(target=_engine, args=(point, folder, url, plan))
+    process.start()
+    await asyncio.to_thread(process.join, 20)
+    return process.exitcode
+
+
+def _engine(point: str, folder: Path, url: str, plan: Mapping[str, object]) -> None:
+    os.environ["LOOPDESK_CRASH_AT"] = point
+
+    async def run() -> None:
+        async with AwayEngine(Desk(folder), url, plan).running() as away:
+            await away.until("ready")
+
+    asyncio.run(run())

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from engine import proposals, reading
 from engine.at_home import AtHome
 from engine.attempts import MOST_FAILURES
-from engine.in_thread import in_thread
+from engine.in_thread import PATIENCE_S, in_thread
 from engine.instants import stored
 from engine.judge import Unavailable
 from engine.main import Worked
@@ -125,11 +125,20 @@ class Recalling:
     def __init__(self, exchange: Exchange) -> None:
         self._with = exchange
         self._is_loaded = False
+        self._looking: asyncio.Task[tuple[int, bool]] | None = None
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
+        if self._is_loaded and not self._with.queue.known:
+            return Worked()
         looks_again = timedelta(seconds=self._with.times.poll_s)
+        # Beside the turn where it takes longer: no decision waits for a Postgres that hangs.
+        self._looking = self._looking or asyncio.create_task(self._looked(store, now))
+        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
+        if not self._looking.done():
+            return Worked(next_due=now + looks_again)
+        looked, self._looking = self._looking, None
         try:
-            done, waits = await self._looked(store, now)
+            done, waits = looked.result()
         except Gone:
             # Whatever waits for it says so.
             return Worked(next_due=now + 5 * looks_again)

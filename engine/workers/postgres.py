@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,9 +16,18 @@ from engine.workers import schema
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-_CONNECTS_WITHIN_S = 5
 # A machine that vanished is noticed by the kernel, in milliseconds and seconds.
-_LINE = {"tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+LINE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+# Of a machine that vanished, Postgres would keep the lock for two hours.
+_NOTICED_SOON = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+_TRY = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+_TRIES, _LOOKS_EVERY_S = 5, 0.1
 
 
 class Gone(Unavailable):
@@ -82,7 +93,7 @@ def connect(url: str) -> psycopg.Connection:
     """Blocks. Raises `Gone`, `LoopdeskError`. Commits by itself outside of transactions."""
     check_url(url)
     with explained():
-        return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECTS_WITHIN_S, **_LINE)  # type: ignore[arg-type]
+        return psycopg.connect(url, autocommit=True, **LINE)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -93,8 +104,7 @@ async def connected(url: str) -> AsyncIterator[psycopg.AsyncConnection]:
         async with await psycopg.AsyncConnection.connect(
             url,
             autocommit=True,
-            connect_timeout=_CONNECTS_WITHIN_S,
-            **_LINE,  # type: ignore[arg-type]
+            **LINE,  # type: ignore[arg-type]
         ) as connection:
             yield connection
 
@@ -112,22 +122,26 @@ class EngineLock:
     def __init__(self, url: str, workspace: str) -> None:
         self._url, self._workspace = url, workspace
         self._connection: psycopg.Connection | None = None
+        self._one_thread = threading.Lock()
 
     def hold(self) -> None:
         """Take it, or see that it is still held. Blocks. Raises `LoopdeskError` where another engine holds it."""
-        if self._connection is not None and self._is_alive(self._connection):
-            return
+        with self._one_thread:
+            if self._connection is None or not self._is_alive(self._connection):
+                self._take()
+
+    def _take(self) -> None:
         self.release()
         prepare(self._url)
         connection = connect(self._url)
         with explained():
-            row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._key,)).fetchone()
-        if row is None or not row[0]:
+            connection.execute(_NOTICED_SOON)
+        if not any(self._is_taken(connection, attempt) for attempt in range(_TRIES)):
             connection.close()
             raise LoopdeskError(
                 "Another engine works for this workspace through the same Postgres",
                 "A copy of the workspace may be in use on another machine",
-                "End that one, or give this one another database",
+                "End that one, or give this one another database; of a machine that crashed, wait a minute",
             )
         self._connection = connection
 
@@ -139,9 +153,12 @@ class EngineLock:
             self._connection.close()
             self._connection = None
 
-    @property
-    def _key(self) -> str:
-        return f"loopdesk:{self._workspace}"
+    def _is_taken(self, connection: psycopg.Connection, attempt: int) -> bool:
+        if attempt:
+            time.sleep(_LOOKS_EVERY_S)  # of an engine that has just ended, Postgres hears in a moment
+        with explained():
+            row = connection.execute(_TRY, (f"loopdesk:{self._workspace}",)).fetchone()
+        return row is not None and row[0]
 
     @staticmethod
     def _is_alive(connection: psycopg.Connection) -> bool:

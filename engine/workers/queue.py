@@ -179,7 +179,7 @@ class Line:
 
     async def _ledger(self) -> Sequence[Entry]:
         found = await self._connection.execute(
-            "SELECT role, model, usd, input_tokens, output_tokens, at, is_booked FROM loopdesk_spend "
+            "SELECT id, role, model, usd, input_tokens, output_tokens, at, is_booked FROM loopdesk_spend "
             "WHERE job_id = %s ORDER BY id",
             (self._job_id,),
         )

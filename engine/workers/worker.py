@@ -28,7 +28,7 @@ from engine.workers.blobs import PostgresBlobs
 from engine.workers.claim import Claim, Lost
 from engine.workers.ledger import JobBooks
 from engine.workers.means import Build, Means
-from engine.workers.postgres import Gone, Times, prepare
+from engine.workers.postgres import LINE, Gone, Times, explained, prepare
 from engine.workers.queue import QUEUE, TASK
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -102,7 +102,7 @@ class Worker:
             max_size=2 + 2 * self._at_once,
             # As long as nothing is lost, a Postgres that is started anew is waited for.
             timeout=self._times.lost_s,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, **LINE},
         )
         app = procrastinate.App(connector=connector)
         # Outcomes are written down, whatever they are: what is raised beyond them says that this worker could not.
@@ -146,7 +146,7 @@ class Worker:
         """What dead workers left goes back into the queue. One worker at a time: what one has taken back, and a third
         has begun, is not taken back again."""
         while True:
-            with suppress(procrastinate.exceptions.ConnectorException, PoolTimeout):
+            with suppress(LoopdeskError, procrastinate.exceptions.ConnectorException), explained():
                 async with pool.connection() as connection, connection.transaction():
                     found = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_RESCUE_LOCK,))
                     row = await found.fetchone()
@@ -198,23 +198,25 @@ class Worker:
             self._log("handed_back", **names)
             raise _HandedBack
 
-    async def _outcome(self, claim: Claim) -> str:
-        """As JSON; what is raised is an outcome too."""
+    async def _outcome(self, claim: Claim) -> Mapping[str, object]:
+        """What is raised is one too."""
         try:
             with JobBooks(self._url, claim) as books:
-                result = spelled({"result": dict(await self._done(claim, books))})
-            if len(result) > MOST_RESULT:
-                raise LoopdeskError(f"Its result has {len(result):,} bytes; at most {MOST_RESULT:,} are taken")
-            return result
+                result = dict(await self._done(claim, books))
+            if (length := len(spelled(result))) > MOST_RESULT:
+                raise LoopdeskError(f"Its result has {length:,} bytes; at most {MOST_RESULT:,} are taken")
+            return {"result": result}
         except Lost:
             # Another's word counts; the look will say the same in a moment.
             return await asyncio.get_running_loop().create_future()
+        except Gone:
+            raise  # no word about the work: it goes on here or elsewhere, from its last snapshot
         except Unavailable as error:
             again = error.retry_at.isoformat() if error.retry_at else None
-            return spelled({"held": plain(error, _MOST_SAID), "retry_at": again})
+            return {"held": plain(error, _MOST_SAID), "retry_at": again}
         except Exception as error:
             said = str(error) if isinstance(error, LoopdeskError) else f"{type(error).__name__}: {error}"
-            return spelled({"error": plain(said, _MOST_SAID), "is_final": isinstance(error, WillNotDo)})
+            return {"error": plain(said, _MOST_SAID), "is_final": isinstance(error, WillNotDo)}
 
     async def _done(self, claim: Claim, books: JobBooks) -> Mapping[str, object]:
         async with self._build(Means(PostgresBlobs(self._url), books, self._clock)) as works:
@@ -222,13 +224,14 @@ class Worker:
                 raise LoopdeskError(f"This worker knows no {plain(claim.kind, 40)} jobs", "It may be an older one")
             return await works[claim.kind].do(claim.brief, claim)
 
-    async def _write(self, claim: Claim, outcome: str, names: Mapping[str, Any]) -> None:
+    async def _write(self, claim: Claim, outcome: Mapping[str, object], names: Mapping[str, Any]) -> None:
         """What was worked out is not given up for a Postgres that is away for a moment."""
         until = time.monotonic() + self._times.lost_s
         while True:
             try:
-                await claim.end(outcome)
-                self._log("done", outcome=next(iter(outcome.split('"', 2)[1:2])), **names)
+                await claim.end(spelled(dict(outcome)))
+                said = outcome.get("error") or outcome.get("held")
+                self._log("done", **names, **({"said": said} if said else {}))
             except Lost as lost:
                 self._log("ended", why=str(lost), **names)
                 await self._let_go(claim, names)

@@ -32,7 +32,7 @@ LOCK = "worker.lock"
     "finish_s",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 40),  # a worker that ends sends no heartbeats any more
     metavar="SECONDS",
     help="When stopped, hand back what is not finished by then.",
 )
