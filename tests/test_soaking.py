@@ -539,7 +539,7 @@ async def test_measuring_is_off_the_event_loop_and_a_question_that_fails_is_aske
         import time
 
         before = ticks
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while ticks < before + 3 and time.monotonic() < deadline:
             time.sleep(0.001)
         raise LoopdeskError("It took too long")
