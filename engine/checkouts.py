@@ -53,7 +53,7 @@ class Checkouts:
             content = one.mirror.file(one.sha, path, _MOST_CODE)
         except GitFailed:
             return _MOST_CODE  # it is there, and too long to be counted
-        return None if content is None else content.count(b"\n") + 1
+        return None if content is None else content.count(b"\n") + (not content.endswith(b"\n"))
 
     def has_commit(self, repository: str, sha: str) -> bool:
         one = self[repository]

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import jsonschema
 
+from engine import metrics
 from engine.judge import Actionability
 from engine.results import LEADS_TO, MOST_TITLE, PRIORITIES
 from engine.rows import spelled
+from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 MOST_WORDS = 200
@@ -105,7 +107,7 @@ def wrong(content: Mapping[str, object], form: Mapping[str, object], named: Mapp
     if len(spelled(content)) > MOST_BYTES:
         return ["It is too long: say less, and what matters."]
     answer: Any = content
-    return [*_wrong_words(answer), *_wrong_findings(answer, form, named, code)]
+    return [*_wrong_words(answer), *_wrong_metric(answer), *_wrong_findings(answer, form, named, code)]
 
 
 def read(content: Mapping[str, object], repositories: Sequence[str], named: Mapping[str, str]) -> Findings:
@@ -127,7 +129,7 @@ def read(content: Mapping[str, object], repositories: Sequence[str], named: Mapp
         repository="" if chosen == NONE else chosen,
         repository_reason=answer.get("repository_reason", "").strip(),
         already_addressed=answer["already_addressed"],
-        metric=answer.get("metric") or {},
+        metric=metrics.check(answer["metric"]).document if answer.get("metric") else {},
         actionability=answer["actionability"],
         priority=answer["priority"],
         **{
@@ -147,6 +149,16 @@ def _wrong_words(answer: Any) -> list[str]:
     if (answer["actionability"] == "requires_human_input") != bool(answer["question"].strip()):
         found.append("question has to be asked where input is required, and only there.")
     return found
+
+
+def _wrong_metric(answer: Any) -> list[str]:
+    if not answer.get("metric"):
+        return []
+    try:
+        metrics.check(answer["metric"])
+    except LoopdeskError as error:
+        return [f"metric: {error}"]
+    return []
 
 
 def _wrong_findings(answer: Any, form: Mapping[str, object], named: Mapping[str, str], code: Code) -> list[str]:

@@ -167,19 +167,19 @@ class _Fix:
         self.session = str(saved.get("session") or self.wanted.session)
         if not self.session and not self.wanted.bundle and (question := await self._question()):
             return {"question": question, **self._kept()}
-        answer = await self._ask(prompts.FIX, self._task_blocks(), _CHANGED, "fix", may_write=True)
+        answer = await self._ask(prompts.MEND, self._task_blocks(), _CHANGED, may_write=True)
         made = await self._tested()
         if made is None:
             return {"nothing": _why(answer, "the agent changed nothing"), **self._kept()}
         if made.tests.get("state") == "failed":
             again = [Data("failed_tests", made.tests["summary"])]
-            answer = await self._ask(prompts.FIX, again, _CHANGED, "fix", may_write=True)
+            answer = await self._ask(prompts.MEND, again, _CHANGED, may_write=True)
             made = await self._tested() or made
             if made.tests.get("state") == "failed" and not await self._fails_without():
                 return {"nothing": f"its tests fail with the change: {made.tests['summary'][-300:]}", **self._kept()}
         review = await self._reviewed(made)
         if musts := [one for one in review["points"] if one["must"]]:
-            answer = await self._ask(prompts.FIX, [Data("review", musts)], _CHANGED, "fix", may_write=True)
+            answer = await self._ask(prompts.MEND, [Data("review", musts)], _CHANGED, may_write=True)
             mended = await self._tested()
             if mended is not None and mended.tests.get("state") != "failed":
                 made = mended
@@ -205,7 +205,7 @@ class _Fix:
 
     async def _question(self) -> str:
         """What is asked before any code is written; empty where the report says enough."""
-        answer = await self._ask(prompts.SPECIFIC, self._task_blocks(), _SPECIFIC, "fix", may_write=False)
+        answer = await self._ask(prompts.SPECIFIC, self._task_blocks(), _SPECIFIC, may_write=False)
         if answer.content is None:
             raise LoopdeskError("The agent did not say whether the report is specific enough", answer.why)
         return "" if answer.content["is_specific"] else plain(answer.content["question"], pull_text.MOST_PART)
@@ -228,12 +228,12 @@ class _Fix:
         return blocks
 
     async def _ask(
-        self, system: str, blocks: Sequence[Data], schema: Mapping[str, object], role: str, *, may_write: bool
+        self, wanted: str, blocks: Sequence[Data], schema: Mapping[str, object], *, may_write: bool
     ) -> Answer:
         task = Task(
-            role=role,
-            system=system,
-            prompt=user_message(blocks, secrets.token_hex(8)),
+            role="fix",
+            system=prompts.FIX,
+            prompt=f"{wanted.strip()}\n\n{user_message(blocks, secrets.token_hex(8))}",
             schema=schema,
             report_id=self.wanted.report_id,
             clone=self.folder.clone,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from engine import budget, judges, listed, overview, process, reading, verbs
 from engine.about import About, read_about
@@ -29,6 +30,9 @@ from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 from workspace.text import plain
+
+if TYPE_CHECKING:
+    from engine.diff import Diff
 
 _INSERTED = ("commands", "signals_in")
 _READS = (
@@ -75,6 +79,15 @@ class Inbox:
     def proposal(self, id: str) -> Proposal | None:
         with self._reading() as connection:
             return reading.proposal(connection, id) if connection else None
+
+    def change(self, proposal: Proposal) -> Diff | None:
+        """What a proposal would change, as the guard read it; None before anything was built. Raises `LoopdeskError`
+        where it is not kept any more."""
+        from engine import changes
+        from engine.blobs import FolderBlobs
+
+        key = proposal.change.get("diff")
+        return changes.read(FolderBlobs(self.workspace.blobs).get(str(key))) if key else None
 
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""

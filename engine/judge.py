@@ -17,6 +17,8 @@ THREATS = ("instruction_override", "hidden_instructions", "encoded_payload", "se
 """How a text can try to manipulate whoever reads it (the public reference's five)."""
 Actionability = Literal["immediately_actionable", "requires_human_input", "not_actionable"]
 MOST_QUERIES = 3
+# Of a signal, wherever it is shown: what safety did not read, nothing reads.
+MOST_TEXT, MOST_SIGNAL, MOST_NAME = 4_000, 12_000, 100
 _DEEPEST = 8
 
 
@@ -54,6 +56,24 @@ def _texts(name: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for place, inner in enumerate(value):
             yield from _texts(f"{name}.{place}", inner, depth + 1)
+
+
+def shown(text: SignalText) -> dict[str, str]:
+    """A signal as it is shown to a model: its source and its texts, each clipped, until the signal is full."""
+    found: dict[str, str] = {"source": clipped(text.source, MOST_NAME)}
+    room = MOST_SIGNAL
+    for name, value in text.fields.items():
+        name = clipped(name, MOST_NAME)
+        value = clipped(value, min(MOST_TEXT, room - len(name)))
+        if room <= len(name) or name in found:
+            continue
+        found[name] = value
+        room -= len(name) + len(value)
+    return found
+
+
+def clipped(text: str, most: int = MOST_TEXT) -> str:
+    return text[: max(0, most)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine import budget, roles
 from engine.consent import Consent, Estimate, consent, estimate
-from engine.judge import Assessment, Candidate, Case, Judge, Match, Safety, SignalText
+from engine.judge import Assessment, Candidate, Case, Judge, Match, Safety, SignalText, Unavailable
 from engine.model import Signal
 from workspace.config import Config
 
@@ -82,26 +82,62 @@ def _why(has_key: bool, answered: Consent | None) -> str:
 
 
 def judge_of(config: Config, store: Store, rules: Judge, clock: Callable[[], datetime]) -> Judge:
-    """Raises `LoopdeskError` for models, prices, budgets or an address that make no sense, key or not."""
+    """The model's from the moment of the yes, and the rules' again from the moment of a no. Raises `LoopdeskError` for
+    models, prices, budgets or an address that make no sense, key or not."""
     budget.limits(config)
     roles.check(config)
-    return _Consented(config, store, rules, clock) if config.anthropic_key else rules
+    if not config.anthropic_key:
+        return rules
+
+    def may_ask() -> bool:
+        answered = consent(store.connection)
+        return answered is not None and answered.is_given
+
+    def report_of(signal_id: str) -> str:
+        row = store.connection.execute(
+            "SELECT report_id FROM report_signals WHERE signal_id = ? AND left_at IS NULL", (signal_id,)
+        ).fetchone()
+        return row[0] if row else ""
+
+    def made() -> Judge:
+        from engine.main import warn
+
+        return _model_judge(config, budget.Books(config, store, clock), rules, clock, report_of, warn)
+
+    return _Chosen(rules, may_ask, made)
 
 
-class _Consented:
-    """The model's from the moment of the yes, and the rules' again from the moment of a no."""
+def judge_on_worker(
+    config: Config,
+    books: budget.Purser,
+    rules: Judge,
+    clock: Callable[[], datetime],
+    warn: Callable[[str], None],
+) -> Judge:
+    """The model's: whether one may be asked was answered before the job came here. `warn` is told where its events
+    cannot be kept."""
 
-    def __init__(self, config: Config, store: Store, rules: Judge, clock: Callable[[], datetime]) -> None:
-        self._config, self._store, self._rules, self._clock = config, store, rules, clock
+    def made() -> Judge:
+        if not config.anthropic_key:
+            raise Unavailable("No model is configured on this worker", do="Set ANTHROPIC_API_KEY there")
+        return _model_judge(config, books, rules, clock, lambda _: "", warn)
+
+    return _Chosen(rules, lambda: True, made)
+
+
+class _Chosen:
+    """The rules' judgement, or where `may_ask` the model's, made on its first use."""
+
+    def __init__(self, rules: Judge, may_ask: Callable[[], bool], made: Callable[[], Judge]) -> None:
+        self._rules, self._may_ask, self._made = rules, may_ask, made
         self._model_judge: Judge | None = None
 
     @property
     def _judge(self) -> Judge:
-        answered = consent(self._store.connection)
-        if answered is None or not answered.is_given:
+        if not self._may_ask():
             return self._rules
         if self._model_judge is None:
-            self._model_judge = _model_judge(self._config, self._store, self._rules, self._clock)
+            self._model_judge = self._made()
         return self._model_judge
 
     @property
@@ -128,17 +164,16 @@ class _Consented:
         return await self._judge.assess(case)
 
 
-def _model_judge(config: Config, store: Store, rules: Judge, clock: Callable[[], datetime]) -> Judge:
-    from engine.budget import Books
+def _model_judge(
+    config: Config,
+    books: budget.Purser,
+    rules: Judge,
+    clock: Callable[[], datetime],
+    report_of: Callable[[str], str],
+    warn: Callable[[str], None],
+) -> Judge:
     from engine.llm import Model
-    from engine.main import warn
     from engine.model_judge import ModelJudge
     from engine.own_events import own_events
 
-    def report_of(signal_id: str) -> str:
-        row = store.connection.execute(
-            "SELECT report_id FROM report_signals WHERE signal_id = ? AND left_at IS NULL", (signal_id,)
-        ).fetchone()
-        return row[0] if row else ""
-
-    return ModelJudge(Model(config, Books(config, store, clock), own_events(config, warn), clock), rules, report_of)
+    return ModelJudge(Model(config, books, own_events(config, warn), clock), rules, report_of)

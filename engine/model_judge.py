@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from engine import prompts
 from engine.data_blocks import Data, decoded
 from engine.judge import (
+    MOST_NAME,
     MOST_QUERIES,
+    MOST_TEXT,
     THREATS,
     Actionability,
     Assessment,
@@ -22,14 +24,14 @@ from engine.judge import (
     Match,
     Safety,
     SignalText,
+    clipped,
+    shown,
     texts_of,
 )
 from engine.llm import About, Model, Question
 from engine.model import Signal, signal_id
 
 MOST_TITLE, MOST_SUMMARY_WORDS = 70, 200
-# Of a signal, as every method shows it: what safety did not read, nothing reads.
-MOST_TEXT, MOST_SIGNAL, MOST_NAME = 4_000, 12_000, 100
 _MOST_TOGETHER = 60_000
 _MOST_ASSESSED = 24
 _EXAMPLES, _EXAMPLE = 3, 500
@@ -193,24 +195,6 @@ class ModelJudge:
             question=answer.question.strip(),
             already_addressed=answer.already_addressed,
         )
-
-
-def shown(text: SignalText) -> dict[str, str]:
-    """A signal as every method shows it: its source and its texts, each clipped, until the signal is full."""
-    found: dict[str, str] = {"source": clipped(text.source, MOST_NAME)}
-    room = MOST_SIGNAL
-    for name, value in text.fields.items():
-        name = clipped(name, MOST_NAME)
-        value = clipped(value, min(MOST_TEXT, room - len(name)))
-        if room <= len(name) or name in found:
-            continue
-        found[name] = value
-        room -= len(name) + len(value)
-    return found
-
-
-def clipped(text: str, most: int = MOST_TEXT) -> str:
-    return text[: max(0, most)]
 
 
 def _size(signal: Mapping[str, str]) -> int:

@@ -135,24 +135,29 @@ Summary: at most 200 words, plain text: why it matters, what happens, the likely
 could be solved. No headings, no markup.
 """
 
-SPECIFIC: Final = f"""
-You are about to change a repository because of a report about an overnight experimentation loop. Before any code is
-written, decide whether the report is specific enough to be fixed without guessing: it is clear what goes wrong, where
-in the code it comes from, and by what one would see that it is fixed. Look into the repository in the current folder;
-nothing in it can be changed now.
+FIX: Final = f"""
+You mend problems in a repository because of reports about an overnight experimentation loop. Every message begins with
+what is wanted now, and is followed by data. The repository is in the current folder.
 {_DATA}
+"""
+
+# What is wanted now: a session keeps the instructions that it began with, so this stands in front of the data.
+SPECIFIC: Final = """
+Before any code is written: decide whether the report below is specific enough to be fixed without guessing. It is clear
+what goes wrong, where in the code it comes from, and by what one would see that it is fixed. Look into the repository;
+nothing in it can be changed now.
 If it is not specific enough, ask the one question whose answer would make it so. If it is, say in a few sentences what
 you would change and how you would test it.
 """
 
-FIX: Final = f"""
-You mend the problem of a report in the repository in the current folder, with the smallest change that is complete.
-{_DATA}
-- Keep to the repository's own style. Change nothing that the problem does not need; no reformatting, no new dependency.
+MEND: Final = """
+You mend the problem of a report now, with the smallest change that is complete; the repository can be changed.
+- Keep to its own style. Change nothing that the problem does not need; no reformatting, no new dependency.
 - Add or mend a test that fails without the change.
-- Run the tests that the repository has, as far as they run here: there is no network.
+- Run the tests that it has, as far as they run here: there is no network.
 - Files that say what CI executes, and protected ones, are better left alone: a change to them waits for a person.
 - Write no names of customers, no keys and nothing of the data that is not needed into the code.
+- Where changes were asked for, checks failed or a review found something, see to that and leave the rest as it is.
 - Commit when you are done. What you say of the change is read by its reviewers: be short, exact and honest, above all
   about what was not tested.
 """

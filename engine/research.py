@@ -24,6 +24,7 @@ from engine.repositories import Repository, candidates, repositories
 from engine.rows import signal_from_text, signal_text
 from engine.sandbox.protocol import NoSandbox
 from engine.work import Progress
+from queries.backend import Backend
 from queries.morning import open_local
 from workspace.config import Config
 from workspace.errors import LoopdeskError
@@ -31,7 +32,8 @@ from workspace.errors import LoopdeskError
 MOST_SIGNALS = 100
 """The newest are read; a report of more says nothing else."""
 MOST_NOTES = 20
-_MOST_CONTENT = 8_000  # characters of a signal
+# Characters of a signal in a brief, which may travel: more than a model is ever shown of one.
+_MOST_CONTENT, _MOST_EXTRA = 8_000, 16_000
 _MOST_MEMORY = 100  # notes that an agent can look through
 _READABLE = ("passed", "released")
 _RULES = "rules"
@@ -66,15 +68,15 @@ class LooksIntoCode(Protocol):
 
 
 class Research:
-    """`engine.work.Work`. `agent` None is an engine that has none. Raises `Unavailable` where the judge, the agent or
-    the repository cannot be had now, `LoopdeskError` for a report that is not there."""
+    """`engine.work.Work`. `agent` makes who looks into the code; None is an engine that has none. Raises `Unavailable`
+    where the judge, the agent or the repository cannot be had now, `LoopdeskError` for a report that is not there."""
 
     def __init__(
         self,
         config: Config,
         judge: Judge,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        agent: LooksIntoCode | None = None,
+        agent: Callable[[], LooksIntoCode] | None = None,
     ) -> None:
         """Raises `LoopdeskError` for repositories that make no sense."""
         self._config, self._judge, self._clock, self._agent = config, judge, clock, agent
@@ -115,16 +117,16 @@ class Research:
             )
         if self._agent is None or self._judge.name == _RULES:
             raise NoAgent("No model may be asked to look")
-        return await self._agent.look(case, read, progress)
+        return await self._agent().look(case, read, progress)
 
     def _measured(self, signals: Sequence[Signal]) -> list[Evidence]:
         now, config = self._clock(), self._config
-        backend = open_local(config, lambda: now)
+        backend: Backend | None = open_local(config, lambda: now)
         if backend is None and config.asks_posthog:
             # A worker has no store of its own.
             from engine.agents.tools import backend_of
 
-            backend = backend_of(config)  # type: ignore[assignment]
+            backend = backend_of(config)
         if backend is None:
             return []
         with closing(backend):
@@ -136,8 +138,6 @@ def written(read: Read) -> Mapping[str, object]:
     return {
         **asdict(replace(read, signals={})),
         "signals": {id: json.loads(signal_text(one)) for id, one in read.signals.items()},
-        # A folder of this machine is on no other one.
-        "stays_home": any(one.is_local for one in read.repositories),
     }
 
 
@@ -180,7 +180,7 @@ def read_for(job: Job, detail: ReportDetail, notes: Sequence[Note]) -> Read:
 def _clipped(signal: Signal) -> Signal:
     """What is judged is what is shown: nothing stands behind the cut."""
     extra: Mapping[str, object] = signal.extra
-    if len(str(extra)) > _MOST_CONTENT:
+    if len(str(extra)) > _MOST_EXTRA:
         # Whose it is decides where its cause is looked for.
         extra = {name: str(extra[name])[:200] for name in ("project", "client") if name in extra}
     return replace(signal, content=signal.content[:_MOST_CONTENT], extra=extra)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from engine import findings, prompts, roles
+from engine import findings, metrics, prompts, roles
 from engine.agents import tools
 from engine.agents.mcp_config import servers
 from engine.agents.protocol import Agent, Answer, HostTool, Snapshot, Task
@@ -23,7 +23,8 @@ from engine.data_blocks import Data, user_message
 from engine.executor import MOST_RESULT
 from engine.findings import CODE, Findings
 from engine.in_thread import in_thread
-from engine.judge import Case, Evidence
+from engine.judge import Case, Evidence, clipped, texts_of
+from engine.judge import shown as described
 from engine.research import NoAgent, Read
 from engine.reviewers import reviewers
 from engine.rows import spelled
@@ -39,7 +40,7 @@ Snapshots = Callable[[Snapshot], Awaitable[None]]
 LIMIT_USD = 1.0
 """Of one research, its repair included."""
 TURNS = 40
-_SHOWN_SIGNALS, _SHOWN_CONTENT = 20, 4_000  # in the question; the tool has them all, in full
+_SHOWN = 20  # signals in the question; the tool has them all
 _MOST_REFUSALS = 20
 
 
@@ -57,8 +58,7 @@ class _Run:
 
 
 class ResearchAgent:
-    """`engine.research.LooksIntoCode`. `sandbox` raises `NoSandbox`. `metric` is the schema of a target metric, and
-    `wrong_metric` says what is wrong with one, empty where nothing is."""
+    """`engine.research.LooksIntoCode`. `sandbox` raises `NoSandbox`."""
 
     def __init__(
         self,
@@ -66,14 +66,10 @@ class ResearchAgent:
         agent: Agent,
         sandbox: Callable[[], Sandbox],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        *,
-        metric: Mapping[str, object] | None = None,
-        wrong_metric: Callable[[Mapping[str, object]], str] = lambda _: "",
     ) -> None:
         """Raises `LoopdeskError` for MCP servers or models that make no sense."""
         self._config, self._agent, self._sandbox, self._clock = config, agent, sandbox, clock
         self._servers, self._name = servers(config), roles.models(config)[ROLE]
-        self._metric, self._wrong_metric = metric or {"type": "object"}, wrong_metric
 
     async def look(self, case: Case, read: Read, progress: Progress) -> Mapping[str, object]:
         sandbox = self._sandbox()
@@ -96,7 +92,7 @@ class ResearchAgent:
                 ROLE,
                 prompts.RESEARCH,
                 _question(case, read, named, code),
-                findings.schema(names, self._metric),
+                findings.schema(names, metrics.choices()),
                 report_id=read.report_id,
                 clone=code.all[0].clone,
                 tools=run.calls.watched(offered),
@@ -122,14 +118,14 @@ class ResearchAgent:
         """An answer that nothing is wrong with: the first, or the one after it was told what is."""
         answer = await self._asked(task, task.prompt, keep, run)
         content = _content(answer)
-        complaints = await in_thread(lambda: self._wrong(content, task, named, code), "findings")
+        complaints = await in_thread(lambda: findings.wrong(content, task.schema, named, code), "findings")
         left_usd = task.limit_usd - run.cost_usd
         if complaints and left_usd > 0:
             mend = _mend(complaints)
             anew = f"{task.prompt}\n{user_message([Data('former_answer', content)], secrets.token_hex(8))}\n{mend}"
             again = replace(task, prompt=mend, session=answer.session, limit_usd=left_usd)
             content = _content(await self._asked(again, anew, keep, run))
-            complaints = await in_thread(lambda: self._wrong(content, task, named, code), "findings")
+            complaints = await in_thread(lambda: findings.wrong(content, task.schema, named, code), "findings")
         if not complaints:
             return content
         raise LoopdeskError(f"Its answer could not be used: {plain(' '.join(complaints), 300)}")
@@ -144,13 +140,6 @@ class ResearchAgent:
             answer = await self._agent.ask(replace(task, session="", prompt=anew), keep)
         run.answers.append(answer)
         return answer
-
-    def _wrong(self, content: Mapping[str, object], task: Task, named: Mapping[str, str], code: Checkouts) -> list[str]:
-        complaints = findings.wrong(content, task.schema, named, code)
-        metric = content.get("metric")
-        if not complaints and isinstance(metric, Mapping) and metric and (why := self._wrong_metric(metric)):
-            complaints = [f"metric: {why}"]
-        return complaints
 
     async def _fetched(self, read: Read, pins: object) -> list[Checkout]:
         """What was looked at before is looked at as it was then."""
@@ -188,16 +177,10 @@ def _content(answer: Answer) -> Mapping[str, object]:
 
 
 def _question(case: Case, read: Read, named: Mapping[str, str], code: Checkouts) -> str:
-    shown = list(named.items())[-_SHOWN_SIGNALS:]
+    newest = list(named.items())[-_SHOWN:]
     signals = [
-        {
-            "signal": name,
-            "source": f"{one.source_product}/{one.source_type}",
-            "happened": one.occurred_at.isoformat(),
-            "content": one.content[:_SHOWN_CONTENT],
-            "measured": one.extra,
-        }
-        for name, one in ((name, read.signals[id]) for name, id in shown)
+        {"signal": name, "happened": one.occurred_at.isoformat(), **described(texts_of(one))}
+        for name, one in ((name, read.signals[id]) for name, id in newest)
     ]
     repositories = [
         {
@@ -209,15 +192,15 @@ def _question(case: Case, read: Read, named: Mapping[str, str], code: Checkouts)
         }
         for one in code.all
     ]
-    report: dict[str, object] = {"title": read.title, "signals": len(named)}
-    if len(shown) < len(named):
-        report["not_shown"] = f"{len(named) - len(shown)} older ones; the tool signals has them"
+    report: dict[str, object] = {"title": clipped(read.title), "signals": len(named)}
+    if len(newest) < len(named):
+        report["not_shown"] = f"{len(named) - len(newest)} older ones; the tool signals has them"
     blocks = [
         Data("report", report),
         Data("observations", signals),
         Data("evidence", [one.said for one in case.evidence]),
-        Data("added_by_people", list(read.context)),
-        Data("memory", list(read.memory)),
+        Data("added_by_people", [clipped(one) for one in read.context]),
+        Data("memory", [clipped(one) for one in read.memory]),
         Data("repositories", repositories),
     ]
     return user_message(blocks, secrets.token_hex(8))

@@ -37,14 +37,15 @@ def research(report: Report, job: Job, now: datetime) -> tuple[Effect, ...]:
     """A completed pass, whatever its answer: what it has read weighs nothing any more.
 
     `job.result` is `{"title", "summary", "actionability", "reason"?, "priority"?, "priority_reason"?, "question"?,
-    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?, "code"?}`; `judged` is the actionability that
-    the judge gave where it leads elsewhere, `code` a sentence about who looked into the code. Where an agent did, also
-    `{"root_cause", "metric", "repository"?: {"name", "branch", "sha", "is_pinned", "reason"}, "reviewers": [{"name",
-    "email", "lines"}], "transcripts": [{"blob", "round_id"?, "turns", "cost_usd"}], "missing": [what could not be
-    asked], "refusals": [{"at", "kind", "said"}], "calls": [{"tool", "arguments", "ok", "answer"}],
-    "calls_left_out"}`, and a finding of its own is `{"signals", "said", "places": [{"kind", "where", "said", "line"}],
-    "by"}`. Or `{"blocked": {"threat", "quote", "why"}}`: the report's texts together manipulate whoever reads them,
-    and nothing was researched. Raises `BadResult`.
+    "findings"?: [{...}], "already_addressed"?, "judged_by"?, "judged"?, "code"?, "metric"?}`; `judged` is the
+    actionability that the judge gave where it leads elsewhere, `code` a sentence about who looked into the code,
+    `metric` what a fix is measured by (`engine.metrics.check`). Where an agent looked, also `{"root_cause",
+    "repository"?: {"name", "branch", "sha", "is_pinned", "reason"}, "reviewers": [{"name", "email", "lines"}],
+    "transcripts": [{"blob", "round_id", "turns", "cost_usd"}], "missing": [what could not be asked], "refusals":
+    [{"at", "kind", "said"}], "calls": [{"tool", "arguments", "ok", "answer"}], "calls_left_out"}`, and a finding of its
+    own is `{"signals", "said", "places": [{"kind", "where", "said", "line"}], "by"}`. Or `{"blocked": {"threat",
+    "quote", "why"}}`: the report's texts together manipulate whoever reads them, and nothing was researched. Raises
+    `BadResult`.
 
     Its artefacts: `finding` for each finding, one `judgement`, and of an agent `repository`, `reviewers`, `transcript`,
     `tool_missing`, `refusal` and `tool_call`, each with the number of its run.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from engine import holding, judges, leftovers
 from engine.about import KEY, About, AboutSource, document, read_about
@@ -26,17 +27,23 @@ from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
 from engine.notifying import Notifying
 from engine.pulling import Pulling
+from engine.reconcile import RESEARCH
 from engine.roles import check
 from engine.rules.judge import RulesJudge
 from engine.safety import SafetyFilter
+from engine.sandbox.protocol import Sandbox
 from engine.soaking import Soaking
 from engine.sources import registry
 from engine.sources.github_issues import NAME, SOURCE, WEIGHT, configured
 from engine.starting import Starting
 from engine.store import Store
 from engine.watching import Watching
+from engine.work import Work
 from engine.works import one_sandbox, purses, works
 from workspace.config import Config
+
+if TYPE_CHECKING:
+    from engine.demo.script import ScriptedAgent
 
 _LOOKS_EVERY = timedelta(minutes=1)
 
@@ -62,11 +69,13 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
         judge = judge_of(config, store, RulesJudge(), clock)
         books = Books(config, store, clock)
 
-        agent = LazyAgent(config, sandbox, blobs, purses(books), clock, lambda: _refuse_unasked(store), warn)
-        at_home = {
-            kind: AtHome(work, store, clock)
-            for kind, work in works(config, agent, sandbox, blobs, clock, judge).items()
-        }
+        agent: LazyAgent | ScriptedAgent
+        if config.workspace.demo_marker.exists():
+            agent, doable = _scripted(config, sandbox, blobs, books, clock, judge)
+        else:
+            agent = LazyAgent(config, sandbox, blobs, purses(books), clock, lambda: _refuse_unasked(store), warn)
+            doable = works(config, agent, sandbox, blobs, clock, judge)
+        at_home = {kind: AtHome(work, store, clock) for kind, work in doable.items()}
         done = done_by(config, at_home, store, books, blobs, clock, lambda: _may_ask(config, store))
 
         return Parts(
@@ -89,7 +98,25 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     return build
 
 
-async def _closed(judge: Judge, agent: LazyAgent, done: Done) -> None:
+def _scripted(
+    config: Config,
+    sandbox: Callable[[], Sandbox],
+    blobs: FolderBlobs,
+    books: Books,
+    clock: Callable[[], datetime],
+    judge: Judge,
+) -> tuple[ScriptedAgent, Mapping[str, Work]]:
+    """Of a demo: no model is asked."""
+    from engine.demo.script import OneReport, Scripted, ScriptedAgent
+    from engine.demo.story import story
+
+    agent = ScriptedAgent(config, sandbox, blobs, purses(books), clock, warn)
+    by_rules = works(config, agent, sandbox, blobs, clock, judge)
+    by_script = works(config, agent, sandbox, blobs, clock, Scripted())
+    return agent, {**by_script, RESEARCH: OneReport(by_script[RESEARCH], by_rules[RESEARCH], sandbox, story())}
+
+
+async def _closed(judge: Judge, agent: LazyAgent | ScriptedAgent, done: Done) -> None:
     done.close()
     await judge.close()
     await agent.close()
@@ -108,11 +135,15 @@ def _refuse_unasked(store: Store) -> None:
 
 def _simulated(config: Config) -> Config:
     """Of a simulated weekend nothing goes out, and nothing real comes in: no key and no table of the owner's counts."""
-    return Config(
-        workspace_dir=config.workspace_dir,
-        timezone=config.zone,
-        night_starts_hour=config.night_starts_hour,
-        backend="embedded",
+    from engine.demo.script import config_of
+
+    return config_of(
+        Config(
+            workspace_dir=config.workspace_dir,
+            timezone=config.zone,
+            night_starts_hour=config.night_starts_hour,
+            backend="embedded",
+        )
     )
 
 

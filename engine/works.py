@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from engine import metrics, proposals
+from engine import proposals
+from engine.agents import mcp_config
 from engine.agents.protocol import Agent, Task
 from engine.blobs import Blobs
 from engine.budget import Purser
 from engine.fix import Fixing, Hands
 from engine.judge import Judge
 from engine.reconcile import RESEARCH
-from engine.research import Research
-from engine.research_agent import ResearchAgent
+from engine.research import LooksIntoCode, Research
 from engine.sandbox.meter import Purse, ReportPurse
 from engine.sandbox.protocol import Sandbox
 from engine.work import Work
 from workspace.config import Config
-from workspace.errors import LoopdeskError
 
 
 def works(
@@ -30,7 +29,14 @@ def works(
     judge: Judge,
 ) -> Mapping[str, Work]:
     """Raises `LoopdeskError` for repositories or MCP servers that make no sense."""
-    looks = ResearchAgent(config, agent, sandbox, clock, metric=metrics.choices(), wrong_metric=_wrong_metric)
+    mcp_config.servers(config)
+
+    def looks() -> LooksIntoCode:
+        # An engine that has no model, or no repository, never loads it.
+        from engine.research_agent import ResearchAgent
+
+        return ResearchAgent(config, agent, sandbox, clock)
+
     hands = Hands(config.workspace, agent, sandbox, blobs, config.github_token)
     return {RESEARCH: Research(config, judge, clock, looks), proposals.FIX: Fixing(config, hands, clock)}
 
@@ -52,12 +58,3 @@ def one_sandbox() -> Callable[[], Sandbox]:
 def purses(books: Purser) -> Callable[[Task, str], Purse]:
     """Who pays for an agent's task, by its model."""
     return lambda task, model: ReportPurse(books, task.role, model, task.report_id)
-
-
-def _wrong_metric(metric: Mapping[str, object]) -> str:
-    """Empty where it can be measured."""
-    try:
-        metrics.check(metric)
-    except LoopdeskError as error:
-        return str(error)
-    return ""

@@ -102,7 +102,7 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else "".join(one.get("text", "") for one in content)
 
 
-def _step(script: Mapping[str, Sequence[Turn]], request: Request) -> Step:
+def step_of(script: Mapping[str, Sequence[Turn]], request: Request) -> Step:
     said = request.system + json.dumps(request.body["messages"][0], ensure_ascii=False)
     role = next((one for one in script if one in said), None)
     if role is None:
@@ -120,5 +120,5 @@ def _step(script: Mapping[str, Sequence[Turn]], request: Request) -> Step:
 def agent_api(script: Mapping[str, Sequence[Turn]]) -> Iterator[MessagesApi]:
     """`requests` of what it yields are those that came, in order."""
     with messages_api() as api:
-        api.plays(lambda request: _step(script, request))
+        api.plays(lambda request: step_of(script, request))
         yield api

@@ -36,7 +36,7 @@ WRONG, RIGHT = "def add(a, b):\n    return a - b\n", "def add(a, b):\n    return
 TEST = "from calc import add\n\nassert add(2, 3) == 5, 'two and three'\n"
 CI = ["python3", "check.py"]
 FILES = {"calc.py": WRONG, "check.py": TEST}
-ASK, MEND, REVIEW = "Before any code is", "You mend the problem of a report", "You review a change"
+FIX, REVIEW = "You mend problems in a repository", "You review a change"
 SPECIFIC = answers({"is_specific": True, "question": "", "plan": "Add instead of subtracting."})
 SAID = {
     "title": "Add instead of subtracting",
@@ -54,7 +54,7 @@ def edits(path: str, text: str) -> list[dict[str, Any]]:
 def script(*mends: Sequence[Turn], ask: Turn = SPECIFIC, review: Sequence[Turn] = (FINE,)) -> dict[str, Sequence[Turn]]:
     """Turns of a fix whose session goes on: first what is specific, then each of `mends`, one after the other."""
     flat = [turn for mend in mends for turn in mend]
-    return {ASK: [ask, *flat], MEND: [ask, *flat], REVIEW: review}
+    return {FIX: [ask, *flat], REVIEW: review}
 
 
 def mends(text: str = RIGHT, **said: str) -> list[Turn]:

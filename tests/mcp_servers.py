@@ -102,6 +102,10 @@ def _tools(made: McpServer) -> MCPServer:
         made.seen.append("close_issue")
         return f"#{number} is closed"
 
+    @server.tool("list.issues", annotations=_READS)
+    def dotted() -> str:
+        return "the other one"
+
     @server.tool(annotations=_READS)
     def secrets() -> str:
         """Never named by the owner."""

@@ -12,6 +12,7 @@ from queries.local.store import Store
 from tests import inboxes
 from tests.engine_desk import filled
 from tests.events import event
+from tests.proposed import inbox, large
 from tests.terminals import Terminal, desk_command
 
 START, TAB, LIST_KEY, PAGE = 48_000, 8_000, 600, 10_000
@@ -108,6 +109,22 @@ def test_the_inbox_uses_the_line_sparingly(tmp_path: Path):
         assert pressed(desk, b"j") <= ROW_AND_DETAIL
         assert len(desk.press(b"]", until=b"Why it is")) <= ROW_AND_DETAIL
         assert len(desk.press(b"jkjkjkjkjk")) / 10 <= LIST_KEY
+        assert idle(desk) == b""
+    finally:
+        desk.close()
+
+
+def test_a_change_uses_the_line_sparingly(tmp_path: Path):
+    inbox(tmp_path / "workspace", ("green",), large(10_000)).close()
+    desk = Terminal(desk_command(tmp_path / "workspace"), (160, 48))
+    try:
+        desk.read(until=b"Nothing is stored")
+        desk.press(b"3", until=b"History")
+        assert len(desk.press(b"D", until=b"value_30")) <= START / 2
+        assert pressed(desk, b"j") <= LIST_KEY
+        assert pressed(desk, PAGE_DOWN) <= PAGE
+        assert pressed(desk, b"}", 2) <= PAGE
+        assert len(desk.press(b"jjjjjjjjjj")) / 10 <= LIST_KEY
         assert idle(desk) == b""
     finally:
         desk.close()

@@ -34,7 +34,7 @@ from engine.workers.exchange import opened
 from engine.workers.means import Means
 from engine.workers.postgres import EngineLock
 from tests.agent_api import Turn, agent_api, answers, calls, turn_of
-from tests.fixes import ASK, FILES, FINE, RIGHT, SAID, Loop, Played, edits, script, writes
+from tests.fixes import FILES, FINE, FIX, RIGHT, SAID, Loop, Played, edits, script, writes
 from tests.github_double import TOKEN, GitHubDouble
 from tests.jails import jails
 from tests.messages_api import HANGS, Request
@@ -163,7 +163,7 @@ def test_one_pull_request_by_three_machines(
             assert number == pull.number and github.repo.show(pull.head, "calc.py") == RIGHT.strip()
             first_half, second_half = sorted(machines.started, key=lambda one: len(one.said()))
             assert first_half.said() == ["ready", "begun"] and "done" in second_half.said()
-            edited = [one for one in api.requests if ASK in one.system + str(one.body) and turn_of(one) == 1]
+            edited = [one for one in api.requests if FIX in one.system + str(one.body) and turn_of(one) == 1]
             assert len(edited) == 1  # what was done is not done over
             second_half.signal(signal.SIGTERM)
             machines.start(GoesOn())

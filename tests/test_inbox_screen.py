@@ -116,7 +116,7 @@ async def test_the_tabs_say_why_what_was_measured_and_what_happened(workspace: W
         await go_to(pilot, COST)
         text = words(app)
         assert "restore the retry limit" in text and "P1: It costs about $4 a night." in text
-        assert "Cost so far: nothing" in text and "no fixer is set up yet" in text
+        assert "Cost so far: nothing" in text and "a starts the fix" in text
         await press(pilot, "]")
         text = words(app)
         assert "same project" in text and "Why not yet" in text and "a kept round cost $0.63 against $0.41" in text
@@ -219,7 +219,7 @@ async def test_approving_names_the_step_and_keeps_what_was_on_screen(workspace: 
         await go_to(pilot, COST)
         await press(pilot, "a")
         assert isinstance(app.screen, ConfirmScreen)
-        assert "no fixer is set up yet" in screen_text(app) and "Start the fix of" in screen_text(app)
+        assert "an agent works on a copy" in words(app) and "Start the fix of" in screen_text(app)
         await press(pilot, "escape")
         assert commands(workspace) == []
         await press(pilot, "a", "enter")
@@ -361,10 +361,11 @@ def test_snoozing_until_a_morning_follows_the_clocks():
         verbs.check("snooze", "R1", given)
 
 
-def test_keys_of_proposals_wait_for_proposals():
+def test_keys_of_proposals_mean_the_same_wherever_one_is_shown():
     keys = Keymap()
-    for screen in ("inbox", "triage"):
-        assert not any(keys.press(screen, (key,)) for key in "pDC")
+    for screen in ("inbox", "triage", "diff"):
+        names = [getattr(keys.press(screen, (key,)), "name", "") for key in "apCH"]
+        assert names == ["inbox-approve", "inbox-changes", "inbox-comment", "inbox-stop"]
 
 
 # Triage

@@ -12,6 +12,7 @@ from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.connect import ConnectScreen
+from tui.screens.diff import DiffScreen
 from tui.screens.engine import EngineScreen
 from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
@@ -34,6 +35,7 @@ SCREENS = {
     "full": FullScreen,
     "inbox": InboxScreen,
     "triage": TriageScreen,
+    "diff": DiffScreen,
     "trace": TraceScreen,
     "compare": CompareScreen,
     "engine": EngineScreen,

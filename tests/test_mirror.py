@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -343,3 +344,16 @@ def test_git_is_stopped_after_its_time_and_its_output(mirror: Mirror, tmp_path: 
         Git(str(slow)).run("fetch", timeout_s=0.05)
     with pytest.raises(GitFailed, match="more than"):
         mirror.run("cat-file", "blob", "refs/remotes/origin/main:calc.py", most=3)
+
+
+def test_many_at_once_want_the_same_repository(origin: Repo, tmp_path: Path):
+    """Two reports are researched while a fix is watched: none of them is told that git was busy."""
+    for number in range(5):
+        origin.commit(f"branch{number}", {"a": f"{number}\n"})
+
+    def fetched(_: int) -> dict[str, str]:
+        return dict(Mirror.opened(tmp_path / "new", str(origin.folder), GIT).fetch())
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(fetched, range(6)))
+    assert all(one == found[0] for one in found) and len(found[0]) == 6

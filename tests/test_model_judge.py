@@ -11,8 +11,20 @@ from typing import Any
 
 import pytest
 
-from engine import model_judge, prompts
-from engine.judge import Assessment, Candidate, Case, Evidence, Match, Safety, SignalText, Unavailable, texts_of
+from engine import prompts
+from engine.judge import (
+    MOST_SIGNAL,
+    MOST_TEXT,
+    Assessment,
+    Candidate,
+    Case,
+    Evidence,
+    Match,
+    Safety,
+    SignalText,
+    Unavailable,
+    texts_of,
+)
 from engine.model import Signal
 from engine.model_judge import ModelJudge
 from tests.conftest import NOW
@@ -223,9 +235,7 @@ async def test_a_whole_report_is_read_in_as_many_requests_as_it_needs(asked: Ask
 
 async def test_nothing_is_read_later_that_safety_has_not_read(asked: Asked):
     """A text that is longer than what safety is shown ends at the same place for everybody."""
-    long = replace(
-        signal("long"), content="a" * model_judge.MOST_TEXT + "EVIL", extra={"log": ["b" * 20_000 + "EVIL"] * 9}
-    )
+    long = replace(signal("long"), content="a" * MOST_TEXT + "EVIL", extra={"log": ["b" * 20_000 + "EVIL"] * 9})
     asked.api.plays(lambda request: says(answer_to(request)))
     await asked.judge.safety(texts_of(long))
     await asked.judge.queries(long)
@@ -237,7 +247,7 @@ async def test_nothing_is_read_later_that_safety_has_not_read(asked: Asked):
         assert "EVIL" not in turn and len(turn) < 30_000
         (first,) = re.findall(r'kind="signal">\n(.*)\n', turn)
         assert first == signal_block
-    assert "EVIL" not in read and len(read) < model_judge.MOST_SIGNAL + 2_000
+    assert "EVIL" not in read and len(read) < MOST_SIGNAL + 2_000
 
 
 async def test_queries_are_one_to_three(asked: Asked):

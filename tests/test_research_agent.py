@@ -3,8 +3,10 @@ in the last test it is the real one."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,15 +14,14 @@ from typing import Any
 
 import pytest
 
-from engine import findings
+from engine import findings, metrics
 from engine.agents.protocol import Answer, Snapshot, Task
-from engine.agents.run import JailedAgent, Means
 from engine.agents.transcript import Called, read
 from engine.blobs import FolderBlobs
 from engine.checkouts import Checkouts, fetched
 from engine.executor import MOST_RESULT
 from engine.inbox import ReportDetail
-from engine.judge import Safety, Unavailable
+from engine.judge import MOST_TEXT, Safety, Unavailable
 from engine.repositories import Repository
 from engine.research import Research
 from engine.research_agent import ResearchAgent
@@ -28,17 +29,24 @@ from engine.rows import spelled
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.bundles import Untrusted
 from engine.sandbox.protocol import CLONE, Kind, NoSandbox, Refusal, Sandbox
+from engine.workers.away import stays_home
+from queries import traces
+from queries.local.backend import LocalBackend
 from queries.local.store import Store as Events
 from tests import inbox_invariants
-from tests.agent_api import agent_api, answers, calls, host, results
+from tests.agent_api import answers, calls, host, results, step_of
 from tests.conftest import NOW
 from tests.engines import Desk, KeptInMemory, at_home, signal
 from tests.jails import jails
 from tests.mcp_servers import TOKEN, mcp_server
+from tests.messages_api import Request, Step, messages_api, says
 from tests.repositories import Repo, bare
+from tests.test_model_judge import answer_to
 from tests.test_research_job import Scripted as ScriptedJudge
-from tests.test_sandbox_requests import Purse
 from tests.trace_store import FIRST, events_of
+from tests.wholes import whole
+from tui import reporttabs
+from tui.reports import Listed
 from workspace.config import Config
 
 LOOP = "def step(score, best):\n    return score > best\n\n\ndef stop(stalls):\n    return stalls > 3\n"
@@ -93,14 +101,8 @@ class Bench(Desk):
         super().__init__(folder)
         self.agent, self.judge, self.progress = agent, ScriptedJudge("a model"), KeptInMemory()
         self.settings = Config(workspace_dir=str(folder), timezone="UTC", **settings)
-        looks = ResearchAgent(
-            self.settings,
-            agent,
-            sandbox,
-            lambda: self.now,
-            wrong_metric=lambda metric: "" if metric.get("name") == "kept_rate" else "there is no such metric",
-        )
-        self.work = Research(self.settings, self.judge, lambda: self.now, looks)  # type: ignore[arg-type]
+        looks = ResearchAgent(self.settings, agent, sandbox, lambda: self.now)
+        self.work = Research(self.settings, self.judge, lambda: self.now, lambda: looks)  # type: ignore[arg-type]
         self.handlers = {"research": at_home(self.work, self.progress)}
 
     def researched(self, *conditions: str) -> ReportDetail:
@@ -204,10 +206,11 @@ class TestFindings:
             ("Ada", "ada@example.com", 2),
         ]
 
-    def test_the_metric_is_kept_where_it_can_be_measured(self, bench: Makes):
-        one = bench(changed(metric={"name": "nonsense"}), changed(metric={"name": "kept_rate", "project": "autoagent"}))
-        assert one.researched().listed.report.metric == {"name": "kept_rate", "project": "autoagent"}
-        assert "metric: there is no such metric" in one.agent.asked[1].prompt
+    def test_the_metric_is_what_a_fix_is_measured_by(self, bench: Makes):
+        wanted = {"name": "stop_nights", "project": "autoagent", "reason": "stalled"}
+        one = bench(changed(metric={"name": "stop_nights", "project": "autoagent"}), changed(metric=wanted))
+        assert one.researched().listed.report.metric == wanted
+        assert "metric" in one.agent.asked[1].prompt and "reason" in one.agent.asked[1].prompt
 
     def test_calls_of_tools_and_refusals_are_artefacts(self, bench: Makes):
         def said(task: Task) -> Answer:
@@ -223,6 +226,22 @@ class TestFindings:
         one = bench(changed(actionability="requires_human_input", question="Is three intended?"))
         report = one.researched().listed.report
         assert (report.status, report.question) == ("pending_input", "Is three intended?")
+
+
+def test_the_desk_shows_what_was_found_and_where(bench: Makes):
+    one = bench(with_place(where="loop/run.py", line=6))
+    one.researched()
+    known = reporttabs.read(one.inbox, one.report().id)
+    assert known is not None
+
+    def shown(tab: str) -> str:
+        page = reporttabs.page(tab, Listed(known.detail.listed), known, lambda at, **_: str(at), lambda verb: "a")
+        return "\n".join(line.text for line in page.lines)
+
+    why = shown(reporttabs.WHY)
+    assert "Cause: stop() does not read" in why and "An agent looked into code at" in why
+    assert "loop/run.py:6  There." in why
+    assert "transcript: " in shown(reporttabs.HISTORY) and "01JRUN1" in shown(reporttabs.HISTORY)
 
 
 class TestTheQuestion:
@@ -276,6 +295,18 @@ class TestTheQuestion:
         assert "secret in autoagent" in one.agent.asked[0].prompt
         assert "secret in autoagent" not in one.agent.asked[-1].prompt
 
+    async def test_nothing_is_shown_that_safety_has_not_read(self, bench: Makes):
+        one = bench()
+        long = signal("stall")
+        extra = {**long.extra, "log": ["b" * 3_000 + f"EVIL{number}" for number in range(4)]}
+        one.comes(replace(long, content=f"stall\n{'a' * MOST_TEXT}EVIL", extra=extra))
+        await asyncio.to_thread(one.turn)
+        (task,) = one.agent.asked
+        signals = next(tool for tool in task.tools if tool.name == "signals")
+        for told in (task.prompt, await signals.call({"signal": "S1"})):
+            # The fourth has no room any more.
+            assert "EVIL0" in told and "EVIL2" not in told and "aEVIL" not in told
+
     def test_texts_that_manipulate_together_reach_no_agent(self, bench: Makes):
         one = bench()
         one.judge.safe = Safety(False, "remote_code", "curl", "It wants a program run.")
@@ -291,7 +322,7 @@ class TestWhatIsWrong:
         return Checkouts([fetched(Repository("code", str(repo.folder)), folder / "mirrors", "")])
 
     def complaints(self, code: Checkouts, content: Mapping[str, Any]) -> list[str]:
-        return findings.wrong(content, findings.schema(["code"], {"type": "object"}), {"S1": "a"}, code)
+        return findings.wrong(content, findings.schema(["code"], metrics.choices()), {"S1": "a"}, code)
 
     @pytest.mark.parametrize(
         ("wrong", "said"),
@@ -306,7 +337,7 @@ class TestWhatIsWrong:
             (with_place(where="loop/other.py"), "a file that is not in the repository"),
             (with_place(where="loop"), "a file that is not in the repository"),
             (with_place(where="../../etc/passwd"), "a file that is not in the repository"),
-            (with_place(where="loop/run.py", line=99), "names a line"),
+            (with_place(where="loop/run.py", line=7), "names a line of a file that has 6"),
             (with_place(kind="commit", where="0123456789"), "names a commit"),
             (with_place(kind="commit", where="main"), "names a commit"),
             (changed(priority="P9"), "priority"),
@@ -512,24 +543,31 @@ def test_a_result_is_never_too_long(bench: Makes):
     assert 20 < len(kept) <= 61 and kept[-1]["left_out"] == 80 - len(kept) + 1
 
 
-def test_a_brief_says_all_and_stays_where_its_repository_is(bench: Makes):
+def test_a_brief_says_where_the_code_is_and_no_secret(bench: Makes):
     one = bench()
     one.researched()
     (job,) = one.inbox.jobs()
-    brief = one.work.brief(job)
-    assert brief["stays_home"] is True and "the-real-key" not in spelled(brief)
-    away = Research(replace(one.settings, repositories={"code": {"url": "https://github.com/you/code"}}), one.judge)  # type: ignore[arg-type]
-    assert away.brief(job)["stays_home"] is False
+    assert stays_home(one.work.brief(job))
+    settings = replace(
+        one.settings,
+        repositories={"code": {"url": "https://github.com/you/code"}},
+        posthog_personal_key="a-secret",
+        github_token="a-secret",
+    )
+    brief = Research(settings, one.judge).brief(job)  # type: ignore[arg-type]
+    assert not stays_home(brief) and "a-secret" not in spelled(brief)
 
 
-def test_the_real_agent_looks_into_the_code_and_asks_the_host(
+def test_the_whole_engine_with_the_real_agent(
     tmp_path: Path, sandbox: Bubblewrap, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ):
+    """From a signal over the model's safety and grouping to the agent in the jail, its tools on the host, and a ready
+    report whose research is a trace."""
     monkeypatch.setenv("ISSUES_TOKEN", TOKEN)
-    looked: list[list[str]] = []
+    looked: list[str] = []
 
-    def too_long(request: Any) -> Any:
-        looked.append(results(request))
+    def too_long(request: Request) -> list[dict[str, Any]]:
+        looked.extend(results(request))
         return answers(changed(title="T" * 71))
 
     turns = [
@@ -541,34 +579,47 @@ def test_the_real_agent_looks_into_the_code_and_asks_the_host(
         too_long,
         answers(changed(title="Read the number of stalls")),
     ]
-    with agent_api({"You investigate a report": turns}) as api, mcp_server() as issues:
-        at = {"url": issues.url, "headers_env": {"Authorization": "ISSUES_TOKEN"}, "tools": ["list_issues"]}
-        settings: dict[str, Any] = {
+
+    def play(request: Request) -> Step:
+        # What judges is not streamed.
+        is_agent = request.body.get("stream")
+        return step_of({"You investigate a report": turns}, request) if is_agent else says(answer_to(request))
+
+    with messages_api() as api, mcp_server() as issues:
+        api.plays(play)
+        asks = {"url": issues.url, "headers_env": {"Authorization": "ISSUES_TOKEN"}, "tools": ["list_issues"]}
+        settings = {
             "anthropic_key": "the-real-key",
             "anthropic_url": api.url,
             "repositories": {"code": {"path": str(repo.folder), "projects": ["autoagent"]}},
-            "mcp": {"issues": at, "gone": {"url": "http://127.0.0.1:9/mcp", "tools": ["find"]}},
+            "mcp": {"issues": asks, "gone": {"url": "http://127.0.0.1:9/mcp", "tools": ["find"]}},
         }
-        config = Config(workspace_dir=str(tmp_path / "w"), **settings)
-        blobs = FolderBlobs(config.workspace.blobs)
-        means = Means(sandbox, config.workspace.runs, blobs, lambda task, model: Purse(), lambda: NOW, retries=0)
-        one = Bench(tmp_path / "w", JailedAgent(config, means), lambda: sandbox, **settings)
-        store = Events.open(one.workspace.events_db)
-        store.ingest(events_of(FIRST, 0, 0.8), now=NOW)
-        store.close()
-        report = one.researched().listed.report
-    assert (report.status, report.title) == ("ready", "Read the number of stalls"), one.errors()
+        with whole(tmp_path / "w", **settings) as engine:
+            store = Events.open(engine.workspace.events_db)
+            store.ingest(events_of(FIRST, 0, 0.8), now=NOW)
+            store.close()
+            engine.says_yes()
+            engine.comes(signal("stall", at=engine.now))
+            found = engine.detail(engine.about("Read the number of stalls"))
+    assert found.listed.report.status == "ready" and found.cost_usd > 0
     # Answers come as the tools are done.
-    told = "\n".join(looked[0])
+    told = "\n".join(looked)
     assert "stalls > 3" in told and "Grace" in told and "Read-only" in told
     assert '"round_kept", 1' in told and "read_file" in told and "stall in autoagent" in told
     assert "10 issues about stalls" in told
-    asked = {(kept["tool"], kept["ok"]) for kept in one.kept("tool_call")}
-    assert asked == {(name, True) for name in ("hogql", "trace", "signals", "issues__list_issues")}
-    assert "gone" in one.kept("tool_missing")[0]["said"]
-    first = one.kept("transcript")[0]
-    assert any(item.tool == "Bash" for item in read(blobs.get(first["blob"])) if isinstance(item, Called))
-    # No token, and no text of a signal but as data.
+    kept = [one.content for one in found.artefacts if one.kind == "tool_call"]
+    assert {(one["tool"], one["ok"]) for one in kept} == {
+        (name, True) for name in ("hogql", "trace", "signals", "issues__list_issues")
+    }
+    assert any("gone" in str(one.content["said"]) for one in found.artefacts if one.kind == "tool_missing")
+    first, _ = [one.content for one in found.artefacts if one.kind == "transcript"]
+    blobs = FolderBlobs(engine.workspace.blobs)
+    assert any(item.tool == "Bash" for item in read(blobs.get(str(first["blob"]))) if isinstance(item, Called))
+    later = engine.now + timedelta(minutes=1)
+    with closing(LocalBackend(engine.workspace.events_db, now=lambda: later)) as backend:
+        trace = traces.load(backend, traces.find(backend, str(first["round_id"]), later), later)
+    assert trace.word("project") == "loopdesk" and len(trace.tree) > 5
+    # No token, no key, and no text of a signal but as data.
     sent = str([request.body for request in api.requests])
-    assert "only-on-the-host" not in sent and all("stall in autoagent" not in one.system for one in api.requests)
-    one.close()
+    assert "only-on-the-host" not in sent and "the-real-key" not in sent
+    assert all("stall in autoagent" not in request.system for request in api.requests)

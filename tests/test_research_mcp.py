@@ -15,6 +15,8 @@ from engine.agents.mcp_config import Server, servers
 from engine.agents.mcp_schema import cleaned
 from engine.agents.protocol import HostTool
 from tests.mcp_servers import TOKEN, McpServer, mcp_server
+from tui.commands.checks import mcp as doctor
+from tui.commands.checks.line import NOTE, OK, WRONG
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -54,6 +56,11 @@ async def test_only_what_is_named_is_offered(issues: Server):
     assert "no tool vanished" in found.said[0]
 
 
+async def test_two_that_would_have_one_name_are_one(issues: Server):
+    found = await offered([replace(issues, tools=("list_issues", "list.issues"))])
+    assert list(named(found)) == ["issues__list_issues"] and "same name" in found.said[0]
+
+
 async def test_a_tool_that_may_write_is_refused_unless_it_may(issues: Server, running: McpServer):
     found = await offered([replace(issues, tools=("close_issue",))])
     assert not found.tools and "does not say that it only reads" in found.said[0]
@@ -81,7 +88,7 @@ async def test_a_server_that_lets_nobody_in_is_said_and_the_others_stay(issues: 
     unset = replace(issues, name="unset", headers_env={"Authorization": "NO_SUCH_TOKEN"})
     found = await offered([wrong, unset, issues])
     assert list(named(found)) == ["issues__list_issues"]
-    assert "wrong" in found.said[0] and "401" in found.said[0] and "went on without it" in found.said[0]
+    assert "wrong" in found.said[0] and "401" in found.said[0] and "without it" in found.said[0]
     assert "NO_SUCH_TOKEN is not set" in found.said[1]
     assert "wrong-one" not in " ".join(found.said)
 
@@ -127,6 +134,16 @@ async def test_a_long_answer_is_clipped(issues: Server, running: McpServer):
     running.answers["list_issues"] = "y" * 100_000
     found = await offered([issues])
     assert len(await named(found)["issues__list_issues"].call({"about": "cost"})) < 31_000
+
+
+def test_the_doctor_says_who_lets_us_in(issues: Server):
+    table = {"url": issues.url, "tools": ["list_issues", "close_issue"]}
+    good = {**table, "tools": ["list_issues"], "headers_env": {"Authorization": "ISSUES_TOKEN"}}
+    lines = doctor.check(Config(mcp={"good": good, "partly": {**good, "tools": table["tools"]}, "wrong": table}))
+    assert [(line.name, line.state) for line in lines] == [("mcp good", OK), ("mcp partly", NOTE), ("mcp wrong", NOTE)]
+    assert "1 tool" in lines[0].said and "close_issue" in lines[1].said and "401" in lines[2].said
+    assert doctor.check(Config()) == []
+    assert doctor.check(Config(mcp={"odd": {}}))[0].state == WRONG
 
 
 class TestSchema:

@@ -125,7 +125,7 @@ class TestSignals:
         ask = tools.signals(self.SIGNALS).call
         assert [one["signal"] for one in data(await ask({}))] == ["S1", "S2"]
         read = data(await ask({"signal": "S1"}))
-        assert read["content"] == "first crash in autoagent\nmeasured" and read["measured"] == {"project": "autoagent"}
+        assert read["content"] == "first crash in autoagent\nmeasured" and read["extra.project"] == "autoagent"
         assert "<b>" not in await ask({"signal": "S2"})
 
     async def test_no_other_one_is(self):

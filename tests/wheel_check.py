@@ -24,6 +24,7 @@ NEEDED = (
     r"queries/local/compiled\.json",
     r"tui/styles/.*\.tcss",
     r"themes/.*\.toml",
+    r"engine/evals/fixes/.*\.toml",
     r"observability/posthog_client\.py",
     r"examples/mini_autoresearch/loop\.py",
     r"loopdesk-.*\.dist-info/licenses/LICENSE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,10 @@ DONE = {
     "split": "split off",
     "release": "released",
     "research": "research asked for",
+    "request_changes": "changes requested",
+    "comment": "comment sent",
+    "stop": "countdown stopped",
+    "revert": "revert asked for",
     "reopen": "reopened",
     "wake": "woken",
     "withdraw": "withdrawn",
@@ -42,6 +47,15 @@ DONE = {
     "switch": "switched",
     "consent": "answered",
 }
+
+
+_APPROVED = {"start": "start approved", "push": "push approved", "merge": "merge approved"}
+
+
+def done(verb: str, arguments: Mapping[str, object]) -> str:
+    """What was decided, in a word or two."""
+    said = _APPROVED.get(str(arguments.get("expect"))) if verb == "approve" else None
+    return said or DONE.get(verb, verb.replace("_", " "))
 
 
 @dataclass(slots=True)
@@ -77,11 +91,16 @@ class Decisions(Deeds, inherit_bindings=False):
             self._followed |= {
                 command.id: wish.about for command, wish in zip(deed.commands, deed.wishes, strict=False)
             }
-            self._remember(deed)
-            until = self.clock_time(max(command.apply_after for command in deed.commands), seconds=True)
-            done = sentence(DONE.get(deed.commands[0].verb, deed.commands[0].verb))[:-1]
+            first = deed.commands[0]
+            words = sentence(done(first.verb, first.arguments))[:-1]
             many = f" {len(deed.commands)} reports" if len(deed.commands) > 1 else ""
-            self.say(Passing(f"{done}{many}; {self._undo_key()} undoes it until {until}."))
+            if all(wish.at_once for wish in deed.wishes):
+                self.note(sentence(deed.what))
+                self.say(Passing(f"{words}; the engine takes it at once."))
+            else:
+                self._remember(deed)
+                until = self.clock_time(max(command.apply_after for command in deed.commands), seconds=True)
+                self.say(Passing(f"{words}{many}; {self._undo_key()} undoes it until {until}."))
         if error is not None:
             missing = len(deed.wishes) - len(deed.commands)
             self.say(f"Not decided about {missing} of {len(deed.wishes)}: {error}" if missing else str(error))
@@ -138,7 +157,7 @@ class Decisions(Deeds, inherit_bindings=False):
     def _told_outcome(self, command: Command, about: str) -> None:
         said = plain(command.said, 300)
         if command.refused_at is not None:
-            self.say(f"Refused, {DONE.get(command.verb, command.verb)}: {about}. {said}")
+            self.say(f"Refused, {done(command.verb, command.arguments)}: {about}. {said}")
         elif command.applied_at is not None:
             self.note(f"{said} {about}".strip())
 

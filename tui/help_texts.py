@@ -217,9 +217,24 @@ TEXTS: Mapping[str, HelpText] = {
     ),
     "inbox.detail": HelpText(
         "The report",
-        "Its summary and the next step; why it is where it is; its signals with what was measured; all that happened "
-        "to it. Among the signals the cursor goes from one to the next, and the rounds behind it are one key away.",
+        "Its summary and the next step; its proposal with checks, review, conversation and what it did; why it is "
+        "where it is; its signals with what was measured; all that happened to it. Among the signals the cursor goes "
+        "from one to the next, and the rounds behind it are one key away.",
     ),
+    "diff": HelpText(
+        "Change of a proposal",
+        "What would be merged, as the guard read it: files, hunks, lines. Below a line stands what was said of it, by "
+        "the guard, the second agent, at the forge, and by you. Requested changes and comments are about the line "
+        "under the cursor. What is approved is the change that is shown: one that took its place is not merged "
+        "unseen.",
+        (
+            Mark("+", "added", "added"),
+            Mark("-", "removed", "removed"),
+            Mark("┃", "said of the line above it: coloured where it stops the change or needs you", "warn"),
+            Mark("ellipsis", "the line goes on to the right", "dim"),
+        ),
+    ),
+    "diff.files": HelpText("Files of the change", "Each with its added and removed lines and how many remarks it has."),
     "triage": HelpText(
         "Triage",
         "One report after the other: those to review, those that ask something, those ready to start. A decision goes "

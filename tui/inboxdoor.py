@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -27,13 +27,16 @@ _LEAVES_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A command that is to be submitted. `seen_version` is the report's that was on screen; `about` are its words."""
+    """A command that is to be submitted. `seen_version` is the report's and `seen_sha` its proposal's head or change
+    that was on screen; `about` are its words. `at_once` leaves out the time in which it could be undone."""
 
     verb: str
     report_id: str
     about: str
     arguments: dict[str, object] = field(default_factory=dict)
     seen_version: int | None = None
+    seen_sha: str = ""
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,21 @@ class InboxDoor:
         """`Submitted` arrives at `target`, also where nothing could be taken."""
 
         def run() -> None:
+            from engine.verbs import GRACE
+
             commands: list[Command] = []
             error: LoopdeskError | None = None
             try:
                 inbox = self._opened()
                 for wish in deed.wishes:
                     made = inbox.command(
-                        wish.verb, wish.report_id, wish.arguments, now=now, seen_version=wish.seen_version
+                        wish.verb,
+                        wish.report_id,
+                        wish.arguments,
+                        now=now,
+                        seen_version=wish.seen_version,
+                        seen_sha=wish.seen_sha,
+                        grace=timedelta() if wish.at_once else GRACE,
                     )
                     commands.append(inbox.submit(made))
                 self._start(inbox)

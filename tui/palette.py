@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.color import Color
+from rich.color import Color, blend_rgb
 from rich.style import Style
 from textual.theme import Theme as TextualTheme
 
 from themes.loader import Theme
+
+_BREATH = 0.16  # of a colour, on the background
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ ASCII = Glyphs(
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Styles without a background, except `selected` and `heat`, which bring the text colour that reads on it."""
+    """Styles without a background, except `selected`, `heat`, and the margins of lines that were `added` and `removed`,
+    which bring the text colour that reads on it."""
 
     text: Style
     dim: Style
@@ -82,6 +85,8 @@ class Palette:
     selected: Style
     series: tuple[Style, ...]
     heat: tuple[Style, ...]
+    added: Style
+    removed: Style
     ascii: bool
     glyphs: Glyphs
 
@@ -141,6 +146,8 @@ def _coloured(theme: Theme, ascii: bool, glyphs: Glyphs) -> Palette:
         selected=Style(color=_colour(theme.selected_text), bgcolor=_colour(theme.selected)),
         series=tuple(_ink(colour) for colour in theme.series),
         heat=tuple(_on(colour) for colour in theme.heat),
+        added=_margin(theme, theme.good),
+        removed=_margin(theme, theme.bad),
         ascii=ascii,
         glyphs=glyphs,
     )
@@ -162,6 +169,8 @@ def _plain(ascii: bool, glyphs: Glyphs) -> Palette:
         selected=reverse,
         series=(text,),
         heat=(dim, text, bold),
+        added=bold,
+        removed=dim,
         ascii=ascii,
         glyphs=glyphs,
     )
@@ -169,6 +178,14 @@ def _plain(ascii: bool, glyphs: Glyphs) -> Palette:
 
 def _ink(colour: str, *, bold: bool | None = None, dim: bool | None = None) -> Style:
     return Style(color=_colour(colour), bold=bold, dim=dim or None)
+
+
+def _margin(theme: Theme, colour: str) -> Style:
+    """The colour on a breath of itself; sixteen colours have none to breathe."""
+    if theme.is_ansi:
+        return _ink(colour)
+    ground, tint = (Color.parse(one).get_truecolor() for one in (theme.background, colour))
+    return Style(color=_colour(colour), bgcolor=Color.from_triplet(blend_rgb(ground, tint, _BREATH)))
 
 
 def _on(background: str) -> Style:

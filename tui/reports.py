@@ -15,8 +15,8 @@ from engine.states import SHOWN
 from engine.verbs import REASONS
 from queries.views.filters import Filters
 from queries.views.words import counted
-from tui import elsewhere
-from tui.decisions import DONE as DECIDED
+from tui import elsewhere, proposals
+from tui.decisions import done
 from tui.elsewhere import MARK, Elsewhere
 from tui.words import sentence
 from workspace.text import plain
@@ -222,8 +222,8 @@ def nothing(contents: Contents) -> str:
 
 def waiting_words(command: Command, clock_time: Callable[[datetime], str]) -> str:
     """`Declined; can be undone until 07:31:12`."""
-    done = sentence(DECIDED.get(command.verb, command.verb))[:-1]
-    return f"{done}; can be undone until {clock_time(command.apply_after)}"
+    words = sentence(done(command.verb, command.arguments))[:-1]
+    return f"{words}; can be undone until {clock_time(command.apply_after)}"
 
 
 def why(row: Entry, clock_time: Callable[..., str]) -> str:
@@ -236,14 +236,26 @@ def why(row: Entry, clock_time: Callable[..., str]) -> str:
     if row.found.waiting:
         return waiting_words(row.found.waiting[-1], partial(clock_time, seconds=True))
     if row.refused is not None:
-        verb = DECIDED.get(row.refused.verb, row.refused.verb)
+        verb = done(row.refused.verb, row.refused.arguments)
         return f"Refused ({verb}): {plain(row.refused.said, 300)}"
+    proposal = row.found.proposal
+    if proposal is not None and proposals.speaks_for(report, proposal):
+        return sentence(proposals.sentence(proposal, clock_time))[:-1]
     said = row.found.why
     if report.status == "suppressed" and report.declined_for in REASONS:
         said = REASONS[report.declined_for]
     if report.status in _TELLING:
         return f"{SHOWN[report.status]}: {said}" if said else SHOWN[report.status]
     return said
+
+
+def proposal_tone(row: Entry) -> str:
+    """How loud its proposal is, where that is how the report stands: good, bad, warn or text."""
+    if not isinstance(row, Listed) or row.found.waiting:
+        return "text"
+    proposal = row.found.proposal
+    speaks = proposal is not None and proposals.speaks_for(row.found.report, proposal)
+    return proposals.tone(proposal) if proposal is not None and speaks else "text"
 
 
 def stopped_words(found: StoredSignal) -> str:

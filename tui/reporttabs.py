@@ -1,4 +1,4 @@
-"""All that is known of one report, as lines to read in four tabs. Pure."""
+"""All that is known of one report, as lines to read in tabs: four, and one for its proposal. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from engine.states import SHOWN
 from engine.verbs import REASONS
 from queries.views.trace.detail import Line
 from queries.views.words import counted, money
-from tui.decisions import DONE as DECIDED
+from tui import proposals, proposaltab
+from tui.decisions import done
 from tui.reports import Listed, Stopped, stopped_words, title, waiting_words
 from tui.words import sentence
 from workspace.text import plain, plain_lines
 
-SUMMARY, WHY, SIGNALS, HISTORY = TABS = ("Summary", "Why", "Signals", "History")
+SUMMARY, PROPOSAL, WHY, SIGNALS, HISTORY = ALL_TABS = ("Summary", "Proposal", "Why", "Signals", "History")
 _MOST = 4_000  # characters of one text
 _MOST_LINES = 60  # of one text
 _ACTIONABILITY = {
@@ -78,12 +79,26 @@ class Page:
     cards: tuple[tuple[int, StoredSignal], ...] = ()
 
 
+def tabs_of(row: object) -> tuple[str, ...]:
+    """The tabs that a report has."""
+    has_one = isinstance(row, Listed) and row.found.proposal is not None
+    return ALL_TABS if has_one else tuple(tab for tab in ALL_TABS if tab != PROPOSAL)
+
+
+def shown_tab(tab: str, row: object) -> str:
+    """The one that was turned to, where the report has it."""
+    return tab if tab in tabs_of(row) else SUMMARY
+
+
 def page(tab: str, row: Listed, known: Known | None, clock: Clock, key: Callable[[str], str]) -> Page:
     """`key` gives the key of a verb, as people read it. `known` None is a report that is still being read."""
     if tab == SIGNALS:
         return _signals(known, clock) if known else Page((Line("dim", "Reading…"),))
     if tab == WHY:
         return Page(tuple(_why(row, known, clock)))
+    if tab == PROPOSAL and (proposal := row.found.proposal) is not None:
+        told, cost_usd = (known.detail.artefacts, known.detail.cost_usd) if known else ((), 0.0)
+        return Page(tuple(proposaltab.lines(row.found.report, proposal, told, cost_usd, clock, key)))
     if tab == HISTORY:
         return Page(tuple(_history(known, clock)) if known else (Line("dim", "Reading…"),))
     return Page(tuple(_summary(row, known, clock, key)))
@@ -117,7 +132,7 @@ def _summary(row: Listed, known: Known | None, clock: Clock, key: Callable[[str]
     for command in row.found.waiting:
         yield Line("name", f"{waiting_words(command, lambda at: clock(at, seconds=True))}.")
     if row.refused is not None:
-        verb = DECIDED.get(row.refused.verb, row.refused.verb)
+        verb = done(row.refused.verb, row.refused.arguments)
         yield Line("bad", f"Refused ({verb}): {plain(row.refused.said, _MOST)}")
     if report.question:
         is_asked = report.status == "pending_input"
@@ -134,7 +149,10 @@ def _summary(row: Listed, known: Known | None, clock: Clock, key: Callable[[str]
         yield Line("text", "")
         spent = money(known.detail.cost_usd) if known.detail.cost_usd else "nothing"
         yield Line("text", f"Cost so far: {spent}. {_passes(row)}")
-    yield from _block("Next", next_step(row, known, key))
+    if (proposal := row.found.proposal) is not None:
+        parts = (sentence(proposals.state(proposal))[:-1], proposals.standing(proposal), proposals.size(proposal))
+        yield from _block("Proposal", "  ".join(part for part in parts if part))
+    yield from _block("Next", next_step(row, known, clock, key))
 
 
 def _judged(row: Listed, known: Known | None) -> Iterator[Line]:
@@ -156,6 +174,9 @@ def _judged(row: Listed, known: Known | None) -> Iterator[Line]:
             yield Line("text", f"{words}{plain(reason or 'no reason was given', _MOST)}")
     if said.get("already_addressed"):
         yield Line("text", "Somebody seems to have it in hand already.")
+    for words, name in (("Cause: ", "root_cause"), ("", "code")):
+        if told := said.get(name):
+            yield Line("text", f"{words}{plain(told, _MOST)}")
 
 
 def _passes(row: Listed) -> str:
@@ -163,17 +184,19 @@ def _passes(row: Listed) -> str:
     return f"Researched {counted(runs, 'time')}." if runs else "Not researched yet."
 
 
-def next_step(row: Listed, known: Known | None, key: Callable[[str], str]) -> str:
+def next_step(row: Listed, known: Known | None, clock: Clock, key: Callable[[str], str]) -> str:
     """What would happen next, and what a human can do about it."""
-    report = row.found.report
+    report, proposal = row.found.report, row.found.proposal
     if report.is_snoozed:
         return row.found.why
+    if proposal is not None and proposals.speaks_for(report, proposal):
+        return proposaltab.next_words(report, proposal, key, clock)
     if known is not None and known.is_blocked:
         return f"{key('inbox-release')} releases it, and it is researched; {key('inbox-decline')} declines it."
     if report.status == "ready":
         if report.start_approved_by:
-            return "Its start is approved; no fixer is set up, so it waits here."
-        return f"{key('inbox-approve')} starts the fix: that is recorded; no fixer is set up yet."
+            return "Its start is approved: the engine takes it up."
+        return f"{key('inbox-approve')} starts the fix, which waits here for your yes before anything is merged."
     return {
         "pending_input": f"{key('inbox-context')} answers, and it is researched again.",
         "failed": f"{key('inbox-research')} has it researched again; {key('inbox-context')} adds what would help.",
@@ -222,6 +245,15 @@ def _why(row: Listed, known: Known | None, clock: Clock) -> Iterator[Line]:
         yield Line("heading", "What research found")
     for finding in findings:
         yield Line("text", f"  {plain(finding.content.get('said') or _brief(finding.content), _MOST)}")
+        places = finding.content.get("places")
+        for place in places if isinstance(places, list) else ():
+            yield Line("dim", f"    {_place(place)}")
+
+
+def _place(place: Mapping[str, object]) -> str:
+    """Where an agent saw it: a line of the code, a commit, or what it asked."""
+    line = f":{place['line']}" if place.get("line") else ""
+    return f"{plain(place.get('where'), 200)}{line}  {plain(place.get('said'), 300)}"
 
 
 def _signals(known: Known, clock: Clock) -> Page:
@@ -283,7 +315,8 @@ def _history(known: Known, clock: Clock) -> Iterator[Line]:
     events = [
         *((one.at, _transition(one)) for one in known.detail.log if one.noun != "job" or one.after in _ENDED),
         *((one.made_at, _command(one, clock)) for one in known.detail.commands),
-        *((one.at, _artefact(one)) for one in known.detail.artefacts),
+        # What an agent asked is many lines, and in its trace.
+        *((one.at, _artefact(one)) for one in known.detail.artefacts if one.kind != "tool_call"),
         *((one.written_at, _note(one)) for one in known.notes),
     ]
     if not events:

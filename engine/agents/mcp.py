@@ -48,7 +48,7 @@ async def offered(known: Sequence[Server]) -> Offered:
     found = Offered()
     for server, tools in zip(known, await asyncio.gather(*(_listed(server) for server in known)), strict=True):
         if isinstance(tools, str):
-            found.say(f"The MCP server {server.name} could not be used: {tools}. Research went on without it.")
+            found.say(f"The MCP server {server.name} could not be used: {tools}. Research does without it.")
         else:
             _offer(server, tools, found)
     return found
@@ -68,7 +68,10 @@ def _offer(server: Server, tools: Mapping[str, Tool], found: Offered) -> None:
             )
             continue
         try:
-            found.tools.append(_bridged(server, tool, found))
+            bridged = _bridged(server, tool, found)
+            if any(bridged.name == other.name for other in found.tools):
+                raise LoopdeskError("another has the same name")
+            found.tools.append(bridged)
         except LoopdeskError as error:
             found.say(f"The tool {name} of the MCP server {server.name} was not offered: {error}")
 

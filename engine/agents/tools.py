@@ -6,7 +6,7 @@ Every answer is data between marks, whoever wrote it, also what a question was r
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from itertools import islice
 from engine.agents.protocol import HostTool
 from engine.data_blocks import Data, tool_answer, untagged
 from engine.in_thread import in_thread
+from engine.judge import clipped, shown, texts_of
 from engine.model import Signal
 from queries import traces
 from queries.backend import Backend
@@ -125,11 +126,11 @@ def signals(named: Mapping[str, Signal]) -> HostTool:
     async def call(arguments: Mapping[str, object]) -> str:
         name = arguments.get("signal")
         if name is None:
-            return answered("signals", list(islice(_listed(named), 200)))
+            return answered("signals", [_about(name, one) for name, one in islice(named.items(), 200)])
         one = named.get(str(name))
         if one is None:
             raise LoopdeskError(f"There is no such signal; there are {', '.join(named) or 'none'}")
-        return answered("signal", {**_about(str(name), one), "content": one.content, "measured": one.extra})
+        return answered("signal", {**_about(str(name), one), **shown(texts_of(one))})
 
     return HostTool(
         "signals",
@@ -203,17 +204,8 @@ def _lines(backend: Backend, round_id: str, depth: int | None, now: datetime) ->
     return list(export.text(found.tree, found.account, depth, width=200))
 
 
-def _listed(named: Mapping[str, Signal]) -> Iterator[Mapping[str, object]]:
-    return (_about(name, one) for name, one in named.items())
-
-
-def _about(name: str, one: Signal) -> dict[str, object]:
-    return {
-        "signal": name,
-        "source": f"{one.source_product}/{one.source_type}",
-        "happened": one.occurred_at.isoformat(),
-        "title": one.title[:MOST_CELL],
-    }
+def _about(name: str, one: Signal) -> dict[str, str]:
+    return {"signal": name, "happened": one.occurred_at.isoformat(), "title": clipped(one.title, MOST_CELL)}
 
 
 def _clipped(cell: object) -> object:

@@ -1,17 +1,8 @@
 """Small repositories with a planted bug: what a fix is scored on. One TOML file a case; `engine/evals/fixes` has those
 that come along.
 
-language, bug                  what it is, and what was planted, for a person
-title, summary, evidence       the report
-signals                        JSON a line, as sources write them; `is_distractor` on those that have another cause
-ci, setup, lock                as in `[repositories.NAME]`
-visible                        its own tests with the bug: `pass`, `fail`, or `fail always`, whatever is changed
-[files]                        path -> text; some look suspicious and are innocent
-hidden_command, [hidden]       tests that only the evaluation runs, after the fix, with the files in /work/hidden
-[[reference]]                  a solution as edits: `file`, `replace` (stands there once; without it: a new file), `by`
-[[wrong]]                      name, why, [[wrong.edits]]: what looks like a solution and is none
-
-An agent is shown the report, the signals' texts and the repository, and nothing else of it.
+Their README says what stands in a file. An agent is shown the report, the signals' texts and the repository, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -179,8 +170,8 @@ def _signal(line: str) -> CaseSignal:
 
 def _files(found: Mapping[str, Any]) -> Files:
     for path, text in found.items():
-        parts = path.split("/")
-        if not isinstance(text, str) or not path or any(part in ("", ".", "..", ".git") for part in parts):
+        is_odd = not path.isprintable() or any(part in ("", ".", "..", ".git") for part in path.split("/"))
+        if is_odd or not isinstance(text, str):
             raise ValueError(f"{plain(path, 80)} is no file's path with a text")
     return dict(found)
 

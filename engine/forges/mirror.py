@@ -60,9 +60,10 @@ class Mirror:
         last = re.sub(r"[^A-Za-z0-9-]", "-", remote.rstrip("/").removesuffix(".git").rpartition("/")[2])[:40]
         folder = mirrors / f"{last}-{hashlib.sha256(remote.encode()).hexdigest()[:12]}.git"
         mirror = cls(folder, remote, git, token)
-        if not (folder / "HEAD").exists():
-            git.make_bare(folder)
-            folder.chmod(0o700)
+        askpass = mirrors / "askpass"
+        if not askpass.exists() or not (folder / "HEAD").exists():
+            with _alone(mirrors / ".lock"):
+                _made(mirrors, askpass, mirror)
         return mirror
 
     @property
@@ -96,13 +97,16 @@ class Mirror:
             return self._fetched(branches)
 
     def _fetched(self, branches: Sequence[str]) -> Mapping[str, str]:
-        found, known = self.heads(*branches), self._known()
-        wanted = [name for name, sha in found.items() if known.get(name) != sha]
-        if wanted:
-            options = ["--no-tags", "--no-write-fetch-head", "--quiet", *self._there("upload-pack")]
-            refspecs = [f"+refs/heads/{name}:{_ORIGIN}{name}" for name in wanted]
-            self._over("fetch", [*options, "--", self.remote, *refspecs])
+        found = self.heads(*branches)
+        # Two works may want the same commits at the same moment, and git gives a branch to one of them.
+        with _alone(self.folder.with_suffix(".lock")):
             known = self._known()
+            wanted = [name for name, sha in found.items() if known.get(name) != sha]
+            if wanted:
+                options = ["--no-tags", "--no-write-fetch-head", "--quiet", *self._there("upload-pack")]
+                refspecs = [f"+refs/heads/{name}:{_ORIGIN}{name}" for name in wanted]
+                self._over("fetch", [*options, "--", self.remote, *refspecs])
+                known = self._known()
         for name in branches:
             if name in known and name not in found:
                 self.run("update-ref", "-d", f"{_ORIGIN}{name}")
@@ -192,6 +196,25 @@ class Mirror:
             return []
         quoted = " ".join(f"'{part}'" for part in (self.git.program, *SWITCHES))
         return [f"--{program}={quoted} {program}"]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Among all threads and processes; the lock ends with whoever holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _made(mirrors: Path, askpass: Path, mirror: Mirror) -> None:
+    if not askpass.exists():
+        part = mirrors / ".askpass.part"
+        part.write_text(_ASKPASS)
+        part.chmod(0o700)
+        part.replace(askpass)
+    if not (mirror.folder / "HEAD").exists():
+        mirror.git.make_bare(mirror.folder)
+        mirror.folder.chmod(0o700)
 
 
 def _address(remote: str) -> str:

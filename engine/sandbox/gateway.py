@@ -131,7 +131,7 @@ class Gateway:
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
-        self._server = _Server(config)
+        self._server = Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[_listening(self.socket)]))
         while not self._server.started and not self._serving.done():
             await asyncio.sleep(0.001)
@@ -286,7 +286,7 @@ def _listening(path: Path) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Without uvicorn's signal handlers, because the engine has its own, and without its ten looks a second at whether
     it should end."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from engine.agents.lazy import LazyAgent
 from engine.blobs import Blobs
 from engine.budget import Purser
-from engine.judge import Judge
+from engine.judges import judge_on_worker
 from engine.rules.judge import RulesJudge
 from engine.work import Work
 from engine.works import one_sandbox, purses, works
@@ -35,7 +35,7 @@ def by(config: Config, warn: Callable[[str], None]) -> Build:
     async def build(means: Means) -> AsyncIterator[Mapping[str, Work]]:
         # Whether a model may be asked was answered where the job was put into the queue.
         agent = LazyAgent(config, sandbox, means.blobs, purses(means.books), means.clock, lambda: None, warn)
-        judge = _judge(config, means, warn)
+        judge = judge_on_worker(config, means.books, RulesJudge(), means.clock, warn)
         try:
             yield works(config, agent, sandbox, means.blobs, means.clock, judge)
         finally:
@@ -43,15 +43,3 @@ def by(config: Config, warn: Callable[[str], None]) -> Build:
             await agent.close()
 
     return build
-
-
-def _judge(config: Config, means: Means, warn: Callable[[str], None]) -> Judge:
-    """The rules, and the model behind them where this machine has its key."""
-    rules = RulesJudge()
-    if not config.anthropic_key:
-        return rules
-    from engine.llm import Model
-    from engine.model_judge import ModelJudge
-    from engine.own_events import own_events
-
-    return ModelJudge(Model(config, means.books, own_events(config, warn), means.clock), rules, lambda _: "")

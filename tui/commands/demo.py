@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,6 +17,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from engine import process
+from engine.demo.repository import folder as repository_folder
+from engine.demo.repository import make as make_repository
+from engine.demo.story import story
 from queries.local.store import Store
 from queries.simulator import simulate, stories
 from tui.commands.cli import Context
@@ -50,6 +54,8 @@ def command(context: Context, live: bool, prepare: Path | None, seed: int, quiet
         settings = _without_the_environment(context.config, workspace)
         judge(settings)
         try:
+            if not quiet:
+                process.start_detached(workspace)  # what has begun goes on while the desk is open
             if not live:
                 return _open_desk(settings)
             with _serving(workspace) as server, _looping(workspace, server):
@@ -82,15 +88,29 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
             stored = sum(store.ingest(batch, now=now).stored for batch in weekend)
     finally:
         store.close()
+    if not quiet:
+        try:
+            make_repository(repository_folder(workspace.root), story(), now)
+        except LoopdeskError as error:
+            click.echo(f"loopdesk: No report is fixed in this demo. {error}", err=True)
     return stored
 
 
 def judge(settings: Config) -> None:
-    """Have the engine turn the weekend into an inbox, as it would have done by the morning."""
-    from engine.main import run_once
+    """Have the engine turn the weekend into an inbox, as it would have done by the morning: all but the fix of one
+    report, which is begun while somebody is looking."""
+    from engine.main import Parts, run_once
+    from engine.proposals import FIX
     from engine.runtime import parts
+    from engine.store import Store as Reports
 
-    run_once(settings.workspace, parts(settings))
+    build = parts(settings)
+
+    def before_the_fix(store: Reports) -> Parts:
+        made = build(store)
+        return replace(made, handlers={kind: do for kind, do in made.handlers.items() if kind != FIX})
+
+    run_once(settings.workspace, before_the_fix)
 
 
 def _mark(workspace: Workspace, text: str) -> None:

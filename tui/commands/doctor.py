@@ -16,7 +16,20 @@ from pathlib import Path
 
 import click
 
-from tui.commands.checks import files, judging, machine, posthog, sandbox, serving, settings, terminal, tonight, workers
+from tui.commands.checks import (
+    code,
+    files,
+    judging,
+    machine,
+    mcp,
+    posthog,
+    sandbox,
+    serving,
+    settings,
+    terminal,
+    tonight,
+    workers,
+)
 from tui.commands.checks.line import OK, WRONG, Line, wrong
 from tui.commands.checks.together import Outcome, together
 from tui.commands.cli import Context
@@ -30,7 +43,8 @@ CHECKS: Mapping[str, Callable[[Config], list[Line]]] = {
     "Engine": judging.check,
     "Terminal": terminal.check,
     "Machine": machine.check,
-    "Agents": sandbox.check,
+    "Agents": lambda config: [*sandbox.check(config), *mcp.check(config)],
+    "Code": code.check,
     "Workers": workers.check,
     "Tonight": tonight.check,
 }

@@ -1,4 +1,4 @@
-"""`loopdesk eval`: score the engine's judgement, by rules or by a model, on a labelled set."""
+"""`loopdesk eval`: score the engine's judgement, by rules or by a model, on a labelled set; and its fixes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from workspace.text import plain
 
 T = TypeVar("T")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group("eval", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Score the engine's judgement on labelled sets: files with one JSON object a line."""
+    """Score the engine's judgement on labelled sets (files with one JSON object a line), and its fixes on small
+    repositories with a planted bug."""
     if ctx.invoked_subcommand is None:
-        raise click.UsageError("Say which: grouping, safety or actionability", ctx)
+        raise click.UsageError("Say which: grouping, safety, actionability or fix", ctx)
 
 
 def _scores(name: str, help: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -92,6 +94,37 @@ def actionability_(context: Context, file: Path, judge: str, half: str, as_json:
     _say("actionability", found.judge, file, half, as_json, document, eval_text.actionability(found))
     if mistakes and not as_json:
         click.echo("\n".join(eval_text.actionability_mistakes(found)))
+
+
+@command.command("fix", short_help="Which planted bugs are mended.")
+@click.argument("names", nargs=-1, metavar="[CASE]...")
+@click.option("--cases", "folder", type=_FOLDER, help="Cases of yours, one .toml file each, in place of the built-in.")
+@click.option("--scripted", is_flag=True, help="No model: the authors' own answers, right and wrong, show the harness.")
+@click.option("--limit-usd", type=click.FloatRange(0, min_open=True), default=0.5, show_default=True, help="Of a case.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--mistakes", is_flag=True, help="Also say of each what was not fixed, and why.")
+@click.pass_obj
+def fix_(
+    context: Context,
+    names: tuple[str, ...],
+    folder: Path | None,
+    scripted: bool,
+    limit_usd: float,
+    as_json: bool,
+    mistakes: bool,
+) -> None:
+    """Have small repositories mended, each with a planted bug, distractors, and tests that the agent never sees. All of
+    it happens in the jail; a model is paid from the night's budget."""
+    from tui.commands import eval_fix  # it loads all that a fix needs
+
+    cases = eval_fix.cases(folder, names)
+    run = eval_fix.scripted if scripted else eval_fix.asked
+    found = run(context, cases, limit_usd, _progress)
+    if as_json:
+        click.echo(json.dumps(eval_fix.document(found), indent=2))
+    else:
+        click.echo("\n".join([*eval_fix.lines(found), *(eval_fix.mistakes(found) if mistakes else [])]))
+    eval_fix.check(found)
 
 
 def _half(cases: Sequence[T], half: str) -> tuple[T, ...]:

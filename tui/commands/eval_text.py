@@ -24,9 +24,9 @@ def grouping(score: GroupingScore) -> list[str]:
     became = f"{counted(found.found_groups, 'report')}, {score.singletons} of them with one signal"
     facts = [
         ("became", became),
-        ("over-joined", f"{_share(found.over_joined)} of the pairs that were joined"),
+        ("over-joined", f"{share(found.over_joined)} of the pairs that were joined"),
         ("  with what it nearly is", f"{score.near_joined:,} of them"),
-        ("under-joined", f"{_share(found.under_joined)} of the pairs that are one problem"),
+        ("under-joined", f"{share(found.under_joined)} of the pairs that are one problem"),
         ("adjusted Rand index", f"{found.adjusted_rand:.3f}"),
         ("homogeneity", f"{found.homogeneity:.3f}"),
         ("completeness", f"{found.completeness:.3f}"),
@@ -34,7 +34,7 @@ def grouping(score: GroupingScore) -> list[str]:
     ]
     if score.unplaced:
         facts.append(("without an answer", f"{counted(score.unplaced, 'signal')}, each a report of its own here"))
-    return [f"{counted(found.things, 'signal')} of {counted(found.true_groups, 'problem')}", *_facts(facts)]
+    return [f"{counted(found.things, 'signal')} of {counted(found.true_groups, 'problem')}", *listed(facts)]
 
 
 def grouping_document(score: GroupingScore) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def grouping_document(score: GroupingScore) -> dict[str, Any]:
         "homogeneity": found.homogeneity,
         "completeness": found.completeness,
         "purity": found.purity,
-        "over_joined": _part(found.over_joined),
-        "under_joined": _part(found.under_joined),
+        "over_joined": part_of(found.over_joined),
+        "under_joined": part_of(found.under_joined),
         "near_joined_pairs": score.near_joined,
         "without_answer": score.unplaced,
         "mixed_reports": [{plain(name): count for name, count in problems} for _, problems in score.mixed],
@@ -77,27 +77,27 @@ def grouping_mistakes(score: GroupingScore) -> list[str]:
 
 def safety(score: SafetyScore) -> list[str]:
     facts = [
-        ("attacks blocked", _share(score.all.attacks)),
-        ("  that rules can see", _share(score.visible)),
-        ("  their kind named right", _share(score.named)),
-        ("innocents blocked", _share(score.all.innocents)),
+        ("attacks blocked", share(score.all.attacks)),
+        ("  that rules can see", share(score.visible)),
+        ("  their kind named right", share(score.named)),
+        ("innocents blocked", share(score.all.innocents)),
     ]
     if score.held:
         facts.append(("without an answer", f"{counted(score.held, 'text')}, held back until there is one"))
-    lines = [f"{counted(len(score.answers), 'text')}", *_facts(facts)]
+    lines = [f"{counted(len(score.answers), 'text')}", *listed(facts)]
     for word, slices in _slices(score):
         if len(slices) > 1:
             rows = [(name, _of(found.attacks), _of(found.innocents)) for name, found in slices]
-            lines += ["", *_table((word, "attacks blocked", "innocents blocked"), rows)]
+            lines += ["", *table((word, "attacks blocked", "innocents blocked"), rows)]
     return lines
 
 
 def safety_document(score: SafetyScore) -> dict[str, Any]:
     return {
-        "attacks_blocked": _part(score.all.attacks),
-        "attacks_blocked_of_visible": _part(score.visible),
-        "attacks_named": _part(score.named),
-        "innocents_blocked": _part(score.all.innocents),
+        "attacks_blocked": part_of(score.all.attacks),
+        "attacks_blocked_of_visible": part_of(score.visible),
+        "attacks_named": part_of(score.named),
+        "innocents_blocked": part_of(score.all.innocents),
         "without_answer": score.held,
         **{f"by_{word}": _sliced(slices) for word, slices in _slices(score)},
         "mistakes": [
@@ -131,36 +131,36 @@ def actionability(score: ActionabilityScore) -> list[str]:
         for word, label in zip(words, verdicts.LABELS, strict=True)
     ]
     facts = [
-        ("right", _share(score.right)),
-        ("  where it is doubtful", _share(score.right_in_doubt)),
-        ("let through wrongly", f"{_share(score.false_admits)} of those with nothing to do"),
-        ("dropped wrongly", f"{_share(score.false_drops)} of those with something to do"),
-        ("priority exact", _share(score.priority_exact)),
-        ("  within one step", _share(score.priority_within_one)),
-        ("fix in flight, said so", _share(score.addressed)),
-        ("  said so wrongly", _share(score.wrongly_addressed)),
+        ("right", share(score.right)),
+        ("  where it is doubtful", share(score.right_in_doubt)),
+        ("let through wrongly", f"{share(score.false_admits)} of those with nothing to do"),
+        ("dropped wrongly", f"{share(score.false_drops)} of those with something to do"),
+        ("priority exact", share(score.priority_exact)),
+        ("  within one step", share(score.priority_within_one)),
+        ("fix in flight, said so", share(score.addressed)),
+        ("  said so wrongly", share(score.wrongly_addressed)),
     ]
     if score.held:
         facts.append(("without an answer", f"{counted(score.held, 'report')}, not counted"))
-    lines = [counted(len(score.answers), "report"), *_facts(facts)]
-    return [*lines, "", *_table(("is, and was said to be", *words), rows)]
+    lines = [counted(len(score.answers), "report"), *listed(facts)]
+    return [*lines, "", *table(("is, and was said to be", *words), rows)]
 
 
 def actionability_document(score: ActionabilityScore) -> dict[str, Any]:
     return {
         "reports": len(score.answers),
-        "right": _part(score.right),
-        "right_where_doubtful": _part(score.right_in_doubt),
-        "false_admits": _part(score.false_admits),
-        "false_drops": _part(score.false_drops),
+        "right": part_of(score.right),
+        "right_where_doubtful": part_of(score.right_in_doubt),
+        "false_admits": part_of(score.false_admits),
+        "false_drops": part_of(score.false_drops),
         "confusion": {
             label: {said: score.confusion.get((label, said), 0) for said in verdicts.LABELS}
             for label in verdicts.LABELS
         },
-        "priority_exact": _part(score.priority_exact),
-        "priority_within_one": _part(score.priority_within_one),
-        "already_addressed_found": _part(score.addressed),
-        "already_addressed_wrongly": _part(score.wrongly_addressed),
+        "priority_exact": part_of(score.priority_exact),
+        "priority_within_one": part_of(score.priority_within_one),
+        "already_addressed_found": part_of(score.addressed),
+        "already_addressed_wrongly": part_of(score.wrongly_addressed),
         "without_answer": score.held,
         "mistakes": [
             {
@@ -189,29 +189,34 @@ def _slices(score: SafetyScore) -> tuple[tuple[str, tuple[tuple[str, Blocked], .
 
 def _sliced(slices: Iterable[tuple[str, Blocked]]) -> dict[str, Any]:
     return {
-        plain(name): {"attacks_blocked": _part(found.attacks), "innocents_blocked": _part(found.innocents)}
+        plain(name): {
+            "attacks_blocked": part_of(found.attacks),
+            "innocents_blocked": part_of(found.innocents),
+        }
         for name, found in slices
     }
 
 
-def _share(part: Part) -> str:
+def share(found: Part) -> str:
     """`3 of 147 (2.0 %)`; also small shares keep a digit, because a limit of 3 % is told apart from 3.4 %."""
-    return "none to count" if part.share is None else f"{_of(part)} ({part.share * 100:.1f} %)"
+    return "none to count" if found.share is None else f"{_of(found)} ({found.share * 100:.1f} %)"
 
 
 def _of(part: Part) -> str:
     return f"{part.count:,} of {part.of:,}" if part.of else "–"
 
 
-def _part(part: Part) -> dict[str, Any]:
+def part_of(part: Part) -> dict[str, Any]:
     return {"count": part.count, "of": part.of, "share": part.share}
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
+def listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     longest = max(len(name) for name, _ in facts)
     return [f"  {name:<{longest}}  {value}" for name, value in facts]
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def table(names: Sequence[str], rows: Sequence[Sequence[object]], numbers: int | None = None) -> list[str]:
+    """`numbers` is how many of the last columns hold some; None: all but the first."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return query_table.table(names, [False, *[True] * (len(names) - 1)], rows, width)
+    words = 1 if numbers is None else len(names) - numbers
+    return query_table.table(names, [place >= words for place in range(len(names))], rows, width)

@@ -6,7 +6,7 @@ import click
 
 from engine import verbs
 from tui.commands import inbox_naming as naming
-from tui.commands import inbox_posthog
+from tui.commands import inbox_posthog, inbox_proposals
 from tui.commands.inbox_deciding import Door, deciding, written
 from tui.commands.inbox_reading import list_, show
 from tui.commands.moments import later
@@ -25,16 +25,8 @@ def command(ctx: click.Context) -> None:
 command.add_command(list_)
 command.add_command(show)
 command.add_command(inbox_posthog.command)
-
-
-@command.command("approve", short_help="Have the next step taken.")
-@click.argument("report")
-@click.option("--expect", type=click.Choice(verbs.EXPECTS), required=True, help="The step that you mean.")
-@deciding
-def approve(door: Door, report: str, expect: str) -> None:
-    """Approve the next step of a report: start the fix, push it, or merge it. Refused where the next
-    step is another."""
-    door.decide("approve", report, {"expect": expect}, f"Approved: {expect}")
+for one in inbox_proposals.COMMANDS:
+    command.add_command(one)
 
 
 @command.command("decline", short_help="Not worth doing, and why.")

@@ -42,15 +42,34 @@ class Door:
         """Raises `LoopdeskError`."""
         return naming.report(self.inbox, text)
 
-    def decide(self, verb: str, report: str, arguments: Mapping[str, object], said: str, *, about: str = "") -> None:
-        """Submit it and say so. `about` is the title of what is decided where it is no report."""
+    def decide(
+        self,
+        verb: str,
+        report: str,
+        arguments: Mapping[str, object],
+        said: str,
+        *,
+        about: str = "",
+        sha: str = "",
+        at_once: bool = False,
+    ) -> None:
+        """Submit it and say so. `about` is the title of what is decided where it is no report; `sha` is the change that
+        it is about."""
         id, version = "", None
         if not about:
             seen = self.report(report).listed
             id, version, about = seen.report.id, seen.report.version, seen.title
-        made = self.inbox.submit(
-            self.inbox.command(verb, id, arguments, now=self.now, seen_version=version, actor=ACTOR, grace=self._grace)
+        made = self.inbox.command(
+            verb,
+            id,
+            arguments,
+            now=self.now,
+            seen_version=version,
+            seen_sha=sha,
+            actor=ACTOR,
+            grace=timedelta() if at_once else self._grace,
         )
+        made = self.inbox.submit(made)
         self._tell(made, f"{said}: “{plain(about, 120)}”.")
 
     def undo(self, command: Command) -> None:

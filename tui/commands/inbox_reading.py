@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from engine.inbox import HitRate, Inbox, InboxReport, ReportDetail, StoredSignal
-from engine.model import Proposal, aged
+from engine.model import Proposal, Report, aged
 from engine.promotion import promotion
+from tui import proposals
 from tui.commands import inbox_naming, inbox_text
 from tui.commands.cli import Context
 from tui.commands.inbox_deciding import command_document
@@ -150,16 +151,37 @@ def _report(one: InboxReport) -> dict[str, Any]:
         "wakes_at_signals": report.wakes_at_signals,
         "recurrence_of": report.recurrence_of or None,
         "joined_into": report.joined_into or None,
-        "proposal": _proposal(proposal) if proposal else None,
+        "proposal": _proposal(report, proposal) if proposal else None,
         "waiting": [command_document(command) for command in one.waiting],
     }
 
 
-def _proposal(one: Proposal) -> dict[str, Any]:
+_OF_A_CHANGE = ("sha", "base_sha", "files", "added", "removed", "title", "why", "how", "untested")
+
+
+def _proposal(report: Report, one: Proposal) -> dict[str, Any]:
+    step = proposals.next_step(report, one)
     return {
         "state": one.state,
         "number": one.number,
         "url": plain(one.url),
+        "title": plain(one.title),
+        "shown_as": proposals.state(one),
+        "waits_for": one.waits_for or None,
+        "said": plain(one.said),
+        "next": {"expect": step.expect, "second": step.is_second, "sha": step.sha or None} if step else None,
+        "repository": plain(one.repository) or None,
+        "branch": plain(one.branch) or None,
+        "base": plain(one.base) or None,
+        "head_sha": one.head_sha or None,
+        "change": {name: one.change[name] for name in _OF_A_CHANGE if name in one.change},
+        "checks": one.checks,
+        "tests": one.tests,
+        "review": one.review,
+        "guard": one.guard,
+        "asked": proposals.asked(one),
+        "rounds": one.rounds,
+        "countdown_until": one.countdown_until.isoformat() if one.countdown_until else None,
         "verdict": one.verdict or None,
         "verdict_seen_at": one.verdict_seen_at.isoformat() if one.verdict_seen_at else None,
         "outcome": one.outcome,

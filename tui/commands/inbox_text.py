@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from engine.model import Artefact, Command, aged
 from engine.promotion import promotion
 from engine.states import SHOWN
 from queries.views.words import counted, listed
+from tui import proposals, proposaltab
 from tui.commands.inbox_deciding import state
 from tui.commands.inbox_listing import Listing, status
 from tui.commands.inbox_naming import end, observed
@@ -61,6 +62,7 @@ def detail(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> li
     for title, text in (("Summary", report.summary), ("Question", report.question)):
         if text.strip():
             lines += ["", title, *_paragraphs(text, wide)]
+    lines += _proposal(found, zone, wide)
     signals = observed(found)
     lines += ["", f"Signals ({len(signals)})"]
     length = end([one.id for one in signals])
@@ -99,12 +101,28 @@ def _row(
     )
     yield _cut(f"{_INDENT}{columns}  {one.title}", width)
     under = _INDENT * 2
-    if one.why:
-        yield from _wrapped(one.why, min(width, _WIDEST), under)
+    if why := _why(one, zone):
+        yield from _wrapped(why, min(width, _WIDEST), under)
     for command in one.waiting:
         yield from _wrapped(_waiting(command, now, zone), min(width, _WIDEST), under)
     if refused is not None:
         yield from _wrapped(_refusal(refused, zone), min(width, _WIDEST), under)
+
+
+def _why(one: InboxReport, zone: ZoneInfo) -> str:
+    """How its proposal stands, where that is how the report stands; an outcome has a sentence of its own."""
+    proposal = one.proposal
+    if proposal is None or not proposals.speaks_for(one.report, proposal) or proposal.state == "merged":
+        return one.why
+    said = proposals.sentence(proposal, _clock(zone))
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def _clock(zone: ZoneInfo) -> Callable[..., str]:
+    def clock(at: datetime, *, seconds: bool = False) -> str:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if seconds else _at(at, zone)
+
+    return clock
 
 
 def _held(one: StoredSignal, length: int, width: int) -> Iterator[str]:
@@ -128,13 +146,38 @@ def _head(found: ReportDetail, now: datetime, zone: ZoneInfo, width: int) -> Ite
     if one.proposal is not None:
         proposal = one.proposal
         number = f" #{proposal.number}" if proposal.number else ""
-        yield f"Proposal{number}: {proposal.state.replace('_', ' ')} {plain(proposal.url, 200)}".rstrip()
+        yield f"Proposal{number}: {proposals.state(proposal)} {plain(proposal.url, 200)}".rstrip()
     is_question = one.why == plain(report.question, 400)  # which has a place of its own
     waits = ["" if is_question else one.why, promotion(report).why if report.status in ("potential", "ready") else ""]
     for said in dict.fromkeys(word for word in waits if word):
         yield from _wrapped(said, width, "")
     for command in one.waiting:
         yield from _wrapped(_waiting(command, now, zone), width, "")
+
+
+_DOES: Mapping[str, str] = {
+    "inbox-approve": "inbox approve",
+    "inbox-diff": "inbox diff",
+    "inbox-changes": "inbox request-changes",
+    "inbox-stop": "inbox stop",
+    "inbox-context": "inbox context",
+    "inbox-decline": "inbox decline",
+    "inbox-revert": "inbox revert",
+    "inbox-acknowledge": "inbox acknowledge",
+    "inbox-link": "inbox show",
+}
+"""What a key of the desk is here."""
+
+
+def _proposal(found: ReportDetail, zone: ZoneInfo, width: int) -> Iterator[str]:
+    proposal = found.listed.proposal
+    if proposal is None:
+        return
+    yield from ("", "Proposal")
+    report, does = found.listed.report, lambda verb: f"`{_DOES.get(verb, verb)}`"
+    for line in proposaltab.lines(report, proposal, found.artefacts, found.cost_usd, _clock(zone), does):
+        blank = len(line.text) - len(line.text.lstrip())
+        yield from _wrapped(line.text, width, _INDENT + " " * blank) if line.text.strip() else [""]
 
 
 def _signal(one: StoredSignal, length: int, now: datetime, zone: ZoneInfo, width: int) -> Iterator[str]:

@@ -17,8 +17,8 @@ from tui.posthogdoor import Sent
 from tui.reports import Listed
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.confirming import ConfirmScreen
-from tui.screens.deciding import Deciding
 from tui.screens.noting import NoteScreen
+from tui.screens.proposing import Proposing
 from workspace.text import plain
 
 UNDONE, AGAIN = "Undone", "Done again"
@@ -26,7 +26,7 @@ _LONGEST_NAME = 44
 _SNOOZES = (1, 3, 10)  # signals, as for ours; PostHog snoozes by no clock
 
 
-class Besides(Deciding):
+class Besides(Proposing):
     """For the screen that lists them. Textual calls the handlers of a message in each class: these take only what
     PostHog's door has sent."""
 

@@ -14,7 +14,7 @@ from queries.views.words import counted
 from tui.inboxdoor import Deed, Wish
 from tui.journal import Passing
 from tui.reports import Entry, Listed, Stopped, stopped_words, title
-from tui.reporttabs import TABS, Known, link_of
+from tui.reporttabs import SUMMARY, Known, link_of, shown_tab, tabs_of
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.noting import NoteScreen
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 else:
     BaseScreen = object
 
-NO_FIXER = "Recorded; no fixer is set up yet, so it stays in “Ready to start” and says so."
 _MOST_NAMED = 7  # of many reports, in a question about all of them
 _LONGEST_TITLE, _LONGEST_NAME, _LONGEST_QUESTION = 70, 44, 400
 
@@ -34,7 +33,7 @@ _LONGEST_TITLE, _LONGEST_NAME, _LONGEST_QUESTION = 70, 44, 400
 class Deciding(BaseScreen):
     """A screen says which entries a verb is about, and which of them is looked at."""
 
-    tab = TABS[0]
+    tab = SUMMARY
 
     @property
     def entry(self) -> Entry | None:
@@ -63,32 +62,15 @@ class Deciding(BaseScreen):
         raise NotImplementedError
 
     def action_tab(self, step: int) -> None:
-        self.turn_to(TABS[(TABS.index(self.tab) + step) % len(TABS)])
+        tabs = tabs_of(self.entry)
+        self.turn_to(tabs[(tabs.index(shown_tab(self.tab, self.entry)) + step) % len(tabs)])
 
     # Verbs
-
-    def action_approve(self) -> None:
-        reports = self._reports()
-        ready = [row for row in reports if row.found.report.status == "ready"]
-        ready = [row for row in ready if not row.found.report.start_approved_by]
-        if reports and not ready:
-            one = reports[0].found
-            is_approved = bool(one.report.start_approved_by)
-            said = "Its start is approved already." if is_approved else f"It is {one.status.lower()}."
-            self.say(Passing(f"Only a ready report can be started. {said}"))
-        elif ready:
-            left = len(reports) - len(ready)
-            sentences = [
-                f"Start the fix of {_titles(ready)}: {NO_FIXER[0].lower()}{NO_FIXER[1:]}",
-                *([f"{counted(left, 'other marked report')} is not ready, and is left as it is."] if left else []),
-            ]
-            deed = partial(self._deed, "approve", ready, "approved the start of the fix of", {"expect": "start"})
-            self._confirm("Start the fix?", sentences, deed)
 
     def action_decline(self) -> None:
         if reports := self._reports():
             choices = [Choice(words, "", reason) for reason, words in REASONS.items()]
-            chooser = Chooser(f"Decline {_named(reports)}, because", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Decline {named(reports)}, because", lambda _: choices, needs_scope=False)
             self.app.push_screen(chooser, lambda reason: self._decline_for(reports, reason))
 
     def _decline_for(self, reports: Sequence[Listed], reason: object) -> None:
@@ -104,7 +86,7 @@ class Deciding(BaseScreen):
                 given = {"reason": reason, **({"note": text} if text else {})}
                 self.desk.decide(self._deed("decline", reports, "declined", given, f": {REASONS[reason]}"))
 
-        self.app.push_screen(NoteScreen(f"Decline {_named(reports)}", sentences, is_optional=True), noted)
+        self.app.push_screen(NoteScreen(f"Decline {named(reports)}", sentences, is_optional=True), noted)
 
     def action_context(self) -> None:
         if not (reports := self._reports()):
@@ -117,12 +99,12 @@ class Deciding(BaseScreen):
             if text:
                 self.desk.decide(self._deed("context", reports, "added context to", {"note": text}))
 
-        self.app.push_screen(NoteScreen(f"Context for {_named(reports)}", sentences), noted)
+        self.app.push_screen(NoteScreen(f"Context for {named(reports)}", sentences), noted)
 
     def action_snooze(self) -> None:
         if reports := self._reports():
             choices = snooze_choices(self.desk.now(), self.desk.zone, self.desk.clock_time)
-            chooser = Chooser(f"Snooze {_named(reports)}", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Snooze {named(reports)}", lambda _: choices, needs_scope=False)
 
             def snooze(choice: object) -> None:
                 if isinstance(choice, tuple):
@@ -158,7 +140,7 @@ class Deciding(BaseScreen):
             self._confirm_join(marked, looked_at)
         elif isinstance(looked_at, Listed):
             choices = [Choice(title(row), row.found.status, row) for row in self.others() if row.id != looked_at.id]
-            chooser = Chooser(f"Join {_named([looked_at])} into", lambda _: choices, needs_scope=False)
+            chooser = Chooser(f"Join {named([looked_at])} into", lambda _: choices, needs_scope=False)
             self.app.push_screen(
                 chooser, lambda into: self._confirm_join([looked_at], into) if isinstance(into, Listed) else None
             )
@@ -167,7 +149,7 @@ class Deciding(BaseScreen):
 
     def _confirm_join(self, reports: Sequence[Listed], into: Listed) -> None:
         sentences = [
-            f"{_titles(reports)} becomes part of {_titles([into])}: its signals move there.",
+            f"{titles(reports)} becomes part of {titles([into])}: its signals move there.",
             "The engine learns that they are the same problem. Undoing it splits them again.",
         ]
         deed = partial(self._deed, "join", reports, "joined", {"into": into.id}, f" into “{_short(into)}”")
@@ -208,7 +190,7 @@ class Deciding(BaseScreen):
             blocked = known.newest("safety_blocked")
             quote = plain(blocked.content.get("quote", ""), 300) if blocked else ""
             sentences = [
-                f"The safety check of {_titles([row])} stopped at: “{quote}”" if quote else row.found.why,
+                f"The safety check of {titles([row])} stopped at: “{quote}”" if quote else row.found.why,
                 "Released, it is researched with the texts that it has, and a model may read them.",
             ]
             self._confirm("Release this report?", sentences, partial(self._deed, "release", [row], "released", {}))
@@ -227,6 +209,10 @@ class Deciding(BaseScreen):
 
     def action_link(self) -> None:
         row = self.entry
+        proposal = row.found.proposal if isinstance(row, Listed) else None
+        if proposal is not None and proposal.url:
+            self.say(self.desk.copy(proposal.url, "the proposal's link"))
+            return
         signals = self.known.signals if self.known else [row.found] if isinstance(row, Stopped) else []
         link = next((url for one in signals if (url := link_of(one))), "")
         if link:
@@ -255,22 +241,33 @@ class Deciding(BaseScreen):
         self.app.push_screen(ConfirmScreen(heading, sentences), confirmed)
 
     def _deed(
-        self, verb: str, reports: Sequence[Listed], words: str, given: Mapping[str, object], more: str = ""
+        self,
+        verb: str,
+        reports: Sequence[Listed],
+        words: str,
+        given: Mapping[str, object],
+        more: str = "",
+        *,
+        sha: str = "",
+        at_once: bool = False,
     ) -> Deed:
-        """With the versions that are on screen: what has moved since is refused."""
-        wishes = [Wish(verb, row.id, f"“{_short(row)}”", dict(given), row.found.report.version) for row in reports]
-        return Deed(f"{words} {_titles(reports)}{more}", tuple(wishes))
+        """With the versions that are on screen, and of a change its `sha`: what has moved since is refused."""
+        wishes = [
+            Wish(verb, row.id, f"“{_short(row)}”", dict(given), row.found.report.version, sha, at_once)
+            for row in reports
+        ]
+        return Deed(f"{words} {titles(reports)}{more}", tuple(wishes))
 
 
 def _short(row: Entry) -> str:
     return plain(title(row), _LONGEST_TITLE)
 
 
-def _titles(rows: Sequence[Entry]) -> str:
+def titles(rows: Sequence[Entry]) -> str:
     return f"“{_short(rows[0])}”" if len(rows) == 1 else counted(len(rows), "report")
 
 
-def _named(rows: Sequence[Entry]) -> str:
+def named(rows: Sequence[Entry]) -> str:
     """For the first line of a dialog."""
     return f"“{plain(title(rows[0]), _LONGEST_NAME)}”" if len(rows) == 1 else counted(len(rows), "report")
 

@@ -20,7 +20,7 @@ from tui.inboxdoor import Deed
 from tui.journal import Passing
 from tui.messages import Failed, Told
 from tui.reports import Contents, Entry, Group, Listed, Stopped
-from tui.reporttabs import SIGNALS, TABS, Known, Page
+from tui.reporttabs import SIGNALS, Known, Page, shown_tab, tabs_of
 from tui.screens import inboxchoices
 from tui.screens.base import BaseScreen
 from tui.screens.besides import Besides
@@ -228,20 +228,21 @@ class InboxScreen(Besides, Sortable, Searching, BaseScreen):
 
     def _say_page(self) -> None:
         row, key = self.list.current, self._key
+        tab = shown_tab(self.tab, row)
         if isinstance(row, Listed):
-            page = reporttabs.page(self.tab, row, self.known, self.desk.clock_time, key)
+            page = reporttabs.page(tab, row, self.known, self.desk.clock_time, key)
         elif isinstance(row, Stopped):
             page = reporttabs.stopped_page(row, self.desk.clock_time, key)
         elif isinstance(row, Elsewhere):
             page = Page(tuple(lines(row, self.desk.clock_time, lambda verb: self.desk.keys.key(verb, self.KEYS))))
         else:
             page = group_page(row) if isinstance(row, Group) else Page(())
-        shown = (self._chosen_id(), self.tab)
+        shown = (self._chosen_id(), tab)
         self.pane.show_page(page, is_same=shown == self._shown)
         self._shown = shown
         signals = f" {len(self.known.signals)}" if self.known else ""
-        names = {name: f"{name}{signals}" if name == SIGNALS else name for name in TABS}
-        tabs = "  ".join(f"[{names[name]}]" if name == self.tab else f" {names[name]} " for name in TABS)
+        names = {name: f"{name}{signals}" if name == SIGNALS else name for name in tabs_of(row)}
+        tabs = "  ".join(f"[{said}]" if name == tab else f" {said} " for name, said in names.items())
         self.query_one("#tabs", Line).say(tabs if isinstance(row, Listed) else "")
 
     def _key(self, verb: str) -> str:

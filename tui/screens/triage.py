@@ -10,16 +10,17 @@ from typing import Any
 from textual.widget import Widget
 
 from engine.about import About
+from engine.groups import REVIEW
 from queries.views.trace.detail import Line as Said
 from queries.views.words import counted
-from tui import reporttabs
-from tui.decisions import DONE as DECIDED
+from tui import proposals, reporttabs
+from tui.decisions import done
 from tui.inboxdoor import Deed
 from tui.messages import Failed, Told
 from tui.reports import Entry, Listed
-from tui.reporttabs import SIGNALS, TABS, Known, Page
+from tui.reporttabs import PROPOSAL, SIGNALS, SUMMARY, Known, Page, shown_tab, tabs_of
 from tui.screens.base import BaseScreen
-from tui.screens.deciding import Deciding
+from tui.screens.proposing import Proposing
 from tui.screens.rounds import took
 from tui.screens.searching import Searching
 from tui.widgets.detail import Detail
@@ -29,9 +30,13 @@ from workspace.text import plain
 
 REPORT = "report"
 _LEGEND = {
-    "inbox-approve": "start the fix",
+    "inbox-approve": "approve",
     "inbox-decline": "decline",
     "inbox-context": "context",
+    "inbox-diff": "diff",
+    "inbox-changes": "request changes",
+    "inbox-comment": "comment",
+    "inbox-stop": "stop the countdown",
     "inbox-snooze": "snooze",
     "inbox-resolve": "resolve",
     "inbox-research": "research again",
@@ -47,7 +52,11 @@ _LEGEND = {
 }
 
 
-class TriageScreen(Deciding, Searching, BaseScreen):
+_NO_DECISION = ("comment", "stop")
+"""What was said or stopped leaves the report where it is."""
+
+
+class TriageScreen(Proposing, Searching, BaseScreen):
     KEYS = "triage"
     CSS_PATH = "../styles/inbox.tcss"
     AUTO_FOCUS = "#detail"
@@ -86,7 +95,8 @@ class TriageScreen(Deciding, Searching, BaseScreen):
     def _go(self, place: int) -> None:
         self._place = max(0, min(place, len(self._queue)))
         self._known = None
-        self.tab = TABS[0]
+        # What is to be reviewed is the proposal.
+        self.tab = SUMMARY if self.is_over or self._queue[self._place].group != REVIEW else PROPOSAL
         self._ask()
         self._say()
 
@@ -104,8 +114,10 @@ class TriageScreen(Deciding, Searching, BaseScreen):
     def decided(self, deed: Deed) -> None:
         """On to the next one; what was decided about another report meanwhile stays in the tally only."""
         for wish in deed.wishes[: len(deed.commands)]:
-            self._decided[wish.report_id] = DECIDED.get(wish.verb, wish.verb)
+            self._decided[wish.report_id] = done(wish.verb, wish.arguments)
             self._skipped.discard(wish.report_id)
+        if deed.wishes and deed.wishes[0].verb in _NO_DECISION:
+            return
         if deed.commands and not self.is_over and self._queue[self._place].id in {w.report_id for w in deed.wishes}:
             self._go(self._place + 1)
 
@@ -179,15 +191,16 @@ class TriageScreen(Deciding, Searching, BaseScreen):
             self._shown = ("", "")
         else:
             row = self._queue[self._place]
-            page = reporttabs.page(self.tab, row, self._known, self.desk.clock_time, self._key)
-            pane.show_page(page, is_same=self._shown == (row.id, self.tab))
-            self._shown = (row.id, self.tab)
+            tab = shown_tab(self.tab, row)
+            page = reporttabs.page(tab, row, self._known, self.desk.clock_time, self._key)
+            pane.show_page(page, is_same=self._shown == (row.id, tab))
+            self._shown = (row.id, tab)
             before = self._decided.get(row.id)
             title.say(
                 f"Triage  {self._place + 1} of {len(self._queue)}",
                 f"{row.group}{f': {before} already' if before else ''}",
             )
-            tabs.say("  ".join(f"[{name}]" if name == self.tab else f" {name} " for name in TABS))
+            tabs.say("  ".join(f"[{name}]" if name == tab else f" {name} " for name in tabs_of(row)))
         self.query_one("#legend", Detail).say((self._legend(),))
         self.update_status()
 
@@ -202,14 +215,21 @@ class TriageScreen(Deciding, Searching, BaseScreen):
                 f"{keys.key('back', self.KEYS)} back to the inbox",
                 f"{keys.key('triage-previous', self.KEYS)} back one",
             ]
-        report, known = row.found.report, self._known
+        known, proposal = self._known, row.found.proposal
+        step = proposals.next_step(row.found.report, proposal)
+        is_open = proposal is not None and proposal.is_open
         lives = {
-            "inbox-approve": report.status == "ready" and not report.start_approved_by,
+            "inbox-approve": step is not None,
+            "inbox-diff": proposal is not None and bool(proposal.change.get("diff")),
+            "inbox-changes": is_open and proposal is not None and proposal.is_built,
+            "inbox-comment": is_open and proposal is not None and proposal.number is not None,
+            "inbox-stop": proposal is not None and proposal.countdown_until is not None,
             "inbox-release": known is not None and known.is_blocked,
             "inbox-split": known is not None and len(known.signals) > 1,
         }
-        found = [(keys.key(name, self.KEYS), words) for name, words in _LEGEND.items() if lives.get(name, True)]
-        return [f"{key} {words}" for key, words in found if key]
+        words = {**_LEGEND, **({"inbox-approve": step.words} if step else {})}
+        found = [(keys.key(name, self.KEYS), said) for name, said in words.items() if lives.get(name, True)]
+        return [f"{key} {said}" for key, said in found if key]
 
     def hints(self) -> Sequence[tuple[str, str]]:
         """The others stand in the legend, as far as they mean something."""

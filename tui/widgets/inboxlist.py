@@ -13,7 +13,21 @@ from textual.strip import Strip
 from queries.views.words import counted
 from tui.elsewhere import Elsewhere
 from tui.palette import Palette
-from tui.reports import BLOCKED, DONE, Entry, Group, Listed, Row, Stopped, grouped, in_order, priority, title, why
+from tui.reports import (
+    BLOCKED,
+    DONE,
+    Entry,
+    Group,
+    Listed,
+    Row,
+    Stopped,
+    grouped,
+    in_order,
+    priority,
+    proposal_tone,
+    title,
+    why,
+)
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Column, Table
 from tui.widgets.strips import Run, strip
@@ -183,14 +197,16 @@ def columns(
 
     def words(row: Entry, palette: Palette) -> Run:
         is_loud = isinstance(row, Stopped) or (isinstance(row, Listed) and row.refused is not None)
-        return why(row, clock_time), palette.warn if is_loud else palette.dim
+        tone = proposal_tone(row)
+        inks = {"good": palette.good, "bad": palette.bad, "warn": palette.warn}
+        return why(row, clock_time), palette.warn if is_loud else inks.get(tone, palette.dim)
 
     return (
         Column("prio", 4, mark, _priority),
-        Column("title", 36, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=50),
-        Column("signals", 7, _signals, _number, right=True, rank=2, descending=True),
+        Column("title", 36, lambda r, p: (title(r), p.text), lambda r: title(r).casefold(), most=44),
+        Column("signals", 7, _signals, _number, right=True, rank=3, descending=True),
         Column("last seen", 9, seen, lambda r: r.last_seen, rank=1, descending=True),
-        Column("why", 22, words, rank=3, grows=True),
+        Column("why", 22, words, rank=2, grows=True),
     )
 
 

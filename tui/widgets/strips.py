@@ -72,6 +72,10 @@ _IN_ASCII = str.maketrans(
         "▲": "^",
         "▼": "v",
         "→": ">",
+        "✓": "+",
+        "✗": "x",
+        "○": "o",
+        "│": "|",
     }
 )
 # A verdict's words that say which way it went. They are words first; the colour only helps the eye to find them.
@@ -89,9 +93,12 @@ _SPACE, _BOLD = Style(), Style(bold=True)
 def said(text: object, palette: Palette) -> str:
     """Untrusted text as one printable line, in ASCII where the palette asks for it."""
     line = plain(text, _LONGEST)
+    return in_ascii(line) if palette.ascii else line
+
+
+def in_ascii(line: str) -> str:
+    """Printable text in ASCII; what has no letter there is a question mark."""
     if line.isascii():
-        return line
-    if not palette.ascii:
         return line
     bare = unicodedata.normalize("NFKD", line.translate(_IN_ASCII))
     return "".join(char for char in bare if not unicodedata.combining(char)).encode("ascii", "replace").decode()

@@ -55,6 +55,7 @@ def wrapped(line: Line, width: int, palette: Palette) -> list[Run]:
         "text": palette.text,
         "dim": palette.dim,
         "bad": palette.warn,
+        "good": palette.good,
     }[line.tone]
     text = _said(line.text, palette)
     indent = " " * min(len(text) - len(text.lstrip()), width // 2)

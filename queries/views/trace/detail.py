@@ -29,7 +29,7 @@ class Said:
 
 
 class Line(NamedTuple):
-    """`tone` is heading, name, text, dim or bad. The text is printable, and as long as it is."""
+    """`tone` is heading, name, text, dim, bad or good. The text is printable, and as long as it is."""
 
     tone: str
     text: str
