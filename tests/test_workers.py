@@ -293,8 +293,8 @@ class TestAnEngineThatIsKilled:
     @pytest.mark.parametrize(
         "point",
         [
-            *("before_reserve", "after_reserve", "before_book", "after_book", "before_return_result"),
-            *("after_return_result", "before_apply_result", "after_apply_result"),
+            *("before_reserve", "after_reserve", "before_book", "after_book"),
+            *("before_return_result", "after_return_result"),
         ],
     )
     async def test_has_it_done_once_and_paid_for_once(self, desk: Desk, url: str, marks: Path, point: str):
