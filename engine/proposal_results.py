@@ -24,7 +24,8 @@ Result = Mapping[str, Any]
 def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
     """`{"change": {"sha", "base_sha", "base", "bundle", "diff", "files", "added", "removed", "title", "why", "how",
     "untested"}, "repository", "branch", "session"?, "tests"?, "review"?, "transcripts"?: [{"blob", "round_id", "role",
-    "turns", "cost_usd"}], "refusals"?: [{"at", "kind", "said"}]}`, or `{"question"}` where it is not specific enough, or `{"nothing": why}`."""
+    "turns", "cost_usd"}], "refusals"?: [{"at", "kind", "said"}]}`, or `{"question"}` where it is not specific enough,
+    or `{"nothing": why}`."""
     result: Result = job.result or {}
     if "question" in result:
         return _asks(proposal, _text(result, "question"), result, now)
