@@ -1,8 +1,11 @@
-"""The inbox with many reports: what opening it and its keys send over the line, and how long until the last byte."""
+"""The inbox with many reports, and a change of many lines: what opening them and their keys send over the line, and how
+long until the last byte."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +14,14 @@ from bench.bytes import BUDGETS
 from bench.processes import PYTHON
 from bench.table import Cell, show, spell
 from bench.terminal import Terminal
+from engine import changes
+from engine.blobs import FolderBlobs
+from engine.diff import Diff, FileChange, Hunk
+from engine.diff import Line as DiffLine
 from engine.inbox import Inbox
-from engine.model import Signal
+from engine.model import Proposal, Signal
 from engine.placement import placed
+from engine.rows import insert, row
 from engine.store import Store
 from workspace.paths import Workspace
 
@@ -33,9 +41,80 @@ STEPS: tuple[tuple[str, str, int], ...] = (
     ("all again", "escape", BUDGETS["open"]),
     ("last row", "G", BUDGETS["page"]),
 )
+CHANGES = (100, 10_000)  # lines
+_HELD = 23  # rows: half a screen, with the one long repaint that belongs to it
+CHANGE_STEPS: tuple[tuple[str, str, int], ...] = (
+    ("open", "D", BUDGETS["open"]),
+    ("list key", "j", BUDGETS["list key"]),
+    ("list key, held for half a screen, each", "j" * _HELD, BUDGETS["list key"]),
+    ("page", "page", BUDGETS["page"]),
+    ("next file", "}", BUDGETS["page"]),
+    ("next hunk", "]", BUDGETS["page"]),
+    ("fold all files", "zM", BUDGETS["open"]),
+    ("close", "escape", BUDGETS["open"]),
+)
 
 
 def run() -> None:
+    _run_reports()
+    _run_changes()
+
+
+def _run_changes() -> None:
+    told = {size: _measured_change(size) for size in CHANGES}
+    rows: list[list[Cell]] = []
+    for place, (name, _, budget) in enumerate((*CHANGE_STEPS, ("idle", "", 0))):
+        cells: list[Cell] = [name, budget]
+        for size in CHANGES:
+            written, took_s = told[size][place]
+            cells += [f"{spell(written)}{'*' if written > budget else ' '}", took_s * 1000]
+        rows.append(cells)
+    columns = ("what", "budget", *(f"{size:,} lines: {unit}" for size in CHANGES for unit in ("bytes", "ms")))
+    show("The change of a proposal, 160x48, true colour", columns, rows, ("Python; * is over the budget.",))
+
+
+def _measured_change(lines: int) -> list[tuple[int, float]]:
+    """As `_measured`, with the change of a green proposal."""
+    with tempfile.TemporaryDirectory(prefix="loopdesk-bench-") as folder:
+        workspace = Workspace(Path(folder) / "workspace").create()
+        fill(workspace, 1, data.today())
+        propose(workspace, lines, data.today())
+        with _desk(folder, workspace) as terminal:
+            terminal.press("3", quiet_s=_OPEN_S)
+            found = [_pressed(terminal, keys) for _, keys, _ in CHANGE_STEPS]
+            found.append((terminal.read(quiet_s=_IDLE_S, at_most_s=_IDLE_S), 0.0))
+    return found
+
+
+def propose(workspace: Workspace, lines: int, now: datetime) -> None:
+    """A green proposal for the first report, of so many lines in files of five hundred at most."""
+    each = min(lines, 500)
+    files = tuple(_file(place, each) for place in range(max(1, lines // each)))
+    key = FolderBlobs(workspace.blobs).put(changes.written(Diff("b" * 40, "a" * 40, files)))
+    change = {"build": 1, "sha": "a" * 40, "base_sha": "b" * 40, "diff": key, "files": len(files)}
+    store = Store.open(workspace.inbox_db)
+    (report_id,) = store.connection.execute("SELECT id FROM reports LIMIT 1").fetchone()
+    proposal = Proposal(
+        "P1", report_id, now, now, "green", "A large change", base="main", head_sha="a" * 40, number=7, change=change
+    )
+    with store.transaction("place"):
+        store.connection.execute("UPDATE reports SET status = 'ready'")
+        store.connection.execute(insert(Proposal, "proposals"), row(proposal))
+    store.close()
+
+
+def _file(place: int, count: int) -> FileChange:
+    lines = []
+    for at in range(1, count + 1):
+        text = f"    value_{at} = compute(rows[{at}], limit={at % 7})  # step {at} of “{place}”"
+        lines.append(DiffLine("+" if at % 3 else " ", text, None if at % 3 else at, at))
+    path = f"src/part_{place:02}.py"
+    hunk = Hunk(1, count, 1, count, "def work(rows: list[int]) -> None:", tuple(lines))
+    added = sum(line.sign == "+" for line in lines)
+    return FileChange(path, path, "modified", 0o100644, 0o100644, "c" * 40, "d" * 40, added, hunks=(hunk,))
+
+
+def _run_reports() -> None:
     told = {size: _measured(size) for size in SIZES}
     rows: list[list[Cell]] = []
     for place, (name, _, budget) in enumerate((*STEPS, ("idle", "", 0))):
@@ -56,16 +135,22 @@ def _measured(size: int) -> list[tuple[int, float]]:
     with tempfile.TemporaryDirectory(prefix="loopdesk-bench-") as folder:
         workspace = Workspace(Path(folder) / "workspace").create()
         fill(workspace, size, data.today())
-        environment = processes.environment(LOOPDESK_CONFIG_DIR=folder, HOME=folder)
-        desk = [PYTHON, "-m", "tui.main", "--workspace", str(workspace.root), "--timezone", "UTC"]
-        terminal = Terminal(desk, environment, str(data.ROOT))
-        try:
-            terminal.read(quiet_s=_OPEN_S)
+        with _desk(folder, workspace) as terminal:
             found = [_pressed(terminal, keys) for _, keys, _ in STEPS]
             found.append((terminal.read(quiet_s=_IDLE_S, at_most_s=_IDLE_S), 0.0))
-        finally:
-            terminal.close()
     return found
+
+
+@contextmanager
+def _desk(folder: str, workspace: Workspace) -> Iterator[Terminal]:
+    environment = processes.environment(LOOPDESK_CONFIG_DIR=folder, HOME=folder)
+    desk = [PYTHON, "-m", "tui.main", "--workspace", str(workspace.root), "--timezone", "UTC"]
+    terminal = Terminal(desk, environment, str(data.ROOT))
+    try:
+        terminal.read(quiet_s=_OPEN_S)
+        yield terminal
+    finally:
+        terminal.close()
 
 
 def _pressed(terminal: Terminal, keys: str) -> tuple[int, float]:
@@ -75,7 +160,7 @@ def _pressed(terminal: Terminal, keys: str) -> tuple[int, float]:
         took_s = terminal.last_byte_s - begun
         terminal.read(quiet_s=_KEY_S)
         return written // len(keys), took_s
-    written = terminal.press(keys, quiet_s=_OPEN_S if keys == "3" else _KEY_S)
+    written = terminal.press(keys, quiet_s=_OPEN_S if keys in "3D" else _KEY_S)
     return written, max(0.0, terminal.last_byte_s - begun)
 
 

@@ -89,6 +89,11 @@ class Inbox:
         key = proposal.change.get("diff")
         return changes.read(FolderBlobs(self.workspace.blobs).get(str(key))) if key else None
 
+    def blobs_in_use(self) -> frozenset[str]:
+        """The keys of blobs that open proposals and running work go on from."""
+        with self._reading() as connection:
+            return reading.blobs_in_use(connection) if connection else frozenset()
+
     def signals(self, most: int = 1000) -> tuple[StoredSignal, ...]:
         """What the engine knows, the newest first."""
         with self._reading() as connection:
@@ -159,6 +164,11 @@ class Inbox:
         """What models have cost, against the budgets. Raises `LoopdeskError` for budgets that make no sense."""
         with self._reading() as connection:
             return budget.spending(connection, config, now)
+
+    def offer(self, config: Config) -> str:
+        """What could be left to the engine by now, in a sentence; mostly empty."""
+        with self._reading() as connection:
+            return overview.offer(connection, config.repositories) if connection else ""
 
     def running(self) -> Running | None:
         """The engine that runs now."""

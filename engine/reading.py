@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from engine.model import Command, Job, Note, Proposal, Report, Transition
 from engine.rows import SIGNAL_COLUMNS, T, columns, record, signal_of
 
+_BLOB = re.compile(r"\b[0-9a-f]{64}\b")
 # A signal that was revised waits for the safety filter again, wherever it is placed already.
 MAY_BE_READ = "safety IN ('passed', 'released')"
 OWN_WORD = "(source_product = 'loopdesk' AND weight = 0 AND source_type IN ('command', 'outcome'))"
@@ -35,6 +37,16 @@ def proposal(connection: sqlite3.Connection, id: str) -> Proposal | None:
 def subject(connection: sqlite3.Connection, job: Job) -> Report | Proposal | None:
     """What a job works on."""
     return proposal(connection, job.proposal_id) if job.proposal_id else report(connection, job.report_id)
+
+
+def blobs_in_use(connection: sqlite3.Connection) -> frozenset[str]:
+    """Of open proposals, and of what running jobs have saved."""
+    texts = connection.execute(
+        "SELECT change || ' ' || session FROM proposals WHERE state NOT IN ('merged', 'closed', 'superseded') UNION ALL "
+        "SELECT content FROM snapshots WHERE job_id IN "
+        "(SELECT id FROM jobs WHERE state IN ('intended', 'queued', 'running', 'returned'))"
+    )
+    return frozenset(key for (text,) in texts for key in _BLOB.findall(text))
 
 
 def latest_proposal(connection: sqlite3.Connection, report_id: str) -> Proposal | None:

@@ -198,6 +198,18 @@ async def test_a_change_that_was_made_again_is_not_approved_unseen(proposed: Wor
     assert commands(proposed)[0].refused_at is not None
 
 
+async def test_another_proposal_that_is_not_built_yet_leaves_the_change_on_screen(proposed: Workspace):
+    app = inboxes.desk(proposed)
+    async with change(app, size=NARROW) as pilot:
+        connection = sqlite3.connect(proposed.inbox_db)
+        connection.execute("UPDATE proposals SET change = '{}', state = 'queued' WHERE title = ?", (TITLES["green"],))
+        connection.commit()
+        connection.close()
+        app.on_inbox_moved()
+        await press(pilot, "r")
+        assert "It is made anew" in screen_text(app) and "def ask(page" in screen_text(app)
+
+
 async def test_a_change_that_is_not_kept_any_more_says_so(proposed: Workspace):
     for path in proposed.blobs.rglob("*"):
         if path.is_file():

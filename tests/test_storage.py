@@ -6,11 +6,16 @@ import json
 import os
 import pty
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.blobs import FolderBlobs
+from engine.model import Proposal, Report
+from engine.rows import insert, row
+from engine.store import Store as Reports
 from queries import boards
 from queries.cache import AnswerCache
 from queries.local.backend import LocalBackend
@@ -22,6 +27,7 @@ from queries.views.window import night
 from tests.conftest import NOW
 from tests.events import event
 from tests.test_commands import loopdesk, refused
+from workspace.errors import LoopdeskError
 from workspace.inventory import inventory, kind_of
 from workspace.paths import Workspace
 
@@ -223,3 +229,20 @@ class TestTheCommand:
 
     def test_nothing_named_is_refused(self, workspace: Workspace):
         assert "Nothing was named" in refused(loopdesk("storage", "prune", "--yes", "--workspace", workspace.root))
+
+
+def test_blobs_of_fixes_that_are_over_go_and_those_in_use_stay(tmp_path: Path):
+    workspace = Workspace(tmp_path / "w").create()
+    blobs = FolderBlobs(workspace.blobs)
+    used, over, young = (blobs.put(name.encode()) for name in ("used", "over", "young"))
+    for key in (used, over):
+        os.utime(workspace.blobs / key[:2] / key, (0, 0))
+    with closing(Reports.open(workspace.inbox_db)) as store, store.transaction("reconcile"):
+        store.connection.execute(insert(Report, "reports"), row(Report("R", NOW, NOW, "ready")))
+        waits = Proposal("P", "R", NOW, NOW, "open", change={"bundle": used}, number=1)
+        store.connection.execute(insert(Proposal, "proposals"), row(waits))
+    done = loopdesk("--workspace", workspace.root, "storage", "prune", "--blobs-older-than", "30d", "--yes")
+    assert done.returncode == 0 and "1 blob" in done.stdout, done
+    assert blobs.get(used) == b"used" and blobs.get(young) == b"young"
+    with pytest.raises(LoopdeskError, match="no blob"):
+        blobs.get(over)

@@ -59,7 +59,7 @@ class TestTheCommand:
         second = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert "Another worker uses" in refused(second)
         running.send_signal(signal.SIGTERM)
-        output, errors = running.communicate(timeout=20)
+        output, errors = running.communicate(timeout=60)
         assert running.returncode == 0 and errors == ""
         assert [json.loads(line)["event"] for line in output.splitlines()] == ["stopping", "stopped"]
 

@@ -42,7 +42,7 @@ def lines(
     yield from _conversation(proposal, told, clock)
     yield Line("text", "")
     spent = money(cost_usd) if cost_usd else "nothing"
-    built = f"built {counted(proposal.builds, 'time')}"
+    built = f"built {counted(proposal.builds, 'time')}" if proposal.change else ""
     yield Line("dim", "; ".join(part for part in (f"Cost so far: {spent}", built, proposals.rounds(proposal)) if part))
 
 
@@ -51,13 +51,14 @@ def next_words(report: Report, proposal: Proposal, key: Key, clock: Clock) -> st
     step = proposals.next_step(report, proposal)
     looks = f"{key('inbox-diff')} shows the change" if proposal.change.get("diff") else ""
     if step is not None:
-        twice = ", after you have said so twice: nothing has checked it" if step.is_second else ""
+        twice = " once you have typed its number: nothing has checked it" if step.is_second else ""
         does = {
             "start": "has another round made" if proposal.is_open else "starts another fix",
             "push": "has it pushed, and its checks run",
             "merge": f"merges {proposals.standing(proposal)}{twice}",
         }[step.expect]
-        asks = f"{key('inbox-changes')} asks for changes" if proposal.is_open else ""
+        asks = f"{key('inbox-changes')} asks for changes" if proposal.is_built and proposal.is_open else ""
+        asks = asks or (f"{key('inbox-context')} adds what would help it first" if proposal.state == "failed" else "")
         parts = (f"{key('inbox-approve')} {does}", looks, asks)
         return f"{'; '.join(part for part in parts if part)}."
     if proposal.countdown_until is not None:
@@ -92,16 +93,16 @@ def _after_merge(proposal: Proposal, key: Key) -> str:
 def _head(proposal: Proposal, clock: Clock, key: Key) -> Iterator[Line]:
     yield Line("heading", proposals.title(proposal))
     state = sentence(proposals.state(proposal))[:-1]
-    parts = (state, proposals.standing(proposal), proposals.size(proposal))
+    parts = (state, proposals.standing(proposal))
     yield Line(_line_tone(proposals.tone(proposal)), "  ".join(part for part in parts if part))
-    if proposal.repository or proposal.branch:
-        where = (plain(proposal.repository, 80), plain(proposal.branch, 120))
+    where = (proposals.size(proposal), plain(proposal.repository, 80), plain(proposal.branch, 120))
+    if any(where):
         yield Line("dim", "  ".join(part for part in where if part))
     if proposal.url:
         yield Line("dim", plain(proposal.url, 300))
     if proposal.reverts:
         yield Line("text", "It takes back what was merged before.")
-    if proposal.said and not proposal.verdict:
+    if proposal.said and proposal.said != "Merged.":
         yield from _paragraph(proposal.said)
 
 

@@ -1,4 +1,6 @@
-"""Lines of code in inks: what is a keyword, a string, a number, a name, a comment. Pygments reads them, block by block.
+"""Lines of code in inks: what is a keyword, a string, a name, a comment. Pygments reads them, block by block.
+
+Numbers have the ink of what stands around them: they are many, and every change of ink is bytes on a slow line.
 
 Lexers are regular expressions, and what they read may be hostile: only languages that we name are read, a line of
 bounded length and a block of bounded size at a time.
@@ -47,7 +49,7 @@ def lexer(path: str) -> Any | None:
 
 
 def inked(reader: Any, lines: Sequence[str]) -> list[list[Inked]]:
-    """The same lines with inks: keyword, string, number, name, comment or text. Raises nothing, whatever they hold."""
+    """The same lines with inks: keyword, string, name, comment or text. Raises nothing, whatever they hold."""
     read = [line if len(line) <= LONGEST else "" for line in lines]
     found: list[list[Inked]] = [[]]
     for token, text in reader.get_tokens("\n".join(read)):
@@ -79,11 +81,9 @@ def _ink(token: Any) -> str:
 
 _INKS: Mapping[str, str] = {
     "Comment": "comment",
-    "Keyword.Constant": "number",
     "Keyword": "keyword",
     "Operator.Word": "keyword",
     "Literal.String": "string",
-    "Literal.Number": "number",
     "Name.Function": "name",
     "Name.Class": "name",
     "Name.Decorator": "name",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from engine.inbox import Inbox
 from queries.cache import AnswerCache
 from queries.local import pruning
 from queries.local.store import Store
@@ -38,6 +40,9 @@ class Days(click.ParamType):
 @click.command("prune", short_help="Forget what is old.")
 @click.option("--prompts-older-than", "prompts", type=Days(), metavar="30d", help="Prompts and completions.")
 @click.option("--events-older-than", "events", type=Days(), metavar="400d", help="Events, whole nights at a time.")
+@click.option(
+    "--blobs-older-than", "blobs", type=Days(), metavar="30d", help="Changes, sessions, transcripts of fixes."
+)
 @click.option("--answers", is_flag=True, help="What the desk remembers to paint at once; it asks again.")
 @click.option("--copies", is_flag=True, help="Copies of databases from before their schema changed.")
 @click.option("--moved-aside", is_flag=True, help="Damaged or replaced files that were moved aside.")
@@ -48,6 +53,7 @@ def prune(
     context: Context,
     prompts: int | None,
     events: int | None,
+    blobs: int | None,
     answers: bool,
     copies: bool,
     moved_aside: bool,
@@ -56,7 +62,7 @@ def prune(
 ) -> int:
     """Forget what is old, after saying what that is. Loops and the desk may go on meanwhile."""
     wanted = [kind for kind, is_wanted in (("copies", copies), ("aside", moved_aside)) if is_wanted]
-    if not (prompts or events or answers or wanted):
+    if not (prompts or events or blobs or answers or wanted):
         raise LoopdeskError("Nothing was named that may go", do="See: loopdesk storage prune --help")
     path = context.workspace.events_db
     store = Store.open(path) if (prompts or events) and path.exists() else None
@@ -64,6 +70,7 @@ def prune(
         plan = [
             *(_prompts(context, store, prompts) if prompts and store else ()),
             *(_events(context, store, events) if events and store else ()),
+            *(_blobs(context, blobs) if blobs else ()),
             *(_forget_answers(context) if answers else ()),
             *_files([file for file in inventory(context.workspace.root) if file.kind in wanted]),
         ]
@@ -110,6 +117,26 @@ def _events(context: Context, store: Store, days: int) -> list[Step]:
     count = count_events(store, before=before)
     said = f"{counted(count, 'event')} from before {_when(before)}"
     return [Step(count, said, lambda: pruning.forget_events(store, before, _progress(count)))]
+
+
+def _blobs(context: Context, days: int) -> list[Step]:
+    """What no open proposal goes on from. The engine may write meanwhile: what it writes is young."""
+    before = _before(context, days)
+    with closing(Inbox(context.workspace, read_only=True)) as inbox:
+        in_use = inbox.blobs_in_use()
+    files = [
+        file
+        for file in inventory(context.workspace.root)
+        if file.kind == "blobs" and file.path.name not in in_use and file.path.stat().st_mtime < before.timestamp()
+    ]
+
+    def forget() -> None:
+        for file in files:
+            _remove(file.path)
+
+    size = megabytes(sum(file.bytes for file in files))
+    said = f"{counted(len(files), 'blob')} of fixes that are over, from before {_when(before)} ({size})"
+    return [Step(len(files), said, forget)]
 
 
 def _forget_answers(context: Context) -> list[Step]:

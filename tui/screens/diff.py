@@ -130,15 +130,16 @@ class DiffScreen(Proposing, Searching, BaseScreen):
     def on_told(self, message: Told[Any]) -> None:
         if self.desk.door is not None and self.desk.door.accept(self, message):
             found: Change = message.found
-            is_other = self._change is not None and found.diff is not self._change.diff
-            if is_other:
+            if found.known is None or found.diff is None:
+                self._problem = (
+                    "It is made anew: this is how it was." if self._change else "There is no change any more."
+                )
+                self._say_title()
+            elif self._change is not None and found.diff is not self._change.diff:
                 self._news = found
                 self._say_title()
-            elif found.known is not None and found.diff is not None:
-                self._show(found)
             else:
-                self._problem = "There is no change any more."
-                self._say_title()
+                self._show(found)
 
     def on_failed(self, message: Failed) -> None:
         if self.desk.door is not None and self.desk.door.accept(self, message):

@@ -160,7 +160,6 @@ def ink(name: str, palette: Palette) -> Style:
     return {
         "keyword": palette.strong,
         "string": series[2 % len(series)],
-        "number": series[3 % len(series)],
         "name": palette.focus,
         "comment": palette.dim,
     }.get(name, palette.text)
