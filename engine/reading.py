@@ -42,8 +42,8 @@ def subject(connection: sqlite3.Connection, job: Job) -> Report | Proposal | Non
 def blobs_in_use(connection: sqlite3.Connection) -> frozenset[str]:
     """Of open proposals, and of what running jobs have saved."""
     texts = connection.execute(
-        "SELECT change || ' ' || session FROM proposals WHERE state NOT IN ('merged', 'closed', 'superseded') UNION ALL "
-        "SELECT content FROM snapshots WHERE job_id IN "
+        "SELECT change || ' ' || session FROM proposals WHERE state NOT IN ('merged', 'closed', 'superseded') "
+        "UNION ALL SELECT content FROM snapshots WHERE job_id IN "
         "(SELECT id FROM jobs WHERE state IN ('intended', 'queued', 'running', 'returned'))"
     )
     return frozenset(key for (text,) in texts for key in _BLOB.findall(text))

@@ -9,7 +9,7 @@ import json
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,33 +17,26 @@ from typing import Any
 import psycopg
 import pytest
 
-from engine import works
-from engine.agents import run as agents
-from engine.agents.keeping import Snapshots
-from engine.agents.protocol import Agent, Answer, Task
+from engine.agents.protocol import Agent
 from engine.at_home import AtHome
 from engine.babysitting import COUNTDOWN
 from engine.blobs import FolderBlobs
 from engine.budget import Books
 from engine.main import Parts
-from engine.rules.judge import RulesJudge
-from engine.sandbox.bubblewrap import Bubblewrap, find
+from engine.sandbox.bubblewrap import Bubblewrap
 from engine.store import Store
-from engine.work import Work
 from engine.workers.away import Away, Recalling
 from engine.workers.exchange import opened
-from engine.workers.means import Means
 from engine.workers.postgres import EngineLock
 from tests.agent_api import Turn, agent_api, answers, calls, turn_of
-from tests.fixes import FILES, FIX, RIGHT, SAID, Loop, Played, edits, writes
+from tests.fix_machines import OTHER, GoesOn, fixing
+from tests.fixes import FILES, FIX, RIGHT, SAID, Loop, edits
 from tests.github_double import TOKEN, GitHubDouble
 from tests.jails import jails
 from tests.messages_api import HANGS, Request
 from tests.postgres import Cluster
 from tests.workers import DYING, Process
 from workspace.config import Config
-
-OTHER = "def add(a, b):\n    return b + a\n"
 
 
 @pytest.fixture(scope="module")
@@ -76,41 +69,6 @@ class AwayLoop(Loop):
         self.lock = exchange.lock
         handlers = {**parts.handlers, "fix": Away(home, exchange, 2.0, lambda: True)}
         return Parts((*parts.stages, Recalling(exchange)), handlers)
-
-
-@contextlib.asynccontextmanager
-async def fixing(config: Config, played: Agent | None, means: Means) -> AsyncIterator[Mapping[str, Work]]:
-    """On a worker: changes by the real CLI in a real jail with a snapshot after every turn, or by a played agent."""
-    purses = works.purses(means.books)
-    with_ = agents.Means(find(), config.workspace.runs, means.blobs, purses, means.clock, snapshot_every=1)
-    agent = played or Changes(agents.JailedAgent(config, with_))
-    yield works.works(config, agent, find, means.blobs, means.clock, RulesJudge())
-
-
-class Changes(Played):
-    """What is asked before and after the change is no matter here."""
-
-    def __init__(self, real: Agent) -> None:
-        super().__init__()
-        self.real = real
-
-    async def ask(self, task: Task, snapshot: Snapshots | None = None) -> Answer:
-        if task.may_write:
-            return await self.real.ask(task, snapshot)
-        return replace(await super().ask(task), session="")
-
-
-class GoesOn(Played):
-    """Mends what another machine made, in its session."""
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def play(self, task: Task) -> Mapping[str, Any] | None:
-        if task.role == "review":
-            return super().play(task)
-        assert task.session and task.clone is not None and (task.clone / "calc.py").read_text() == RIGHT
-        return writes(OTHER)(task)
 
 
 class Machines:
