@@ -167,6 +167,8 @@ class Delivering:
             "url": opened.pull.url,
             "to_run": at.repository.is_local and bool(at.repository.ci),
             "consent": at.repository.consent,
+            # Whoever reviews it there reads its first description, and then what became of their words.
+            "say": pull_text.again(text) if proposal.number is not None else "",
         }
 
     def _text(self, at: _At) -> pull_text.PullText:

@@ -19,6 +19,8 @@ from workspace.config import Config
 from workspace.text import plain
 
 MOST_SIGNALS, MOST_CONTENT, MOST_LOG = 10, 3_000, 4_000
+_LEAST_USD = 0.01
+"""With less no agent is begun: it could not ask a single question."""
 _READABLE = ("passed", "released")
 
 
@@ -70,6 +72,15 @@ def brief_of(config: Config, inbox: Inbox, job: Job, now: datetime) -> FixBrief:
     if detail is None or proposal is None or proposal.id != job.proposal_id:
         raise WillNotDo("The proposal to build is not in this workspace any more")
     _refuse_more(config, inbox, proposal, now)
+    left_usd = round(budget.limits(config).report_usd - detail.cost_usd, 6)
+    if left_usd < _LEAST_USD:
+        raise budget.Reached(
+            f"The report's budget of ${budget.limits(config).report_usd:.2f} is reached",
+            "Its fix goes on once there is more",
+            "Raise report_usd under [budgets] in config.toml",
+            retry_at=budget.night_of(now, config).until,
+            report_id=detail.listed.report.id,
+        )
     report = detail.listed.report
     checks = proposal.checks.get("checks", [])
     failed = [one for one in checks if one.get("state") == "failed"] if isinstance(checks, list) else []
@@ -81,7 +92,7 @@ def brief_of(config: Config, inbox: Inbox, job: Job, now: datetime) -> FixBrief:
         repository=repository_of(config, detail, proposal),
         title=plain(report.title, 200),
         summary=report.summary,
-        limit_usd=round(max(budget.limits(config).report_usd - detail.cost_usd, 0.0), 6),
+        limit_usd=left_usd,
         root_cause=_last(detail.artefacts, "judgement", "root_cause"),
         evidence=stored_evidence(detail.artefacts),
         signals=_observed(detail),

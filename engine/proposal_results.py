@@ -58,7 +58,7 @@ def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
 
 def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
     """`{"guard", "waits": True}` for a human's push, `{"guard", "stopped": why}`, `{"elsewhere": why}`, or `{"guard",
-    "sha", "number", "url", "to_run", "consent"}` of the pull request that stands."""
+    "sha", "number", "url", "to_run", "consent", "say"?}` of the pull request that stands."""
     result: Result = job.result or {}
     guard = _document(result, "guard")
     if _BLOB.fullmatch(str(result.get("diff"))):
@@ -78,6 +78,9 @@ def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]
     # What takes a merge back is that and nothing else: no agent mends it.
     consent = "never" if proposal.reverts else str(result.get("consent", "auto"))
     url = plain(result.get("url", ""), 300)
+    if say := result.get("say"):
+        to_say = [*proposal.feedback.get("to_say", []), {"key": f"round-{proposal.builds}-{proposal.id}", "text": say}]  # type: ignore[misc]
+        proposal = replace(proposal, feedback={**proposal.feedback, "to_say": to_say})
     return _moved(
         proposal, "open", "", now, head_sha=sha, number=number, url=url, guard=guard, checks=checks, consent=consent
     )

@@ -61,6 +61,12 @@ def body(text: PullText) -> str:
     )
 
 
+def again(text: PullText) -> str:
+    """What is said on it when its change was made once more."""
+    change = "\n\n".join(inert(_home(one, text.hidden)) for one in (text.why, text.change) if one.strip())
+    return f"The change was made again.\n\n{change}\n\n{_tested(text)}"
+
+
 def inert(text: str, most: int = MOST_PART) -> str:
     """Text that Markdown shows as it is: no mark-up, no mention, no reference, no address that becomes a link."""
     lines = "\n".join(plain_lines(text))[:most].strip()

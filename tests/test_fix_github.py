@@ -89,9 +89,9 @@ def test_signal_to_merge_through_red_and_a_comment(tmp_path: Path, sandbox: Bubb
         assert loop.has("green").rounds == 2 and loop.proposal().head_sha != green.head_sha
         assert loop.approves("merge").applied_at
         assert loop.has("merged").merge_sha == github.repo.head("main") and loop.report().status == "resolved"
-        assert effects(github) == {"push": 3, "pull": 1, "merge": 1}
+        assert effects(github) == {"push": 3, "pull": 1, "comment": 2, "merge": 1}
         assert not any(TOKEN in str(one.body) for one in api.requests)
-        comments = [one for one in detail(loop).artefacts if one.kind == "comment"]
+        comments = [one for one in detail(loop).artefacts if one.kind == "comment" and not one.content["is_ours"]]
         assert [(one.content["author"], one.content["is_trusted"]) for one in comments] == [
             (STRANGER, False),
             (OWNER, True),

@@ -167,6 +167,10 @@ class TestBeforeItIsPushed:
         assert "is held until" in held.said and "proposals" in held.said
         assert not one.agent.asked  # type: ignore[union-attr]
 
+    def test_a_report_whose_budget_is_spent_is_held(self, loop: Made):
+        one = loop(writes(), budgets={"report_usd": 0.0})
+        assert "budget of $0.00 is reached" in one.has("building").said and not one.agent.asked  # type: ignore[union-attr]
+
 
 class TestAfterIt:
     def test_without_a_check_a_merge_needs_a_second_key(self, loop: Made, repo: Repo):
