@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sqlite3
 from collections.abc import Sequence
@@ -17,15 +16,13 @@ from engine.crash_points import ON_A_FORGE, POINTS
 from engine.inbox import Inbox
 from tests import inbox_invariants
 from tests.crashing import BOOKED_USD, EVENTS, FIXED, NOTICES, RESERVED_USD, run_forked
+from tests.forks import FORKS
 from tests.test_commands import ROOT
 from tests.test_engine_process import until
 from workspace.paths import Workspace
 
 # Every step with the second at which it happens; the last ones bring everything to its end.
 STEPS = ("door:0", "engine:1", "decide:2", "engine:20", "engine:300", "engine:600")
-# Each is a process that SIGKILL ends, forked off one that has loaded everything.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.crashing"])
 MAY_MISS = ("after_notify", "before_send_notice")
 # What only fixes come by is tried in `test_fix_crashes`.
 OF_FIXES = (*ON_A_FORGE, "snapshot")
@@ -41,7 +38,7 @@ OTHERS = {
 def run(folder: Path, steps: Sequence[str], crash_at: str = "") -> tuple[int, list[str]]:
     """The exit code, and what it printed before it died."""
     output = folder.parent / f"{crash_at or 'end'}.txt"
-    process = _FORKS.Process(target=run_forked, args=(folder, steps, crash_at, output))
+    process = FORKS.Process(target=run_forked, args=(folder, steps, crash_at, output))
     process.start()
     process.join(60)
     text = output.read_text()

@@ -4,7 +4,6 @@ one merge. What happened is read from the repository and from the records beside
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +15,9 @@ from engine.crash_points import ON_A_FORGE
 from tests import inbox_invariants
 from tests.fix_crashing import DECLINES, MERGES, run_forked
 from tests.fixes import FILES, RIGHT, WRONG
+from tests.forks import FORKS
 from tests.jails import jails
 from tests.repositories import Repo, bare
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.fix_crashing", "tests.crashing"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +27,7 @@ def _jails() -> None:
 
 def run(folder: Path, repo: Repo, steps: Sequence[str], crash_at: str = "") -> tuple[int, list[str]]:
     output = folder / f"{crash_at or 'end'}.txt"
-    process = _FORKS.Process(target=run_forked, args=(folder / "w", repo.folder, steps, crash_at, output))
+    process = FORKS.Process(target=run_forked, args=(folder / "w", repo.folder, steps, crash_at, output))
     process.start()
     process.join(120)
     text = output.read_text()

@@ -25,8 +25,9 @@ import psycopg
 from tests import inbox_invariants
 from tests.engines import Desk
 from tests.engines import signal as observed
+from tests.forks import FORKS
 from tests.postgres import cluster
-from tests.workers import DYING, FORKS, STEP_USD, AwayEngine, Process
+from tests.workers import DYING, STEP_USD, AwayEngine, Process
 
 UNTIL = 20
 REPORTS = 12

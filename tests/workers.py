@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -29,6 +28,7 @@ from engine.workers.means import Build, Means
 from engine.workers.postgres import Times
 from engine.workers.worker import Stop, Worker, quiet
 from tests.engines import READY, Desk, place_by_project
+from tests.forks import FORKS
 from workspace.config import Config
 
 # A busy machine is no dead worker.
@@ -36,9 +36,6 @@ TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
 # Where one dies, and that is waited for.
 DYING = replace(TIMES, stalled_s=2.4)
 STEP_USD = 0.01
-# Each worker is forked off a process that has loaded everything.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.workers"])
 
 
 @dataclass

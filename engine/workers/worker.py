@@ -77,6 +77,8 @@ class Worker:
     async def run(self, stop: Stop) -> None:
         """Until it is stopped. Where Postgres is gone it says so once, and tries again, later and later."""
         self._stop = stop
+        # Procrastinate leaves the errors of its tasks to whoever asks, and nobody does.
+        asyncio.get_running_loop().set_exception_handler(self._left_over)
         tries, said = 0, ""
         while not stop.asked.is_set():
             try:
@@ -94,6 +96,11 @@ class Worker:
                     wait = min(self._times.beat_s * 2**tries, _LONGEST_BACK_OFF_S)
                     await asyncio.wait_for(stop.asked.wait(), wait)
                 tries = min(tries + 1, 6)
+
+    def _left_over(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        said = getattr(error, "__cause__", None) or error or context["message"]
+        self._log("warned", said=plain(f"{type(said).__name__}: {said}", _MOST_SAID))
 
     async def _work(self) -> None:
         connector = procrastinate.PsycopgConnector(
