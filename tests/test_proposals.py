@@ -234,6 +234,18 @@ async def test_a_word_to_it_a_stop_a_revert_and_an_outcome_that_was_seen(propose
         assert len(commands(proposed)) == 5
 
 
+async def test_what_closes_a_proposal_says_so_first(proposed: Workspace):
+    app = inboxes.desk(proposed)
+    async with opened(app) as pilot:
+        await go_to(pilot, TITLES["green"])
+        await press(pilot, "v")
+        assert isinstance(app.screen, ConfirmScreen) and "Its proposal #35 is closed with it" in words(app)
+        await press(pilot, "escape", "d", "enter")
+        assert isinstance(app.screen, NoteScreen) and "Its proposal #35 is closed with it" in words(app)
+        await press(pilot, "escape")
+    assert commands(proposed) == []
+
+
 async def test_a_stopped_countdown_is_what_the_engine_finds(proposed: Workspace):
     app = inboxes.desk(proposed)
     async with opened(app) as pilot:
