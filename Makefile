@@ -15,9 +15,10 @@ demo: $(VENV)/.app
 test: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-# Engines killed at random moments; SEED=N repeats a run, SECONDS=N makes it longer.
+# Engines and workers killed at random moments; SEED=N repeats a run, SECONDS=N makes it longer.
 torture: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python -m tests.torture_workers $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .

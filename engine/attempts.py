@@ -47,6 +47,7 @@ def next_attempt(job: Job, now: datetime) -> Job:
         changed_at=now,
         not_before=now + wait,
         result=None,
+        reserved_usd=0.0,
         owner="",
         heartbeat=None,
         error="",

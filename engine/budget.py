@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from engine.store import Store
 
 _ROUNDING_USD = 1e-9
-_LEAST_USD = 0.05  # less is no reservation that an agent could do anything with
+_LEAST_USD, _CENT = 0.5, 0.01  # what a single long request of an agent may cost: with less it is not begun
+_ASIDE_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,29 +249,42 @@ class Books:
         now, connection = self._clock(), self._store.connection
         with self._store.transaction("reserve"):
             row = connection.execute(f"SELECT seq, cost_usd FROM spend WHERE {_OF_A_JOB}", (job.id,)).fetchone()
-            night = night_of(now, self._config)
-            left = min(
-                most_usd,
-                self.limits.night_usd - _usd(connection, "at >= ?", stored(night.since)),
-                self.limits.report_usd - spent_on(connection, job.report_id),
-            )
-            reached = None if row or left >= _LEAST_USD else self._reached(_LEAST_USD, job.report_id, now)
-            if reached is not None:
-                self._hold(reached, now)
-            elif row:
-                left = row[1]
+            usd = row[1] if row else min(most_usd, self._left_usd(job.report_id, now))
+            least = max(min(_LEAST_USD, most_usd, self.limits.night_usd, self.limits.report_usd), _CENT)
+            refused = None if row or usd >= least else self._refusal(least, usd, job, now)
+            if row:
                 connection.execute("UPDATE spend SET attempt = ? WHERE seq = ?", (job.attempt, row[0]))
-            else:
+            elif refused is None:
                 connection.execute(
                     "INSERT INTO spend(job_id, attempt, report_id, role, model, cost_usd, at) "
                     "VALUES (?, ?, ?, ?, '', ?, ?)",
-                    (job.id, job.attempt, job.report_id, job.kind, left, stored(now)),
+                    (job.id, job.attempt, job.report_id, job.kind, usd, stored(now)),
                 )
-            if reached is None:
-                self._store.write([SaveJob(replace(job, reserved_usd=left))], now)
+            if refused is None:
+                self._store.write([SaveJob(replace(job, reserved_usd=usd))], now)
+        if refused is not None:
+            raise refused
+        return usd
+
+    def _left_usd(self, report_id: str, now: datetime) -> float:
+        tonight = _usd(self._store.connection, "at >= ?", stored(night_of(now, self._config).since))
+        on_report = spent_on(self._store.connection, report_id)
+        return max(min(self.limits.night_usd - tonight, self.limits.report_usd - on_report), 0.0)
+
+    def _refusal(self, least: float, left: float, job: Job, now: datetime) -> Reached | None:
+        aside = self._store.connection.execute(f"SELECT total(cost_usd) FROM spend WHERE {_ASIDE}").fetchone()[0]
+        if left + aside >= least:
+            # Nothing is reached: most of it comes back when these jobs end.
+            return Reached(
+                f"What is left of the budget is put aside for other jobs that workers do (${aside:.2f})",
+                "It waits for one of these to end",
+                "",
+                retry_at=now + _ASIDE_AGAIN,
+            )
+        reached = self._reached(least, job.report_id, now)
         if reached is not None:
-            raise reached
-        return left
+            self._hold(reached, now)
+        return reached
 
     def settle(self, job_id: str, ledger: Sequence[Entry]) -> None:
         """The ledger in place of the job's reservation; where that was settled before, nothing is written twice. Until
@@ -299,4 +313,5 @@ class Books:
 
 
 # The reservation of a job that is done elsewhere: of no model, and not booked.
-_OF_A_JOB = "job_id = ? AND model = '' AND booked_at IS NULL"
+_ASIDE = "model = '' AND booked_at IS NULL"
+_OF_A_JOB = f"job_id = ? AND {_ASIDE}"

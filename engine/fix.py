@@ -156,7 +156,7 @@ class _Fix:
     session: str = ""
     cost_usd: float = 0.0
     canary: str = ""
-    transcripts: tuple[str, ...] = ()
+    runs: tuple[Mapping[str, object], ...] = ()
 
     async def made(self) -> Mapping[str, object]:
         self.canary = f"canary-{secrets.token_hex(8)}"
@@ -245,7 +245,7 @@ class _Fix:
         )
         answer = await self.hands.agent.ask(task, self._saving())
         self.session = answer.session or self.session
-        self._count(answer)
+        self._count(answer, "fix")
         return answer
 
     def _saving(self) -> Callable[[Snapshot], Awaitable[None]]:
@@ -258,10 +258,12 @@ class _Fix:
     def _left_usd(self) -> float:
         return max(self.wanted.limit_usd - self.cost_usd, 0.0)
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, answer: Answer, role: str) -> None:
         self.cost_usd += answer.cost_usd
         if answer.transcript:
-            self.transcripts = (*self.transcripts, answer.transcript)
+            cost = round(answer.cost_usd, 6)
+            run = {"blob": answer.transcript, "round_id": answer.trace, "turns": answer.turns, "cost_usd": cost}
+            self.runs = (*self.runs, {**run, "role": role})
 
     async def _tested(self) -> _Made | None:
         """The work so far, checked and tested; None where nothing was changed."""
@@ -305,7 +307,7 @@ class _Fix:
                 limit_usd=self._left_usd,
             )
             answer = await self.hands.agent.ask(task)
-        self._count(answer)
+        self._count(answer, "review")
         if answer.content is None:
             return {"summary": f"It was not reviewed: {answer.why}", "points": []}
         return dict(answer.content)
@@ -361,10 +363,7 @@ class _Fix:
         }
 
     def _kept(self) -> dict[str, object]:
-        return {
-            "session": self.session,
-            "transcript": {"blobs": list(self.transcripts), "cost_usd": round(self.cost_usd, 6)},
-        }
+        return {"session": self.session, "transcripts": list(self.runs)}
 
 
 def _why(answer: Answer, otherwise: str) -> str:

@@ -160,6 +160,11 @@ class Inbox:
         with self._reading() as connection:
             return budget.spending(connection, config, now)
 
+    def offer(self, config: Config) -> str:
+        """What could be left to the engine by now, in a sentence; mostly empty."""
+        with self._reading() as connection:
+            return overview.offer(connection, config.repositories) if connection else ""
+
     def running(self) -> Running | None:
         """The engine that runs now."""
         return process.find(self.workspace)

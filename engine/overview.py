@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from engine.model import ENGINE
 from engine.reading import OWN_WORD
 from engine.source_state import SourceState, source_states
 from queries.views.words import money
+from workspace.text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class Digest:
     @property
     def is_empty(self) -> bool:
         return not (self.new or self.changed or self.measured or self.blocked or self.held)
+
+
+OFFERS_AFTER = 3
+"""Merged fixes that a human started, before the desk offers to start them by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,25 @@ def hit_rate(connection: sqlite3.Connection) -> HitRate:
     ).fetchone()
     named = {name: counted.get(name, 0) for name in ("verified", "regressed", "inconclusive")}
     return HitRate(sum(counted.values()), **named, cost_usd=cost)
+
+
+def offer(connection: sqlite3.Connection, repositories: Mapping[str, object]) -> str:
+    """What could be left to the engine, once enough fixes that a human started were merged; empty where nothing. The
+    table is `[repositories]`."""
+    query = (
+        "SELECT repository, count(*) FROM proposals WHERE state = 'merged' AND reverts = '' AND EXISTS (SELECT 1 FROM "
+        "artefacts WHERE artefacts.report_id = proposals.report_id AND kind = 'start_approved' AND actor != 'engine' "
+        "AND json_extract(content, '$.command') = proposals.id) GROUP BY repository HAVING count(*) >= ? ORDER BY 1"
+    )
+    for name, merged in connection.execute(query, (OFFERS_AFTER,)):
+        table = repositories.get(name)
+        if isinstance(table, Mapping) and not table.get("autostart"):
+            shown = plain(name, 40)
+            return (
+                f'{merged} fixes of {shown} that you started were merged: with autostart = "P1" under '
+                f"[repositories.{shown}] those of that priority start by themselves."
+            )
+    return ""
 
 
 def sources(connection: sqlite3.Connection) -> tuple[SourceRow, ...]:

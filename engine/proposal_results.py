@@ -23,8 +23,8 @@ Result = Mapping[str, Any]
 
 def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
     """`{"change": {"sha", "base_sha", "base", "bundle", "diff", "files", "added", "removed", "title", "why", "how",
-    "untested"}, "repository", "branch", "session"?, "tests"?, "review"?, "transcript"?}`, or `{"question"}` where it
-    is not specific enough, or `{"nothing": why}`."""
+    "untested"}, "repository", "branch", "session"?, "tests"?, "review"?, "transcripts"?: [{"blob", "round_id", "role",
+    "turns", "cost_usd"}]}`, or `{"question"}` where it is not specific enough, or `{"nothing": why}`."""
     result: Result = job.result or {}
     if "question" in result:
         return _asks(proposal, _text(result, "question"), result, now)
@@ -53,7 +53,7 @@ def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
         feedback={**proposal.feedback, "waiting": []},
         said="",
     )
-    return (SaveProposal(after), *_transcript(proposal, result, now))
+    return (SaveProposal(after), *_transcripts(proposal, result, now))
 
 
 def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
@@ -127,7 +127,7 @@ def _asks(proposal: Proposal, question: str, result: Result, now: datetime) -> t
         raise BadResult("The fix has a question without words")
     session = str(result.get("session", ""))
     asked = _moved(proposal, "waiting_for_you", question, now, waits_for="answer", session=session)
-    return (*asked, *_transcript(proposal, result, now))
+    return (*asked, *_transcripts(proposal, result, now))
 
 
 def _failed(proposal: Proposal, said: str, now: datetime, **changes: Any) -> tuple[Effect, ...]:
@@ -139,12 +139,15 @@ def _moved(proposal: Proposal, state: str, said: str, now: datetime, **changes: 
     return (Log(line), SaveProposal(after))
 
 
-def _transcript(proposal: Proposal, result: Result, now: datetime) -> tuple[Effect, ...]:
-    found = result.get("transcript")
-    if not isinstance(found, Mapping):
-        return ()
-    content = {**found, "proposal": proposal.id, "build": proposal.builds}
-    return (AddArtefact(Artefact(proposal.report_id, "transcript", content, ENGINE, now)),)
+def _transcripts(proposal: Proposal, result: Result, now: datetime) -> list[Effect]:
+    """Of the agents' runs, each to be read as a trace."""
+    found = result.get("transcripts", [])
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise BadResult("The result has transcripts that are none")
+    about = {"proposal": proposal.id, "build": proposal.builds}
+    return [
+        AddArtefact(Artefact(proposal.report_id, "transcript", {**one, **about}, ENGINE, now)) for one in found[:20]
+    ]
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

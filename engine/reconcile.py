@@ -74,7 +74,9 @@ def _jobs(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:
         if job.state in LIVE_JOB and not is_wanted:
             yield job.report_id, attempts.cancelled(job, "not wanted any more", now)
         elif job.state == "running" and job.owner != state.owner:
-            yield job.report_id, attempts.failed(report, job, "the engine that ran it is gone", now)
+            # Of what a worker does, no engine dies.
+            gone, is_here = "the engine that ran it is gone", not job.reserved_usd
+            yield job.report_id, attempts.failed(report, job, gone, now, is_fault=is_here)
         elif job.state == "failed" and report is not None and _is_current(job, report):
             yield job.report_id, _after_failure(report, job, now)
 

@@ -32,9 +32,10 @@ gc.disable()
 # Files of ten seconds and more begin, so that none of them keeps one core busy at the end while the others have nothing
 # left (`make test` keeps this order).
 _LONG = (
-    *("test_sources_seeds.py", "test_hostile_text.py", "test_bytes.py", "test_ssh.py", "test_hogql_answers.py"),
-    *("test_simulator.py", "test_terminal.py", "test_desk.py", "test_painters.py", "test_engine_whole.py"),
-    *("test_trace_screen.py", "test_sync.py", "test_engine_crashes.py", "test_engine_process.py", "test_workers.py"),
+    *("test_sources_seeds.py", "test_fix_local.py", "test_fix_github.py", "test_bytes.py", "test_hostile_text.py"),
+    *("test_fix_crashes.py", "test_hogql_answers.py", "test_ssh.py", "test_simulator.py", "test_fix_workers.py"),
+    *("test_terminal.py", "test_painters.py", "test_engine_whole.py", "test_engine_crashes.py", "test_workers.py"),
+    *("test_sync.py", "test_engine_process.py", "test_trace_screen.py", "test_desk.py", "test_research_agent.py"),
 )
 
 

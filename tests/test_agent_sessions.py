@@ -73,7 +73,7 @@ async def test_a_run_that_is_killed_goes_on_from_its_last_snapshot(bench: Bench,
 
     with agent_api({SYSTEM: [written, calls("Bash", command="git log"), second]}) as api:
         running = asyncio.create_task(bench.asks(api, snapshot, clone=clone, may_write=True, base=base))
-        await asyncio.wait_for(is_kept.wait(), 20)
+        await asyncio.wait_for(is_kept.wait(), 60)
         while len(api.requests) < 3:
             await asyncio.sleep(0.01)
         running.cancel()

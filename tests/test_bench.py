@@ -29,7 +29,7 @@ def program(code: str, tmp_path: Path) -> Terminal:
 
 
 def until(terminal: Terminal, said: str) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while said.encode() not in b"".join(data for _, data in terminal.chunks):
         assert time.monotonic() < ends, f"the program never said {said!r}"
         terminal.read(quiet_s=0.02)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import budget, consent, general, judges, roles, verbs
-from engine.budget import Books, Limits
+from engine import attempts, budget, consent, general, judges, roles, verbs
+from engine.budget import Books, Entry, Limits
+from engine.effects import SaveJob
 from engine.judge import Safety, Unavailable, texts_of
 from engine.judges import judge_of, mode
-from engine.model import Command, Report
+from engine.model import Command, Job, Report
 from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import signal
@@ -144,6 +145,50 @@ def test_a_request_that_no_night_can_hold_says_so(store: Store):
         reserve(store, 0.1, night_usd=0.05)
     # By then the owner may have raised it.
     assert held.value.retry_at == datetime(2026, 11, 20, 18, tzinfo=UTC)
+
+
+def running(store: Store, report_id: str = "R") -> Job:
+    """A job of a report, begun."""
+    job = Job(f"research:{report_id}:1", "research", report_id, NOW, NOW, NOW)
+    with store.transaction("reconcile"):
+        store.write([SaveJob(job)], NOW)
+        for step in (attempts.queued, lambda job, now: attempts.begun(None, job, "me", {}, now)):
+            store.write(step(job, NOW), NOW)
+            job = next(iter(store.jobs("queued") + store.jobs("running")))
+    return job
+
+
+def test_a_request_is_on_the_job_that_works_on_its_report(store: Store):
+    job = running(store)
+    for report in ("R", "another", ""):
+        reserve(store, 0.1, report=report)
+    found = store.connection.execute("SELECT report_id, job_id, attempt FROM spend ORDER BY seq").fetchall()
+    assert found == [("R", job.id, 1), ("another", "", 0), ("", "", 0)]
+
+
+def test_without_a_ledger_all_that_was_put_aside_for_a_job_is_spent_and_with_one_what_it_says(store: Store):
+    job, keeps = running(store), books(store)
+    assert keeps.reserve_job(job, 1.5) == 1.5
+    assert store.jobs("running")[0].reserved_usd == 1.5
+    assert keeps.reserve_job(replace(job, attempt=1), 1.0) == 1.5  # what was put aside before is taken over
+    assert budget.spent_on(store.connection, "R") == 1.5
+    ledger = [Entry(1, "fix", "m", 0.2, 5, 6, NOW, True), Entry(2, "fix", "m", 0.3, 0, 0, NOW, False)]
+    for _ in range(2):
+        keeps.settle(job.id, ledger)
+    spent = budget.spent(store.connection)
+    assert (spent.usd, spent.reserved_usd, spent.requests) == (0.5, 0.3, 2)
+    # An engine that died between its books and the ledger reads it again, with another reservation.
+    keeps.reserve_job(job, 0.5)
+    keeps.settle(job.id, ledger)
+    assert budget.spent(store.connection).usd == 0.5
+
+
+def test_with_too_little_left_a_job_is_not_begun_elsewhere(store: Store):
+    job = running(store)
+    reserve(store, 1.7, report="R")
+    with pytest.raises(budget.Reached, match="report's budget") as reached:
+        books(store).reserve_job(job, 1.0)
+    assert reached.value.report_id == "R"
 
 
 @pytest.mark.parametrize(

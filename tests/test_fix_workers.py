@@ -119,7 +119,7 @@ class Machines:
 
     def killed(self, _: Request) -> Any:
         """At the second request for the change: whoever works on it is killed, with its work saved."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             with psycopg.connect(self._url) as connection:
                 row = connection.execute("SELECT snapshot FROM loopdesk_jobs").fetchone()

@@ -794,7 +794,7 @@ def test_a_slow_host_holds_neither_the_loop_nor_the_end_and_what_it_took_late_is
     client.shutdown(timeout_s=0.05)
     assert len(spooled(spool)) == 2  # nothing is confirmed yet
     go_on.set()
-    client._delivery._thread.join(20)
+    client._delivery._thread.join(60)
     assert [event["event"] for event in spooled(spool)] == ["round_scored"]
     start().flush()
     assert [event["event"] for event in host.taken] == ["round_started", "round_scored"]

@@ -344,7 +344,7 @@ def test_whoever_asked_can_leave_at_once_and_posthog_is_told(double: Runs, remot
     asking.start()
     assert posthog.arrived.acquire(timeout=60)
     backend.cancel()
-    asking.join(10)
+    asking.join(60)
     assert not asking.is_alive() and isinstance(outcome[0], QueryCancelled)
     assert posthog.arrived.acquire(timeout=60)
     told = posthog.received[1]
@@ -366,14 +366,14 @@ def test_leaving_the_backend_gives_up_what_is_on_its_way_and_its_place(double: R
     asking.start()
     assert posthog.arrived.acquire(timeout=60)
     backend.close()
-    asking.join(10)
+    asking.join(60)
     assert isinstance(outcome[0], QueryCancelled) and posthog.received[-1].method == "DELETE"
     with pytest.raises(QueryCancelled):
         backend.query(ASKED)
     posthog.release.set()
     worker = next((thread for thread in threading.enumerate() if thread.name == "posthog-query"), None)
     if worker:
-        worker.join(10)
+        worker.join(60)
     with sqlite3.connect(tmp_path / "state" / "limits.db") as limits:
         assert limits.execute("SELECT count(*) FROM leases").fetchone() == (0,)
     limits.close()
@@ -682,6 +682,6 @@ def test_many_threads_share_one_client(double: Runs, remote: Asks, tmp_path: Pat
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert found == {n: n for n in range(12)}
     backend.close()

@@ -44,12 +44,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def browser(folder: Path) -> AsyncIterator[Browser]:
-    """Before a server of this process, on a free port, with real desks behind it."""
+async def browser(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    """Before a server of this process, on a free port, with real desks behind it. A window waits as long as a busy
+    machine may need for the one before it to leave; or for as many seconds as a test names."""
     listener = socket.create_server(("127.0.0.1", 0))
     found = Browser(Gate(f"127.0.0.1:{listener.getsockname()[1]}"))
-    options = ["--workspace", str(folder), "--read-only"]
-    desks = Desks(desk_command(options), desk_environment(os.environ, asks_posthog=False), waits_s=0.2)
+    command = desk_command(["--workspace", str(folder), "--read-only"])
+    waits_s = getattr(request, "param", 60.0)
+    desks = Desks(command, desk_environment(os.environ, asks_posthog=False), waits_s=waits_s)
     runner = web.AppRunner(application(found.gate, desks, found.addresses.append), access_log=None)
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -211,6 +213,7 @@ async def test_a_browser_can_stop_its_desk_no_more_than_end_it(browser: Browser)
         await page.until("start▼")
 
 
+@pytest.mark.parametrize("browser", [0.2], indirect=True)
 async def test_a_second_window_is_refused_in_a_sentence(browser: Browser):
     await browser.enter()
     async with browser.desk() as first:
@@ -220,8 +223,13 @@ async def test_a_second_window_is_refused_in_a_sentence(browser: Browser):
             assert "The desk is open in another window." in second.picture()[1]
         await first.send("stdin", "2")
         await first.until("start▼")
-    async with browser.desk() as third:
-        await third.until("as of")
+
+
+async def test_the_next_window_waits_for_the_one_before(browser: Browser):
+    await browser.enter()
+    for _ in range(2):
+        async with browser.desk() as page:
+            await page.until("as of")
 
 
 @pytest.mark.parametrize(

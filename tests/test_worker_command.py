@@ -21,6 +21,7 @@ from engine import runtime
 from engine.at_home import AtHome
 from engine.main import Parts
 from engine.store import Store
+from engine.workers import check_installed
 from engine.workers.away import Away, Recalling
 from engine.workers.postgres import Times
 from engine.workers.queue import Queue
@@ -58,7 +59,7 @@ class TestTheCommand:
         second = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert "Another worker uses" in refused(second)
         running.send_signal(signal.SIGTERM)
-        output, errors = running.communicate(timeout=20)
+        output, errors = running.communicate(timeout=60)
         assert running.returncode == 0 and errors == ""
         assert [json.loads(line)["event"] for line in output.splitlines()] == ["stopping", "stopped"]
 
@@ -73,6 +74,12 @@ def test_what_it_lacks_it_says_in_a_sentence():
         config = replace(config, **changes)
         with pytest.raises(LoopdeskError, match=said):
             refuse(config)
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(LoopdeskError, match=r"pipx install 'loopdesk\[workers\]'"):
+        check_installed()
 
 
 def test_a_database_of_another_kind_is_refused_and_not_shown():

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -274,17 +275,26 @@ class TestTheEngine:
         assert rows(url) == 0 and spend(desk) == []
 
     async def test_a_budget_that_is_reached_holds_it(self, desk: Desk, url: str):
-        async with AwayEngine(desk, url, {"until": 1}, report_usd=0.01).running():
-            await until(lambda: "The report's budget of $0.01 is reached" in hold(desk))
+        async with AwayEngine(desk, url, {"until": 1}, report_usd=0.0).running():
+            await until(lambda: "The report's budget of $0.00 is reached" in hold(desk))
         assert rows(url) == 0
+
+    async def test_what_is_only_put_aside_for_others_is_waited_for(self, desk: Desk, url: str, marks: Path):
+        desk.comes(observed("another", project="another"))
+        away = AwayEngine(desk, url, {"until": 1, "pause_at": 1, "marks": str(marks)}, night_usd=1.2)
+        async with working(url), away.running():
+            await until(lambda: "put aside for other jobs" in hold(desk))
+            (waits,) = [job for job in desk.inbox.jobs() if job.state == "intended"]
+            assert waits.not_before < desk.now + timedelta(minutes=2)
+            await until(lambda: rows(url) == 1)
 
 
 class TestAnEngineThatIsKilled:
     @pytest.mark.parametrize(
         "point",
         [
-            *("before_reserve", "after_reserve", "before_book", "after_book", "before_return_result"),
-            *("after_return_result", "before_apply_result", "after_apply_result"),
+            *("before_reserve", "after_reserve", "before_book", "after_book"),
+            *("before_return_result", "after_return_result"),
         ],
     )
     async def test_has_it_done_once_and_paid_for_once(self, desk: Desk, url: str, marks: Path, point: str):

@@ -35,7 +35,7 @@ class Browser:
         target = path if path.startswith(("/", "http:")) else f"{self.gate.home}{path}"
         reader, writer = await asyncio.open_connection("127.0.0.1", int(self.gate.authority.split(":")[1]))
         writer.write("\r\n".join([f"{method} {target} HTTP/{version}", *lines, "", ""]).encode("latin-1"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         status, *rest = head.decode("latin-1").split("\r\n")
@@ -74,7 +74,7 @@ class Page:
 
     async def until(self, text: str) -> list[str]:
         """The screen, once it shows the text."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while text not in "\n".join(self.picture()):
                 message = await self.socket.receive()
                 assert message.type is WSMsgType.BINARY, (message, self.picture())
@@ -83,7 +83,7 @@ class Page:
 
     async def end(self) -> int | None:
         """The code with which the server closes."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (message := await self.socket.receive()).type is WSMsgType.BINARY:
                 self.stream += message.data
         return self.socket.close_code
@@ -113,7 +113,7 @@ def children(parent: int, named: str) -> list[Process]:
 
 async def desk_of(parent: int) -> Process:
     """The one desk that a process serves, once it runs: a page is connected before its desk has started."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (desks := children(parent, "child.py")):
             await asyncio.sleep(0.02)
     (desk,) = desks
@@ -122,7 +122,7 @@ async def desk_of(parent: int) -> Process:
 
 async def gone(pid: int) -> None:
     """Until the process is no more, not even as a zombie."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while is_there(pid):
             await asyncio.sleep(0.02)
 

@@ -37,8 +37,8 @@ TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
 DYING = replace(TIMES, stalled_s=2.4)
 STEP_USD = 0.01
 # Each worker is forked off a process that has loaded everything.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.workers"])
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.workers"])
 
 
 @dataclass
@@ -78,12 +78,13 @@ class Counting:
 
 
 def bulk(number: int) -> bytes:
-    return f"{number} ".encode() * 200_000 + b"\0\xff"
+    return f"{number} ".encode() * 20_000 + b"\0\xff"
 
 
 def mark(brief: Mapping[str, Any], what: str) -> None:
+    whose = f"{brief['report']} " if brief.get("says_whose") else ""
     with Path(brief["marks"]).open("a") as file:
-        file.write(f"{os.getpid()} {what}\n")
+        file.write(f"{os.getpid()} {whose}{what}\n")
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +99,7 @@ class AwayEngine:
         self.desk, self.url, self.plan, self.times = desk, url, plan, times
         self._config = Config(workspace_dir=str(desk.workspace.root), timezone="UTC", budgets=limits)
         self.may_ask = True
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     def open(self) -> None:
         desk = self.desk
@@ -112,7 +113,7 @@ class AwayEngine:
         self.engine = Engine(self.store, parts, clock=self.clock)
 
     def clock(self) -> datetime:
-        return self.desk.now + timedelta(seconds=time.monotonic() - self._began)
+        return self.desk.now + timedelta(seconds=time.monotonic() - self.began)
 
     def close(self) -> None:
         self.exchange.lock.release()
@@ -179,7 +180,7 @@ class Process:
         """`build` is pickled. When it is stopped it hands back at once."""
         self._output = output
         output.touch()
-        self._process = _FORKS.Process(target=_forked, args=(url, output, build, times))
+        self._process = FORKS.Process(target=_forked, args=(url, output, build, times))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -226,7 +227,7 @@ def _forked(url: str, output: Path, build: Build, times: Times) -> None:
 
 async def killed_at(point: str, folder: Path, url: str, plan: Mapping[str, object]) -> int | None:
     """An engine in a process of its own, until it dies at a crash point; its exit code."""
-    process = _FORKS.Process(target=_engine, args=(point, folder, url, plan))
+    process = FORKS.Process(target=_engine, args=(point, folder, url, plan))
     process.start()
     await asyncio.to_thread(process.join, 20)
     return process.exitcode

@@ -102,7 +102,7 @@ def gather(inbox: Inbox, config: Config, now: datetime) -> EngineState:
         notes=tuple(NoteRow(note, named.get(note.report_id, "")) for note in notes),
         commands=tuple(CommandRow(command, named.get(command.report_id, "")) for command in commands),
         waiting={name: counts[name] for name in ("signals_in", "commands", "jobs")},
-        fixes=inbox.hit_rate().said,
+        fixes=" ".join(filter(None, (inbox.hit_rate().said, inbox.offer(config)))),
     )
 
 

@@ -151,6 +151,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("inbox-release", "L", "deciding", "Release what the safety filter stopped", "screen.release", writes=True),
     Verb("inbox-research", "i", "deciding", "Have it researched again", "screen.research", writes=True),
     Verb("inbox-diff", "D", "deciding", "Diff: the change of the proposal, line by line", "screen.diff"),
+    Verb("inbox-agent", "t", "deciding", "Trace: how an agent went about it, the newest first", "screen.agent"),
     Verb("next-tab", "]", "deciding", "Next of summary, proposal, why, signals and history", "screen.tab(1)"),
     Verb("previous-tab", "[", "deciding", "Previous of summary, proposal, why, signals, history", "screen.tab(-1)"),
     Verb("copy-report", "y", "deciding", "Copy the report", "screen.copy"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.inbox import Inbox, ReportDetail, StoredSignal
@@ -294,6 +294,12 @@ def _signal(one: StoredSignal, clock: Clock) -> Iterator[Line]:
 
 def _number(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def agents_runs(artefacts: Iterable[Artefact]) -> list[str]:
+    """The traces of the agents that worked on a report, oldest first."""
+    found = [one.content.get("round_id") for one in artefacts if one.kind == "transcript"]
+    return [id for id in found if isinstance(id, str) and id]
 
 
 def rounds_of(one: StoredSignal) -> tuple[str, ...]:

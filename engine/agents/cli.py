@@ -106,6 +106,7 @@ def environment(start: Start) -> dict[str, str]:
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(start.most_tokens),
         "CLAUDE_CODE_MAX_RETRIES": str(start.retries),
         "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
+        "PYTHONDONTWRITEBYTECODE": "1",
         # Its word for "nothing more is coming" is what the SDK waits for before it closes the input.
         "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
         **_QUIET,

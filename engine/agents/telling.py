@@ -1,7 +1,7 @@
 """A run as events of `project = loopdesk`, so that the boards count its model calls and the desk shows it as a trace.
 
-The trace is the run: a ULID that is its `round_id` too. What was said to the model, and anything longer than a name or
-a command, is only told where the owner records prompts.
+The trace is the run, under a ULID of its own; it is no round, and stands in no list of them. What was said to the
+model, and anything longer than a name or a command, is only told where the owner records prompts.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Telling:
         return [{"role": "assistant", "content": said}] if self._records_prompts else None
 
     def _tell(self, event: str, at: datetime, **properties: object) -> None:
-        common = {"agent": self._role, "round_id": self.trace_id, "$ai_trace_id": self.trace_id}
+        common = {"agent": self._role, "$ai_trace_id": self.trace_id}
         self._events.sdk.capture(
             event, distinct_id=distinct_id(self._role), properties={**properties, **common}, timestamp=at
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -145,11 +146,12 @@ def _is_question(block: Mapping[str, Any]) -> bool:
 
 
 def _call(tool: str, arguments: Mapping[str, Any]) -> list[Block]:
-    return [{"type": "tool_use", "id": f"toolu_{abs(hash(json.dumps(arguments))):x}", "name": tool, "input": arguments}]
+    # Ids are new each time, as the API's are: the program takes two messages with one id for one.
+    return [{"type": "tool_use", "id": f"toolu_{secrets.token_hex(8)}", "name": tool, "input": arguments}]
 
 
 def _streamed(blocks: Sequence[Block], model: str) -> Iterator[str]:
-    start = {"id": "msg_demo", "type": "message", "role": "assistant", "model": model, "content": []}
+    start = {"id": f"msg_{secrets.token_hex(8)}", "type": "message", "role": "assistant", "model": model, "content": []}
     yield _event("message_start", message={**start, "stop_reason": None, "stop_sequence": None, "usage": _NO_USAGE})
     for index, block in enumerate(blocks):
         yield _event("content_block_start", index=index, content_block={**block, "input": {}})

@@ -33,14 +33,14 @@ def list_(context: Context, group: str, search: str, as_json: bool) -> None:
     now = datetime.now(UTC)
     with closing(Inbox(context.workspace, read_only=True)) as inbox:
         found = listing(inbox.reports(), inbox.commands(1_000), inbox.blocked(), group=group, search=search)
-        fixes = inbox.hit_rate()
+        fixes, offer = inbox.hit_rate(), inbox.offer(context.config)
     if as_json:
         click.echo(json.dumps(_listing_document(found, fixes, now)))
         return
     for line in inbox_text.listing(found, now, ZoneInfo(context.config.zone), _width(), is_whole=bool(group)):
         click.echo(line)
     if fixes.said and not (group or search):
-        click.echo(f"\n{fixes.said}")
+        click.echo("\n".join(["", fixes.said, *([offer] if offer else [])]))
     if not found.groups and not found.held:
         said = "Nothing fits." if group or search else "The inbox is empty. `loopdesk engine once` looks for something."
         click.echo(said, err=True)

@@ -15,7 +15,7 @@ from tui.inboxdoor import Deed, Wish
 from tui.journal import Passing
 from tui.proposals import closing
 from tui.reports import Entry, Listed, Stopped, stopped_words, title
-from tui.reporttabs import SUMMARY, Known, link_of, shown_tab, tabs_of
+from tui.reporttabs import SUMMARY, Known, agents_runs, link_of, shown_tab, tabs_of
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.noting import NoteScreen
@@ -213,6 +213,14 @@ class Deciding(BaseScreen):
             self.say(self.desk.copy("\t".join(plain(word) for word in words), "the report"))
         elif isinstance(row, Stopped):
             self.say(self.desk.copy(f"{title(row)}\t{row.id}\t{stopped_words(row.found)}", "the signal"))
+
+    def action_agent(self) -> None:
+        """The runs of a report are read like the rounds of a run: one after the other."""
+        runs = agents_runs(self.known.detail.artefacts) if self.known else []
+        if runs:
+            self.desk.open_trace(runs[-1], runs)
+        else:
+            self.say(Passing("No agent has looked into this."))
 
     def action_link(self) -> None:
         row = self.entry

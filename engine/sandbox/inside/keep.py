@@ -19,6 +19,7 @@ SESSION, BUNDLE, RESULT, REF = "session.tar.gz", "work.bundle", "result.json", "
 # What the CLI goes on from. The rest of its folder (settings, caches, copies of the shell) it makes anew.
 _KEPT = "projects"
 _MOST_BYTES = 64 << 20
+_IGNORED = ["-c", f"core.excludesFile={Path(__file__).with_name('ignored')}"]
 _LONGEST = 400  # characters of an error
 
 
@@ -67,7 +68,7 @@ def _bundled(clone, bundle, base):
     if index.is_file():
         shutil.copyfile(index, Path(scratch, "index"))  # so that only what changed is read
     head = _git({"GIT_DIR": f"{clone}/.git"}, "rev-parse", "--verify", "HEAD^{commit}")
-    _git(own, "add", "--all")
+    _git(own, *_IGNORED, "add", "--all")
     tree = _git(own, "write-tree")
     if tree != _git(own, "rev-parse", f"{head}^{{tree}}"):
         head = _git(own, "commit-tree", tree, "-p", head, "-m", "Keep the work so far")
@@ -87,7 +88,7 @@ def _git(environment, *arguments):
         errors="replace",
     )
     if done.returncode:
-        raise Failed(f"git {arguments[0]}: {done.stderr.strip()[-_LONGEST:]}")
+        raise Failed(f"git {arguments[-1]}: {done.stderr.strip()[-_LONGEST:]}")
     return done.stdout.strip()
 
 

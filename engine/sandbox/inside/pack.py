@@ -23,6 +23,7 @@ _QUIET = [
     "-c",
     "gc.auto=0",
 ]
+_IGNORED = ["-c", f"core.excludesFile={Path(__file__).with_name('ignored')}"]
 _LONGEST = 400  # characters of an error
 
 
@@ -51,10 +52,10 @@ def _pack(clone, out, base):
             errors="replace",
         )
         if done.returncode:
-            raise Failed(f"git {arguments[0]}: {done.stderr.strip()[-_LONGEST:]}")
+            raise Failed(f"git {arguments[-1]}: {done.stderr.strip()[-_LONGEST:]}")
         return done.stdout.strip()
 
-    git("add", "--all")
+    git(*_IGNORED, "add", "--all")
     if git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"):
         git("commit", "--quiet", "--no-verify", "--message", "Keep what was left uncommitted")
     head = git("rev-parse", "--verify", "HEAD^{commit}")
