@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import attempts
@@ -82,12 +82,17 @@ def _step(proposal: Proposal | None, jobs: Sequence[Job], owner: str, now: datet
     mine = [job for job in jobs if job.key == need.key]
     if any(job.is_live for job in mine):
         return ()
-    failed = max((job for job in mine if job.state == "failed"), key=lambda job: job.attempt, default=None)
-    if failed is None:
+    last = max(mine, key=lambda job: job.attempt, default=None)
+    if last is None:
         return (SaveJob(_intended(proposal, need, now)),)
-    if failed.failures < attempts.MOST_FAILURES:
-        return (SaveJob(attempts.next_attempt(failed, now)),)
-    return given_up(proposal, need, failed.error, now)
+    if last.state != "failed":
+        # It was cancelled, or done once, and is wanted again: nothing of what failed before counts.
+        again = attempts.next_attempt(replace(last, failures=0), now)
+        rest = attempts.BACK_OFF if last.state == "applied" else timedelta()
+        return (SaveJob(replace(again, not_before=now + rest)),)
+    if last.failures < attempts.MOST_FAILURES:
+        return (SaveJob(attempts.next_attempt(last, now)),)
+    return given_up(proposal, need, last.error, now)
 
 
 def _next_round(proposal: Proposal, now: datetime) -> Sequence[Effect]:

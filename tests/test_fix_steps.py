@@ -1,0 +1,134 @@
+"""What a proposal needs next, whatever became of its jobs, its report and its commands meanwhile: no agent, no jail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.effects import SaveJob, SaveProposal
+from engine.judge import Unavailable
+from engine.model import Job, Proposal
+from engine.proposals import steps, wanted
+from engine.states import IllegalTransition
+from engine.store import Store
+from tests.conftest import NOW
+from tests.engines import READY, Desk, answers, signal
+
+SHA, OTHER, BLOB = "a" * 40, "b" * 40, "c" * 64
+
+
+async def held(job: Job) -> Mapping[str, object]:
+    raise Unavailable("Nobody is there")
+
+
+def built(job: Job, **more: object) -> dict[str, object]:
+    change = {"sha": SHA, "base_sha": OTHER, "base": "main", "bundle": BLOB, "diff": BLOB, "files": 1, "added": 1}
+    change |= {"removed": 0, "title": "Mend it", "why": "", "how": "", "untested": ""}
+    return {"change": {**change, **more}, "repository": "code", "branch": f"loopdesk/fix-{job.proposal_id.lower()}"}
+
+
+async def fix(job: Job) -> Mapping[str, object]:
+    return built(job)
+
+
+async def waits_for_push(job: Job) -> Mapping[str, object]:
+    return {"guard": {"head": SHA, "passed": True, "sentence": "Your push is needed."}, "waits": True}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path / "w", {**answers(READY), "fix": held, "deliver": held})
+    one.comes(signal("crash"))
+    one.turn()
+    yield one
+    one.close()
+
+
+def proposal_of(desk: Desk) -> Proposal:
+    found = desk.inbox.report(desk.report().id)
+    assert found is not None and found.listed.proposal is not None
+    return found.listed.proposal
+
+
+def starts(desk: Desk) -> Proposal:
+    desk.applied("approve", desk.report(), expect="start")
+    return proposal_of(desk)
+
+
+def live(desk: Desk) -> list[Job]:
+    return [job for job in desk.inbox.jobs() if job.is_live and job.proposal_id]
+
+
+def is_now(desk: Desk, **changes: Any) -> Proposal:
+    """As if its proposal had come that far."""
+    after = replace(proposal_of(desk), **changes)
+    store = Store.open(desk.workspace.inbox_db)
+    with store.transaction("reconcile"):
+        store.connection.execute("UPDATE proposals SET state = ? WHERE id = ?", (after.state, after.id))
+    with store.transaction("reconcile"):
+        store.write([SaveProposal(after)], NOW)
+    store.close()
+    return after
+
+
+class TestAJobThatWasCancelled:
+    """It is wanted again under the same name: that is one more attempt, and never the end of the engine."""
+
+    def test_a_report_that_is_snoozed_while_its_fix_is_built(self, desk: Desk):
+        starts(desk)
+        assert desk.applied("snooze", desk.report(), signals=5).applied_at
+        (job,) = live(desk)
+        assert job.kind == "fix" and job.attempt > 2  # held, cancelled, and again
+        desk.handlers["fix"] = fix
+        desk.later(minutes=20)
+        desk.turn()
+        assert proposal_of(desk).is_built
+
+    def test_a_push_that_is_approved_taken_back_and_approved_again(self, desk: Desk):
+        desk.handlers |= {"fix": fix, "deliver": waits_for_push}
+        assert starts(desk).waits_for == "push"
+        desk.handlers["deliver"] = held
+        for _ in range(2):
+            command = desk.inbox.command(
+                "approve", desk.report().id, {"expect": "push"}, now=desk.now, seen_sha=SHA, seen_version=None
+            )
+            desk.inbox.submit(command)
+            desk.later(seconds=11)
+            desk.turn()
+            assert proposal_of(desk).state == "building" and live(desk)
+            desk.inbox.undo(command.id, desk.now)
+            desk.turn()
+            assert proposal_of(desk).waits_for == "push" and not live(desk)
+
+    def test_one_that_was_done_and_is_wanted_again_has_a_rest(self):
+        proposal = Proposal("P1", "R1", NOW, NOW)
+        need = wanted(proposal)
+        assert need is not None
+        job = Job(need.key, need.kind, "R1", NOW, NOW, NOW, proposal_id="P1", state="applied", failures=2)
+        ((_, (again,)),) = steps({"P1": proposal}, [job], "me", NOW)
+        assert isinstance(again, SaveJob)
+        assert (again.job.attempt, again.job.failures) == (2, 0) and again.job.not_before > NOW
+
+
+def test_a_row_that_cannot_be_written_does_not_stop_the_others(desk: Desk, capsys: pytest.CaptureFixture[str]):
+    starts(desk)
+    desk.comes(signal("stall", project="autoresearch"))
+    real = Store._save_job
+
+    def broken(self: Store, job: Job, logged: dict[str, str]) -> None:
+        if job.report_id != desk.reports()[0].id or job.state != "intended":
+            return real(self, job, logged)
+        raise IllegalTransition("job", job.id, "cancelled", "intended")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "_save_job", broken)
+        is_now(desk, state="queued", builds=7)
+        desk.turn()
+    assert [report.status for report in desk.reports()] == ["ready", "ready"]
+    assert "cannot become" in capsys.readouterr().err
+    desk.turn()
+    assert [job.brief["build"] for job in live(desk)] == [7]
