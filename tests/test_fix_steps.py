@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.effects import SaveJob, SaveProposal
+from engine.fix_brief import begun_before
 from engine.judge import Unavailable
 from engine.model import Job, Proposal
 from engine.proposals import steps, wanted
@@ -132,3 +134,33 @@ def test_a_row_that_cannot_be_written_does_not_stop_the_others(desk: Desk, capsy
     assert "cannot become" in capsys.readouterr().err
     desk.turn()
     assert [job.brief["build"] for job in live(desk)] == [7]
+
+
+class TestTheNightsProposals:
+    """Several that are started together are begun one after the other, up to the cap, and never hold each other."""
+
+    def job(self, id: str, state: str, **more: Any) -> Job:
+        return replace(
+            Job(f"fix:{id}:1", "fix", "R1", NOW, NOW, NOW, proposal_id=id, state=state, brief={"build": 1}), **more
+        )
+
+    def test_those_that_wait_or_are_held_do_not_count(self):
+        others = [self.job("B", "intended"), self.job("C", "queued"), self.job("D", "failed", error="is held")]
+        assert begun_before(others, self.job("A", "running"), NOW) == set()
+
+    def test_of_two_that_run_exactly_one_counts_the_other(self):
+        one, other = self.job("A", "running"), self.job("B", "running")
+        counted = [begun_before([one, other], mine, NOW) for mine in (one, other)]
+        assert sorted(map(len, counted)) == [0, 1]
+
+    def test_what_was_begun_counts_however_it_ended(self):
+        earlier = NOW - timedelta(minutes=1)
+        others = [
+            self.job("B", "running", changed_at=earlier),
+            self.job("C", "applied"),
+            self.job("D", "failed", failures=1),
+            self.job("E", "cancelled", heartbeat=NOW),
+            self.job("F", "applied", created_at=NOW - timedelta(days=1)),
+            self.job("G", "applied", brief={"build": 2}),
+        ]
+        assert begun_before(others, self.job("A", "running"), NOW) == {"B", "C", "D", "E"}
