@@ -143,7 +143,7 @@ def followed(report: Report | None, effects: Sequence[Effect], now: datetime) ->
     and a fix that was taken back needs a word."""
     last = next((one.proposal for one in reversed(effects) if isinstance(one, SaveProposal)), None)
     has_ended = any(isinstance(one, Log) and one.transition.after in ("merged", "closed") for one in effects)
-    if report is None or last is None or not has_ended:
+    if report is None or report.status == "deleted" or last is None or not has_ended:
         return ()
     if last.state == "closed":
         status, changes = "suppressed", {"declined_for": "other"}
@@ -156,14 +156,16 @@ def followed(report: Report | None, effects: Sequence[Effect], now: datetime) ->
         status, changes = "resolved", {}
     if report.status == status:
         return ()
-    kept = report.status if report.status in ("ready", "pending_input", "failed", "resolved") else ""
+    before = report.status_before if report.status in ("potential", "candidate", "in_progress") else report.status
     after, line = report.moved(
         status,
         by=ENGINE,
         reason=last.said,
         now=now,
-        status_before=kept,
+        status_before=before if before in ("ready", "pending_input", "failed", "resolved") else "",
         is_by_hand=False,
+        snoozed_until=None,
+        wakes_at_signals=None,
         start_approved_by="",
         **changes,
     )

@@ -10,7 +10,7 @@ from workspace.errors import LoopdeskError
 Noun = Literal["report", "proposal", "job"]
 
 # From the public reference's status machine. Beyond it: a snoozed report is `potential` and wakes as what it was, and
-# one that joined another is `deleted` until it is split off again.
+# one that joined another is `deleted` until it is split off again; and one whose fix was taken back needs a word.
 _REPORT: Mapping[str, frozenset[str]] = {
     status: frozenset(after.split())
     for status, after in {
@@ -18,9 +18,9 @@ _REPORT: Mapping[str, frozenset[str]] = {
         "candidate": "in_progress potential ready pending_input failed resolved suppressed deleted",
         "in_progress": "candidate potential ready pending_input failed resolved suppressed deleted",
         "pending_input": "candidate potential resolved failed suppressed deleted",
-        "ready": "candidate potential resolved failed suppressed deleted",
+        "ready": "candidate potential pending_input resolved failed suppressed deleted",
         "resolved": "potential ready pending_input failed suppressed deleted",
-        "failed": "candidate potential resolved suppressed deleted",
+        "failed": "candidate potential pending_input resolved suppressed deleted",
         "suppressed": "potential ready pending_input resolved failed deleted",
         "deleted": "potential ready pending_input resolved failed suppressed",
     }.items()

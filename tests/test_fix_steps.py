@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.effects import SaveJob, SaveProposal
+from engine.effects import Log, SaveJob, SaveProposal, SaveReport
 from engine.fix_brief import begun_before
 from engine.judge import Unavailable
-from engine.model import Job, Proposal
-from engine.proposals import steps, wanted
-from engine.states import IllegalTransition
+from engine.model import Job, Proposal, Report
+from engine.proposals import followed, steps, wanted
+from engine.states import SHOWN, IllegalTransition
 from engine.store import Store
 from tests.conftest import NOW
 from tests.engines import READY, Desk, answers, signal
@@ -164,3 +164,23 @@ class TestTheNightsProposals:
             self.job("G", "applied", brief={"build": 2}),
         ]
         assert begun_before(others, self.job("A", "running"), NOW) == {"B", "C", "D", "E"}
+
+
+class TestWhatFollowsForTheReport:
+    @pytest.mark.parametrize("status", [one for one in SHOWN if one != "deleted"])
+    @pytest.mark.parametrize("state", ["merged", "closed", "reverted"])
+    def test_in_whatever_status_it_is(self, status: str, state: str):
+        report = Report("R1", NOW, NOW, status)
+        proposal = Proposal("P1", "R1", NOW, NOW, "green", reverts="P0" if state == "reverted" else "")
+        after, line = proposal.moved("closed" if state == "closed" else "merged", by="engine", reason="so", now=NOW)
+        effects = followed(report, (Log(line), SaveProposal(after)), NOW)
+        wanted = {"merged": "resolved", "closed": "suppressed", "reverted": "pending_input"}[state]
+        found = [one.report.status for one in effects if isinstance(one, SaveReport)]
+        assert (found or [status]) == [wanted]
+
+    @pytest.mark.parametrize("status", ["potential", "candidate", "in_progress"])
+    def test_what_it_was_before_and_its_sleep(self, status: str):
+        report = Report("R1", NOW, NOW, status, status_before="ready", snoozed_until=NOW + timedelta(days=1))
+        after, line = Proposal("P1", "R1", NOW, NOW, "green").moved("closed", by="engine", reason="so", now=NOW)
+        (saved,) = [one for one in followed(report, (Log(line), SaveProposal(after)), NOW) if isinstance(one, SaveReport)]
+        assert saved.report.status_before == "ready" and not saved.report.is_snoozed
