@@ -35,7 +35,8 @@ def wanted(proposal: Proposal) -> Wanted | None:
     """The first that fits."""
     id, head = proposal.id, proposal.head_sha
     if proposal.state in ("closed", "superseded"):
-        needs_close = proposal.number is not None and not proposal.is_closed_there
+        # One without a number may be there all the same: its answer may have come after it was declined.
+        needs_close = proposal.branch != "" and not proposal.is_closed_there
         return _job(CLOSE, proposal) if needs_close else None
     if proposal.state in ("queued", "building"):
         if not proposal.is_built:

@@ -62,7 +62,7 @@ _CAN_MOVE = (
 )
 _PROPOSALS_TO_LOOK_AT = (
     "WHERE is_closed_there = 0 AND (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you') "
-    "OR (state IN ('closed', 'superseded', 'failed') AND number IS NOT NULL))"
+    "OR (state IN ('closed', 'superseded', 'failed') AND branch != ''))"
 )
 # Of a proposal also what was cancelled or applied: the same may be wanted once more, and is another attempt then.
 _JOBS_TO_LOOK_AT = (

@@ -182,5 +182,7 @@ class TestWhatFollowsForTheReport:
     def test_what_it_was_before_and_its_sleep(self, status: str):
         report = Report("R1", NOW, NOW, status, status_before="ready", snoozed_until=NOW + timedelta(days=1))
         after, line = Proposal("P1", "R1", NOW, NOW, "green").moved("closed", by="engine", reason="so", now=NOW)
-        (saved,) = [one for one in followed(report, (Log(line), SaveProposal(after)), NOW) if isinstance(one, SaveReport)]
+        (saved,) = [
+            one for one in followed(report, (Log(line), SaveProposal(after)), NOW) if isinstance(one, SaveReport)
+        ]
         assert saved.report.status_before == "ready" and not saved.report.is_snoozed
