@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 # What is committed, in one transaction each; every one has a point before and a point after its commit.
 COMMITS = (
@@ -26,7 +27,7 @@ def crash_point(name: str) -> None:
     Where `LOOPDESK_CRASH_TRACE` names a file, a line is added to it: which point, in which process and thread."""
     assert name in POINTS, name
     if trace := os.environ.get("LOOPDESK_CRASH_TRACE"):
-        with open(trace, "a") as file:
+        with Path(trace).open("a") as file:
             file.write(f"{name} {os.getpid()} {threading.get_native_id()}\n")
     if name == os.environ.get("LOOPDESK_CRASH_AT"):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -233,7 +233,7 @@ class Torture:
         scratch = ("ci-", "taken-", "bundled-", "part-", ".askpass.")
         assert not [one for one in (self._folder / "w" / "mirrors").iterdir() if one.name.startswith(scratch)]
         assert not [one for one in self._folder.rglob("*") if one.is_socket()]
-        assert processes(str(self._folder)) == []
+        assert processes(str(self._folder)) == [], processes(str(self._folder))
 
     def told(self) -> str:
         inside = ", ".join(f"{count} in {name}" for name, count in sorted(self.inside.items()) if name != "handler")
