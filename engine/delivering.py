@@ -31,7 +31,7 @@ from engine.inbox import Inbox
 from engine.judge import Judge, Unavailable
 from engine.listed import ReportDetail
 from engine.model import Job, Proposal
-from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY
+from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY, wanted
 from engine.repositories import Repository, repositories
 from engine.sandbox.protocol import Sandbox
 from engine.sandbox.runner import JailRunner, Prepared
@@ -123,6 +123,14 @@ class Delivering:
         repository = repository_of(self._config, detail, proposal)
         return _At(detail, proposal, repository, self._forges.of(repository.name, loop))
 
+    def _refuse_unwanted(self, job: Job) -> None:
+        """Right before an effect: a thread is not told that its job was cancelled while it was at the forge."""
+        with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
+            proposal = inbox.proposal(job.proposal_id)
+        need = wanted(proposal) if proposal is not None else None
+        if need is None or need.key != job.key:
+            raise WillNotDo("It was not wanted any more")
+
     # Push and propose
 
     def _deliver(self, at: _At, job: Job) -> Mapping[str, object]:
@@ -130,6 +138,8 @@ class Delivering:
         proposal, forge, mirror = at.proposal, at.forge, at.mirror
         change: Mapping[str, Any] = proposal.change
         sha, base = str(change["sha"]), proposal.base_sha
+        if proposal.number is not None and (pull := forge.read(proposal.number)).state != "open":
+            return _ended(pull)
         there = mirror.fetch(proposal.base)
         if proposal.base not in there:
             raise WillNotDo(f"{at.repository.name} has no branch {plain(proposal.base, 80)} any more")
@@ -149,17 +159,19 @@ class Delivering:
             return {**document, "waits": True}
         if proposal.number is None and (same := already.about_the_same(at.detail, proposal, forge.open_pulls())):
             return {**document, "elsewhere": same}
+        self._refuse_unwanted(job)
         try:
             crash_point("before_push")
             forge.push(mirror, sha, proposal.branch, proposal.head_sha or None)
             crash_point("after_push")
             crash_point("before_propose")
+            self._refuse_unwanted(job)
             opened = forge.propose(Draft(proposal.branch, proposal.base, title, body))
             crash_point("after_propose")
         except Moved as error:
             return {**document, "elsewhere": str(error)}
         if opened.pull.state != "open":
-            return {**document, "elsewhere": f"Its pull request {opened.pull.number} is {opened.pull.state} already."}
+            return _ended(opened.pull)
         return {
             **document,
             "sha": sha,
@@ -225,6 +237,7 @@ class Delivering:
             return {"merged": pull.merge_sha}
         if (refused := self._why_not(at, pull, sha)) != "":
             return {"refused": refused}
+        self._refuse_unwanted(job)
         try:
             crash_point("before_merge")
             merged = forge.merge(proposal.number, sha, f"{plain(proposal.title, 70)} ({proposal.number})")
@@ -237,6 +250,8 @@ class Delivering:
         proposal = at.proposal
         if pull.state != "open":
             return f"Its pull request is {pull.state}."
+        if pull.base != proposal.base:
+            return f"It leads into {plain(pull.base, 80)} now, and you saw {plain(proposal.base, 80)}."
         if pull.head_sha != sha:
             return f"It moved since you saw it: its head is {pull.head_sha[:10]} now, and you saw {sha[:10]}."
         if proposal.guard.get("head") != sha or proposal.guard.get("passed") is not True:
@@ -253,10 +268,15 @@ class Delivering:
         return ""
 
     def _close(self, at: _At, job: Job) -> Mapping[str, object]:
-        assert at.proposal.number is not None
+        number = at.proposal.number
+        if number is None:
+            found = at.forge.pull_request(at.proposal.branch)
+            if found is None or found.state != "open":
+                return {}
+            number = found.number
         crash_point("before_close")
         with suppress(Missing):  # it is gone
-            at.forge.close(at.proposal.number)
+            at.forge.close(number)
         crash_point("after_close")
         return {}
 
@@ -266,6 +286,7 @@ class Delivering:
         verdict = guard_text(text, self._canaries(at.proposal.change))
         if verdict:
             raise WillNotDo(f"The comment was not posted: {verdict}")
+        self._refuse_unwanted(job)
         crash_point("before_comment")
         comment = at.forge.comment(at.proposal.number, str(job.brief["key"]), text)
         crash_point("after_comment")
@@ -302,6 +323,10 @@ class Delivering:
             "branch": f"loopdesk/revert-{proposal.id.lower()}",
             "tests": {"state": "not_run", "command": "", "summary": "Its checks will tell."},
         }
+
+
+def _ended(pull: PullRequest) -> dict[str, object]:
+    return {"there": pull.state, "number": pull.number, "merge_sha": pull.merge_sha, "head_sha": pull.head_sha}
 
 
 def guard_text(text: str, canaries: Canaries) -> str:

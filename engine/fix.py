@@ -39,6 +39,7 @@ from workspace.paths import Workspace
 from workspace.text import plain
 
 MOST_DIFF_SHOWN = 60_000  # characters of a diff that a reviewer is shown; the rest it reads in its clone
+_MOST_REFUSALS = 20
 _TEXT = {"type": "string"}
 _SPECIFIC = {
     "type": "object",
@@ -157,6 +158,7 @@ class _Fix:
     cost_usd: float = 0.0
     canary: str = ""
     runs: tuple[Mapping[str, object], ...] = ()
+    refusals: tuple[Mapping[str, object], ...] = ()
 
     async def made(self) -> Mapping[str, object]:
         self.canary = f"canary-{secrets.token_hex(8)}"
@@ -260,6 +262,8 @@ class _Fix:
 
     def _count(self, answer: Answer, role: str) -> None:
         self.cost_usd += answer.cost_usd
+        tried = [{"at": one.at.isoformat(), "kind": str(one.kind), "said": one.said} for one in answer.refusals]
+        self.refusals = (*self.refusals, *tried)[:_MOST_REFUSALS]
         if answer.transcript:
             cost = round(answer.cost_usd, 6)
             run = {"blob": answer.transcript, "round_id": answer.trace, "turns": answer.turns, "cost_usd": cost}
@@ -363,7 +367,7 @@ class _Fix:
         }
 
     def _kept(self) -> dict[str, object]:
-        return {"session": self.session, "transcripts": list(self.runs)}
+        return {"session": self.session, "transcripts": list(self.runs), "refusals": list(self.refusals)}
 
 
 def _why(answer: Answer, otherwise: str) -> str:

@@ -24,7 +24,8 @@ Result = Mapping[str, Any]
 def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
     """`{"change": {"sha", "base_sha", "base", "bundle", "diff", "files", "added", "removed", "title", "why", "how",
     "untested"}, "repository", "branch", "session"?, "tests"?, "review"?, "transcripts"?: [{"blob", "round_id", "role",
-    "turns", "cost_usd"}]}`, or `{"question"}` where it is not specific enough, or `{"nothing": why}`."""
+    "turns", "cost_usd"}], "refusals"?: [{"at", "kind", "said"}]}`, or `{"question"}` where it is not specific enough,
+    or `{"nothing": why}`."""
     result: Result = job.result or {}
     if "question" in result:
         return _asks(proposal, _text(result, "question"), result, now)
@@ -53,12 +54,13 @@ def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
         feedback={**proposal.feedback, "waiting": []},
         said="",
     )
-    return (SaveProposal(after), *_transcripts(proposal, result, now))
+    return (SaveProposal(after), *_left(proposal, result, now))
 
 
 def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
-    """`{"guard", "waits": True}` for a human's push, `{"guard", "stopped": why}`, `{"elsewhere": why}`, or `{"guard",
-    "sha", "number", "url", "to_run", "consent", "say"?}` of the pull request that stands."""
+    """`{"guard", "waits": True}` for a human's push, `{"guard", "stopped": why}`, `{"elsewhere": why}`,
+    `{"there": "merged" | "closed", "number", "merge_sha", "head_sha"}` where somebody was faster, or `{"guard", "sha",
+    "number", "url", "to_run", "consent", "say"?}` of the pull request that stands."""
     result: Result = job.result or {}
     guard = _document(result, "guard")
     if _BLOB.fullmatch(str(result.get("diff"))):
@@ -66,6 +68,10 @@ def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]
         proposal = replace(proposal, change={**proposal.change, "diff": result["diff"]})
     if "stopped" in result:
         return _failed(proposal, _text(result, "stopped"), now, guard=guard)
+    if result.get("there") in ("merged", "closed"):
+        found = replace(proposal, number=proposal.number or int(result["number"]))
+        merge_sha, head_sha = str(result.get("merge_sha", "")), str(result.get("head_sha", ""))
+        return babysitting.ended(found, str(result["there"]), merge_sha, head_sha, now)
     if "elsewhere" in result:
         return _failed(proposal, _text(result, "elsewhere"), now)
     if result.get("waits") is True:
@@ -130,7 +136,7 @@ def _asks(proposal: Proposal, question: str, result: Result, now: datetime) -> t
         raise BadResult("The fix has a question without words")
     session = str(result.get("session", ""))
     asked = _moved(proposal, "waiting_for_you", question, now, waits_for="answer", session=session)
-    return (*asked, *_transcripts(proposal, result, now))
+    return (*asked, *_left(proposal, result, now))
 
 
 def _failed(proposal: Proposal, said: str, now: datetime, **changes: Any) -> tuple[Effect, ...]:
@@ -142,15 +148,18 @@ def _moved(proposal: Proposal, state: str, said: str, now: datetime, **changes: 
     return (Log(line), SaveProposal(after))
 
 
-def _transcripts(proposal: Proposal, result: Result, now: datetime) -> list[Effect]:
-    """Of the agents' runs, each to be read as a trace."""
-    found = result.get("transcripts", [])
-    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise BadResult("The result has transcripts that are none")
-    about = {"proposal": proposal.id, "build": proposal.builds}
-    return [
-        AddArtefact(Artefact(proposal.report_id, "transcript", {**one, **about}, ENGINE, now)) for one in found[:20]
-    ]
+def _left(proposal: Proposal, result: Result, now: datetime) -> list[Effect]:
+    """Of the agents' runs: each to be read as a trace, and what they tried to get and did not."""
+    effects: list[Effect] = []
+    for name, kind in (("transcripts", "transcript"), ("refusals", "refusal")):
+        found = result.get(name, [])
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            raise BadResult(f"The result has {name} that are none")
+        about = {"proposal": proposal.id, "build": proposal.builds}
+        effects += [
+            AddArtefact(Artefact(proposal.report_id, kind, {**one, **about}, ENGINE, now)) for one in found[:20]
+        ]
+    return effects
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

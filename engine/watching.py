@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine import reading
-from engine.babysitting import WATCHED, Said, Seen, observed
+from engine.babysitting import ALSO_LOOKED_AT, WATCHED, Said, Seen, observed
 from engine.delivering import Forges
 from engine.forges.errors import Limited
 from engine.forges.protocol import Check, Comment, Forge, PullRequest
@@ -29,7 +29,8 @@ from workspace.text import plain
 
 SOON, LATER = timedelta(seconds=20), timedelta(minutes=2)
 """Between two looks: while checks run or a round is near, and while it waits for a person."""
-_WATCHED = f"WHERE number IS NOT NULL AND state IN ({', '.join(repr(state) for state in WATCHED)}) ORDER BY id"
+_STATES = ", ".join(repr(state) for state in (*WATCHED, *ALSO_LOOKED_AT))
+_WATCHED = f"WHERE number IS NOT NULL AND is_closed_there = 0 AND state IN ({_STATES}) ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Watching:
 def _look(forge: Forge, proposal: Proposal) -> _Look:
     assert proposal.number is not None
     pull = forge.read(proposal.number)
-    if pull.state != "open" or pull.head_sha != proposal.head_sha:
+    if pull.state != "open" or pull.head_sha != proposal.head_sha or proposal.state in ALSO_LOOKED_AT:
         return _Look(pull)
     return _Look(pull, forge.checks(pull.head_sha), forge.conversation(proposal.number))
 

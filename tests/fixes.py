@@ -25,6 +25,7 @@ from engine.model import Command, Proposal
 from engine.rules.judge import RulesJudge
 from engine.sandbox.bubblewrap import Bubblewrap
 from engine.sandbox.meter import ReportPurse
+from engine.sandbox.protocol import Refusal
 from engine.store import Store
 from engine.watching import Watching
 from tests.agent_api import Turn, answers, calls
@@ -81,6 +82,7 @@ class Played:
 
     def __init__(self, *mends: Play, reviews: Sequence[Mapping[str, Any]] = (), question: str = "") -> None:
         self.mends, self.reviews, self.question = list(mends), list(reviews), question
+        self.refusals: tuple[Refusal, ...] = ()
         self.asked: list[Task] = []
 
     def play(self, task: Task) -> Mapping[str, Any] | None:
@@ -96,7 +98,8 @@ class Played:
         if snapshot is not None and task.may_write:
             await snapshot(Snapshot("", "", 10))
         content = self.play(task)
-        return Answer(content, "" if content is not None else "it said nothing", session="e" * 64, cost_usd=0.01)
+        why = "" if content is not None else "it said nothing"
+        return Answer(content, why, session="e" * 64, cost_usd=0.01, refusals=self.refusals)
 
 
 class Loop(Desk):

@@ -14,6 +14,7 @@ import pytest
 
 from engine.babysitting import COUNTDOWN
 from engine.sandbox.bubblewrap import Bubblewrap
+from engine.sandbox.protocol import Kind, Refusal
 from tests.agent_api import agent_api
 from tests.fixes import CI, FILES, RIGHT, SAID, WRONG, Loop, Played, mends, script, writes
 from tests.github_double import OWNER, STRANGER, TOKEN, Fault, GitHubDouble
@@ -270,6 +271,17 @@ def test_a_text_that_is_markup_is_text(loop: Loop, github: GitHubDouble):
     body = github.pulls[1].body
     assert "@ada" not in body and "#1 " not in body and "<img" not in body.replace("\\<img", "")
     assert "http://" not in body and "https://" not in body and "](" not in body.replace("\\](", "")
+
+
+def test_what_an_agent_tried_to_get_is_kept(loop: Loop):
+    agent = Played(writes())
+    agent.refusals = (Refusal(loop.now, Kind.SERVER_TOOL, "web_search is not open to this run"),)
+    loop.agent = agent
+    loop.starts()
+    refused = [one.content for one in detail(loop).artefacts if one.kind == "refusal"]
+    assert {one["said"] for one in refused} == {"web_search is not open to this run"} and refused[0][
+        "kind"
+    ] == "server_tool"
 
 
 def test_wrong_is_still_on_main(loop: Loop, github: GitHubDouble):

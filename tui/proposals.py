@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,17 @@ def speaks_for(report: Report, proposal: Proposal | None) -> bool:
     if proposal.state == "merged":
         return report.status == "resolved"
     return proposal.is_open or (proposal.state == "failed" and report.status != "pending_input")
+
+
+def closing(proposals: Iterable[Proposal | None]) -> str:
+    """What ending their reports does to proposals, in a sentence; empty where none is open."""
+    found = [one for one in proposals if one is not None and one.is_open]
+    if not found:
+        return ""
+    if len(found) > 1:
+        return f"{len(found)} open proposals are closed with them, and taking that back later opens none of them again."
+    which = f"Its proposal {number(found[0])}" if found[0].number is not None else "Its proposal"
+    return f"{which} is closed with it, and taking that back later does not open it again."
 
 
 def number(proposal: Proposal) -> str:

@@ -228,14 +228,18 @@ def comments(proposal: Proposal, told: Sequence[Artefact]) -> list[Artefact]:
     return sorted(found, key=lambda one: str(one.content.get("at", "")))
 
 
-def comment_words(content: Mapping[str, Any], clock: Clock) -> str:
-    """`octocat (collaborator) asked for changes, 07:10`."""
+def comment_author(content: Mapping[str, Any]) -> str:
+    """`octocat (collaborator)`."""
     association = plain(content.get("association", ""), 30).lower().replace("_", " ")
     who = plain(content.get("author", ""), 60) or "somebody"
-    of = "" if content.get("is_ours") or association in ("", "none") else f" ({association})"
+    return who if content.get("is_ours") or association in ("", "none") else f"{who} ({association})"
+
+
+def comment_words(content: Mapping[str, Any], clock: Clock) -> str:
+    """`octocat (collaborator) asked for changes, 07:10`."""
     did = f" {_VERDICTS[str(content.get('verdict'))]}" if content.get("verdict") in _VERDICTS else ""
     at = _instant(content.get("at"))
-    return f"{who}{of}{did}{f', {clock(at)}' if at else ''}"
+    return f"{comment_author(content)}{did}{f', {clock(at)}' if at else ''}"
 
 
 def _conversation(proposal: Proposal, told: Sequence[Artefact], clock: Clock) -> Iterator[Line]:

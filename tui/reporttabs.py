@@ -364,6 +364,19 @@ def _command(one: Command, clock: Clock) -> Told:
 
 
 def _artefact(one: Artefact) -> Told:
+    if one.kind == "comment":
+        place = f" on {plain(one.content['path'], 120)}:{one.content.get('line')}" if one.content.get("path") else ""
+        return (
+            "text",
+            proposaltab.comment_author(one.content),
+            f"comment{place}: {plain(one.content.get('body', ''), 300)}",
+        )
+    if one.kind == "outcome":
+        return (
+            "text",
+            one.actor,
+            f"outcome: {plain(one.content.get('verdict', ''))}. {plain(one.content.get('said', ''))}",
+        )
     return "text", one.actor, f"{one.kind.replace('_', ' ')}: {_brief(one.content)}"
 
 
@@ -376,7 +389,7 @@ def _brief(content: Mapping[str, object]) -> str:
     parts = [
         f"{plain(name, 40)} {plain(_number(value), 300).rstrip('.')}".replace("_", " ")
         for name, value in content.items()
-        if name != "command" and value not in ("", None, [], {}, False)
+        if name not in ("command", "proposal") and value not in ("", None, [], {}, False)
     ]
     return "; ".join(parts) or "nothing more was said"
 

@@ -13,6 +13,7 @@ from engine.verbs import REASONS
 from queries.views.words import counted
 from tui.inboxdoor import Deed, Wish
 from tui.journal import Passing
+from tui.proposals import closing
 from tui.reports import Entry, Listed, Stopped, stopped_words, title
 from tui.reporttabs import SUMMARY, Known, agents_runs, link_of, shown_tab, tabs_of
 from tui.screens.chooser import Choice, Chooser
@@ -78,6 +79,7 @@ class Deciding(BaseScreen):
             return
         sentences = [
             f"Declining because {REASONS[reason]}. A note is kept with the report and in the engine's memory.",
+            *([closes] if (closes := closing(row.found.proposal for row in reports)) else []),
             "Enter without a note declines as it is. Esc declines nothing.",
         ]
 
@@ -114,7 +116,12 @@ class Deciding(BaseScreen):
             self.app.push_screen(chooser, snooze)
 
     def action_resolve(self) -> None:
-        if reports := self._reports():
+        if not (reports := self._reports()):
+            return
+        if closes := closing(row.found.proposal for row in reports):
+            deed = partial(self._deed, "resolve", reports, "resolved", {})
+            self._confirm("Resolve?", [f"Resolve {titles(reports)}.", closes], deed)
+        else:
             self._decide_at_once("resolve", reports, "resolved")
 
     def action_research(self) -> None:
