@@ -38,6 +38,7 @@ TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
 # Where one dies, and that is waited for.
 DYING = replace(TIMES, stalled_s=2.4)
 STEP_USD = 0.01
+_SPENT_ON = "SELECT total(cost_usd) FROM spend WHERE report_id = ?"
 
 
 @dataclass
@@ -48,11 +49,11 @@ class Counting:
     blobs: Blobs
     books: Purser | None = None
     plan: Mapping[str, object] = field(default_factory=dict)
-    left: Callable[[], float] | None = None
+    left: Callable[[str], float] | None = None
     """USD that its report may still cost, where that is asked before it is begun."""
 
     def brief(self, job: Job) -> Mapping[str, object]:
-        if self.left is not None and self.left() <= 0:
+        if self.left is not None and self.left(job.report_id) <= 0:
             raise Unavailable("Nothing is left of the budget")
         return {"report": job.report_id, "repository": {"url": "https://code.example/loop.git"}, **self.plan}
 
@@ -116,9 +117,9 @@ class AwayEngine:
         parts = Parts((place_by_project, Recalling(self.exchange)), {"research": away}, limits={"research": 8})
         self.engine = Engine(self.store, parts, clock=self.clock)
 
-    def _left(self) -> float:
+    def _left(self, report_id: str) -> float:
         with contextlib.closing(sqlite3.connect(self.desk.workspace.inbox_db)) as db:
-            return 2.0 - db.execute("SELECT total(cost_usd) FROM spend").fetchone()[0]
+            return 2.0 - db.execute(_SPENT_ON, (report_id,)).fetchone()[0]
 
     def clock(self) -> datetime:
         return self.desk.now + timedelta(seconds=time.monotonic() - self.began)
