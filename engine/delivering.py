@@ -7,7 +7,9 @@ natural key. Only here is the token that can write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -23,14 +25,15 @@ from engine.forges.mirror import Mirror
 from engine.forges.opening import forge_of
 from engine.forges.protocol import Draft, Forge, PullRequest, standing
 from engine.forges.trees import read_diff
-from engine.guard import Verdict, guard
+from engine.guard import Verdict
 from engine.guard_rules import BASE_FILE, Rules, configured, with_base
 from engine.hearing import heard
 from engine.in_thread import in_thread
 from engine.inbox import Inbox
 from engine.judge import Judge, Unavailable
+from engine.leaving import judged, shown_to
 from engine.listed import ReportDetail
-from engine.model import Job, Proposal
+from engine.model import Job, Note, Proposal
 from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY, wanted
 from engine.repositories import Repository, repositories
 from engine.sandbox.protocol import Sandbox
@@ -43,6 +46,7 @@ from workspace.text import plain
 
 T = TypeVar("T")
 _SHORTEST_SECRET = 8
+_OF_A_SECRET = re.compile(r"key|token|secret|passw|credential|canary|database_url|dsn", re.IGNORECASE)
 
 
 @dataclass
@@ -82,6 +86,7 @@ class _At:
     proposal: Proposal
     repository: Repository
     forge: Forge
+    notes: Sequence[Note]
 
     @property
     def mirror(self) -> Mirror:
@@ -117,11 +122,11 @@ class Delivering:
     def _at(self, job: Job, loop: asyncio.AbstractEventLoop) -> _At:
         with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
             detail = inbox.report(job.report_id)
-            proposal = inbox.proposal(job.proposal_id)
+            proposal, notes = inbox.proposal(job.proposal_id), inbox.notes()
         if detail is None or proposal is None:
             raise WillNotDo("The proposal is not in this workspace any more")
         repository = repository_of(self._config, detail, proposal)
-        return _At(detail, proposal, repository, self._forges.of(repository.name, loop))
+        return _At(detail, proposal, repository, self._forges.of(repository.name, loop), notes)
 
     def _refuse_unwanted(self, job: Job) -> None:
         """Right before an effect: a thread is not told that its job was cancelled while it was at the forge."""
@@ -148,10 +153,9 @@ class Delivering:
             raise WillNotDo("The stored work is not the change that was built")
         text = self._text(at)
         title, body = pull_text.title(text), pull_text.body(text)
-        diff = read_diff(mirror, base, sha)
         texts = {"title": title, "body": body, "branch": proposal.branch}
-        texts |= {f"commit {place + 1}": said for place, said in enumerate(mirror.messages(base, sha))}
-        verdict = guard(diff, self._rules(at), self._canaries(change), texts)
+        rules, canaries = self._rules(at), self._canaries(change)
+        diff, verdict = judged(mirror, base, sha, rules, canaries, text.shown, texts)
         document = {"guard": _document(verdict), "diff": self._blobs.put(changes.written(diff))}
         if not verdict.passed:
             return {**document, "stopped": verdict.sentence}
@@ -183,18 +187,19 @@ class Delivering:
 
     def _text(self, at: _At) -> pull_text.PullText:
         change: Mapping[str, Any] = at.proposal.change
-        report = at.detail.listed.report
+        report, evidence = at.detail.listed.report, stored_evidence(at.detail.artefacts)
         return pull_text.PullText(
             report_id=report.id,
             title=str(change.get("title", "")),
             problem=report.summary,
-            evidence=stored_evidence(at.detail.artefacts),
+            evidence=evidence,
             why=str(change.get("why", "")),
             change=str(change.get("how", "")),
             tests=at.proposal.tests,
             untested=str(change.get("untested", "")),
             review=at.proposal.review,
             hidden=hidden_names(at.detail),
+            shown=shown_to(at.detail, at.notes, self._blobs, evidence),
         )
 
     def _rules(self, at: _At) -> Rules:
@@ -205,8 +210,9 @@ class Delivering:
     def _canaries(self, change: Mapping[str, Any]) -> Canaries:
         """What the agent was marked with, and every secret that this process knows."""
         secrets = [str(getattr(self._config, name)) for name in SECRETS]
-        found = [str(change.get("canary", "")), *secrets]
-        return Canaries(tuple(one for one in found if len(one) >= _SHORTEST_SECRET))
+        about = [value for name, value in os.environ.items() if _OF_A_SECRET.search(name) and value[0:1] != "/"]
+        found = [str(change.get("canary", "")), *secrets, *about]
+        return Canaries(tuple(one for one in found if sum(map(str.isalnum, one)) >= _SHORTEST_SECRET))
 
     # After that
 
@@ -235,10 +241,14 @@ class Delivering:
             return {"merged": pull.merge_sha}
         if (refused := self._why_not(at, pull, sha)) != "":
             return {"refused": refused}
+        # It becomes the first line of a commit there: what has to stay home may have become more since it was proposed.
+        title = pull_text.title(self._text(at))
+        if found := guard_text(title, self._canaries(proposal.change)):
+            return {"refused": f"Its title must not leave: {found}"}
         self._refuse_unwanted(job)
         try:
             crash_point("before_merge")
-            merged = forge.merge(proposal.number, sha, f"{plain(proposal.title, 70)} ({proposal.number})")
+            merged = forge.merge(proposal.number, sha, f"{title} ({proposal.number})")
             crash_point("after_merge")
         except (Moved, Conflict, Refused) as error:
             return {"refused": str(error)}

@@ -328,6 +328,7 @@ class _Fix:
             untested=str(said.get("untested", "")),
             review=review,
             hidden=self.wanted.hidden,
+            shown=self.wanted.shown,
         )
 
         def committed() -> dict[str, object]:
