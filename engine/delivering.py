@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from engine.crash_points import crash_point
 from engine.executor import Handler
 from engine.fix_brief import hidden_names, repository_of, stored_evidence
 from engine.forges.errors import Conflict, Limited, Missing, Moved, Refused
+from engine.forges.local import LocalForge
 from engine.forges.mirror import Mirror
 from engine.forges.opening import forge_of
 from engine.forges.protocol import Draft, Forge, PullRequest, standing
@@ -56,15 +57,16 @@ class Forges:
     config: Config
     sandbox: Callable[[], Sandbox]
     now: Callable[[], datetime]
-    _open: dict[str, Forge] = field(default_factory=dict)
+    _open: dict[tuple[str, asyncio.AbstractEventLoop], Forge] = field(default_factory=dict)
 
     def of(self, name: str, loop: asyncio.AbstractEventLoop) -> Forge:
         """Raises `LoopdeskError`."""
-        if name not in self._open:
+        # Jails are started in the loop of the engine that asks: one that was started anew has another.
+        if (name, loop) not in self._open:
             runner = JailRunner(self.sandbox, loop)
             folder = self.config.workspace.mirrors
-            self._open[name] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
-        return self._open[name]
+            self._open[name, loop] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
+        return self._open[name, loop]
 
     def repository(self, name: str) -> Repository:
         """Raises `LoopdeskError`."""
@@ -220,14 +222,15 @@ class Delivering:
         """The configured command, on the files of the head; in a jail. What it says is read by the safety filter before
         an agent does."""
         loop = asyncio.get_running_loop()
-        at = await asyncio.to_thread(self._at, job, loop)
+        at = await in_thread(lambda: self._at(job, loop), job.kind)
         prepared = Prepared(self._config.workspace.dependencies)
         base = at.proposal.base_sha
         folder = await prepared.dependencies(at.repository, at.mirror, base, self._forges.sandbox)
         forge = at.forge
         if folder is not None:
-            runner = JailRunner(self._forges.sandbox, loop, folder)
-            forge = forge_of(at.repository, self._config.workspace.mirrors, "", runner, self._clock)
+            # With the lock of the one that is watched: both write the same records.
+            assert isinstance(forge, LocalForge)
+            forge = replace(forge, runner=JailRunner(self._forges.sandbox, loop, folder))
         checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
         return {"checks": [asdict(one) for one in await heard(self._judge, checks)]}
 
@@ -266,6 +269,8 @@ class Delivering:
             return "The guard has not passed this head."
         if pull.mergeable is False:
             return f"It conflicts with {plain(pull.base, 80)} now."
+        if proposal.checks.get("could_not_run") and proposal.waits_for == "second_key":
+            return ""
         checks = at.forge.checks(sha)
         stands = standing(checks)
         if stands == "none":
