@@ -98,6 +98,17 @@ class Proposals(RuleBasedStateMachine):
         self.signals: set[str] = set()
         self.screen: dict[str, tuple[Report, Proposal | None]] = {}
         self.words = 0
+        self.a_fix_is_proposed()
+
+    def a_fix_is_proposed(self) -> None:
+        """Where all of it begins."""
+        for project in PROJECTS:
+            self.a_signal(project, 0)
+        self.works()
+        for report in self.desk.reports():
+            self.decides("approve", report, None, {"expect": "start"})
+        self.desk.later(seconds=11)
+        self.works()
 
     def teardown(self) -> None:
         if hasattr(self, "desk"):
@@ -179,10 +190,13 @@ class Proposals(RuleBasedStateMachine):
 
     @rule(project=st.sampled_from(PROJECTS), condition=st.integers(0, 3))
     def a_signal_comes(self, project: str, condition: int) -> None:
+        self.a_signal(project, condition)
+        self.works()
+
+    def a_signal(self, project: str, condition: int) -> None:
         one = signal(f"{project} {condition}", project=project, at=self.desk.now)
         self.desk.comes(one)
         self.signals.add(one.source_id)
-        self.works()
 
     @rule()
     def the_human_looks(self) -> None:
@@ -334,6 +348,19 @@ class Proposals(RuleBasedStateMachine):
         self.desk.later(seconds=130)
         self.works()
 
+    @rule(checks=st.sampled_from(["passed", "passed", "passed", "failed", "none"]), minutes=st.sampled_from([3, 5]))
+    def a_step_further(self, checks: str, minutes: int) -> None:
+        """What happens most of the time: checks end, and whoever looks approves what is next."""
+        for number in self.opened():
+            self.forge.states[self.forge.read_quietly(number).head_sha] = _checks(checks)
+        self.desk.later(minutes=minutes)
+        self.works()
+        for report, proposal in self.shown().values():
+            verb, arguments = self.next_step(proposal)
+            self.decides(verb, report, proposal, arguments)
+        self.desk.later(seconds=11)
+        self.works()
+
     def opened(self) -> list[int]:
         return [number for number, pull in self.forge.pulls.items() if pull.state == "open"]
 
@@ -353,8 +380,8 @@ class Proposals(RuleBasedStateMachine):
             self.works()
         self.handlers.gate.clear()
         waiting = self.rows(
-            "SELECT kind, jobs.state, proposals.said, reports.hold FROM jobs JOIN reports ON reports.id = jobs.report_id "
-            "LEFT JOIN proposals ON proposals.id = proposal_id WHERE jobs.state IN "
+            "SELECT kind, jobs.state, proposals.said, reports.hold FROM jobs "
+            "JOIN reports ON reports.id = jobs.report_id LEFT JOIN proposals ON proposals.id = proposal_id WHERE jobs.state IN "
             "('intended', 'queued', 'running', 'returned')"
         )
         assert not waiting or not is_cured, [tuple(row) for row in waiting]
