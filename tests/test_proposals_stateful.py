@@ -381,8 +381,8 @@ class Proposals(RuleBasedStateMachine):
         self.handlers.gate.clear()
         waiting = self.rows(
             "SELECT kind, jobs.state, proposals.said, reports.hold FROM jobs "
-            "JOIN reports ON reports.id = jobs.report_id LEFT JOIN proposals ON proposals.id = proposal_id WHERE jobs.state IN "
-            "('intended', 'queued', 'running', 'returned')"
+            "JOIN reports ON reports.id = jobs.report_id LEFT JOIN proposals "
+            "ON proposals.id = proposal_id WHERE jobs.state IN ('intended', 'queued', 'running', 'returned')"
         )
         assert not waiting or not is_cured, [tuple(row) for row in waiting]
         for row in waiting:
@@ -443,7 +443,7 @@ class Proposals(RuleBasedStateMachine):
 
 
 Proposals.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=18,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
