@@ -229,11 +229,15 @@ class Delivering:
         base = at.proposal.base_sha
         folder = await prepared.dependencies(at.repository, at.mirror, base, self._forges.sandbox)
         forge = at.forge
-        if folder is not None:
+        runner = JailRunner(self._forges.sandbox, loop, folder)
+        if isinstance(forge, LocalForge):
             # With the lock of the one that is watched: both write the same records.
-            assert isinstance(forge, LocalForge)
-            forge = replace(forge, runner=JailRunner(self._forges.sandbox, loop, folder))
-        checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+            forge = replace(forge, runner=runner)
+        try:
+            checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+        except asyncio.CancelledError:
+            runner.stop()
+            raise
         return {"checks": [asdict(one) for one in await heard(self._judge, checks)]}
 
     def _merge(self, at: _At, job: Job) -> Mapping[str, object]:

@@ -298,7 +298,11 @@ class _Fix:
         if not command:
             return {"state": "not_run", "command": "", "summary": "No command is configured for its tests."}
         runner = JailRunner(self.hands.sandbox, asyncio.get_running_loop(), self.dependencies)
-        check = await asyncio.to_thread(ran, self.mirror, sha, command, runner)
+        try:
+            check = await asyncio.to_thread(ran, self.mirror, sha, command, runner)
+        except asyncio.CancelledError:
+            runner.stop()
+            raise
         return {"state": check.state, "command": " ".join(command), "summary": check.summary}
 
     async def _fails_without(self) -> bool:

@@ -64,7 +64,7 @@ def body(text: PullText) -> str:
 
 def again(text: PullText) -> str:
     """What is said on it when its change was made once more."""
-    change = "\n\n".join(inert(_home(one, text.hidden)) for one in (text.why, text.change) if one.strip())
+    change = "\n\n".join(inert(_home(text, one)) for one in (text.why, text.change) if one.strip())
     return f"The change was made again.\n\n{change}\n\n{_tested(text)}"
 
 

@@ -17,6 +17,7 @@ from engine.forges.protocol import Check, PullRequest
 from engine.hearing import UNNAMED, WITHHELD, heard
 from engine.model import Proposal, Report
 from engine.rules.judge import RulesJudge
+from engine.sandbox.runner import JailRunner
 from engine.store import Store
 from engine.watching import Watching
 from tests.conftest import NOW
@@ -117,3 +118,38 @@ class TestOneOfMany:
         before = forge.looks
         watched.looks(NOW - timedelta(days=1))
         assert forge.looks == before + 1
+
+
+class Endless:
+    """A sandbox whose jail runs until it is killed."""
+
+    def __init__(self) -> None:
+        self.stdin, self.stdout, self.reads, self.killed = self, self, asyncio.Event(), asyncio.Event()
+
+    async def start(self, run: object) -> Endless:
+        return self
+
+    def close(self) -> None: ...
+
+    async def read(self, most: int) -> bytes:
+        self.reads.set()
+        await self.killed.wait()
+        return b""
+
+    def kill(self) -> None:
+        self.killed.set()
+
+    async def wait(self) -> None: ...
+
+
+def test_a_command_whose_job_is_not_wanted_any_more_is_killed(tmp_path: Path):
+    async def cancelled() -> bool:
+        jail = Endless()
+        runner = JailRunner(lambda: jail, asyncio.get_running_loop())  # type: ignore[arg-type, return-value]
+        work = asyncio.create_task(asyncio.to_thread(runner.run, ["make"], tmp_path, 900.0))
+        await jail.reads.wait()
+        runner.stop()
+        await asyncio.wait({work}, timeout=20)
+        return jail.killed.is_set() and work.done()
+
+    assert asyncio.run(cancelled())
