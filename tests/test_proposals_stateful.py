@@ -260,6 +260,8 @@ class Proposals(RuleBasedStateMachine):
         made = self.desk.inbox.command(
             verb, report.id, dict(arguments), now=self.desk.now, seen_version=report.version, seen_sha=seen
         )
+        # An id of chance would be another order of the proposals in every run.
+        made = replace(made, id=f"C{len(self.commands):025}")
         self.commands.append(made.id)
         return self.desk.inbox.submit(made)
 
