@@ -50,13 +50,14 @@ def blobs_in_use(connection: sqlite3.Connection) -> frozenset[str]:
 
 
 def latest_proposal(connection: sqlite3.Connection, report_id: str) -> Proposal | None:
-    rest = "WHERE report_id = ? ORDER BY created_at DESC, id DESC LIMIT 1"
+    # In the order in which they were written: a clock that was set back makes no closed one the latest.
+    rest = "WHERE report_id = ? ORDER BY rowid DESC LIMIT 1"
     return next(iter(select(connection, Proposal, "proposals", rest, (report_id,))), None)
 
 
 def latest_proposals(connection: sqlite3.Connection) -> dict[str, Proposal]:
     """By report."""
-    return {one.report_id: one for one in select(connection, Proposal, "proposals", "ORDER BY created_at, id")}
+    return {one.report_id: one for one in select(connection, Proposal, "proposals", "ORDER BY rowid")}
 
 
 def jobs_of(connection: sqlite3.Connection, report_id: str, *, live: bool = False) -> list[Job]:
