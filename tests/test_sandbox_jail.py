@@ -266,7 +266,10 @@ class TestLeftovers:
         whole = command(run, sandbox.program, sandbox.python, told_by=tell)
         program, *rest = (part for part in whole if part != "--disable-userns")  # it does not go with the other
         maker = subprocess.Popen([program, "--userns-block-fd", str(held), *rest], pass_fds=(held, tell))
-        first = json.loads(os.read(told, 1_000))["child-pid"]
+        said = b""
+        while b"}" not in said:
+            said += os.read(told, 1_000)
+        first = json.loads(said)["child-pid"]
         assert remove_orphans((tmp_path / "runs",)) == 0  # its maker is alive
         orphan = os.pidfd_open(first)
         maker.kill()

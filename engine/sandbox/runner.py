@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -38,10 +39,13 @@ class JailRunner:
     dependencies: Path | None = None
     read_only: Mapping[str, Path] = field(default_factory=dict)
     _running: list[Future[tuple[bytes, Ended]]] = field(default_factory=list, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def stop(self) -> None:
         """Kill what runs now: whoever waits for it in a thread is not wanted any more."""
-        for one in list(self._running):
+        with self._lock:
+            running = list(self._running)
+        for one in running:
             one.cancel()
 
     def run(self, command: Sequence[str], folder: Path, timeout_s: float) -> Ran:
@@ -53,12 +57,14 @@ class JailRunner:
             read_only={**self.read_only, **prepared},
             limits=Limits(wall_s=timeout_s, disk_bytes=4 << 30),
         )
-        running = asyncio.run_coroutine_threadsafe(_ran(self.sandbox(), run), self.loop)
-        self._running.append(running)
+        with self._lock:  # the loop may begin it before this thread has written down that there is something to stop
+            running = asyncio.run_coroutine_threadsafe(_ran(self.sandbox(), run), self.loop)
+            self._running.append(running)
         try:
             output, ended = running.result()
         finally:
-            self._running.remove(running)
+            with self._lock:
+                self._running.remove(running)
         if ended.why is Why.WALL:
             return Ran(None, output)
         if ended.why is not Why.EXIT:
