@@ -56,16 +56,16 @@ def observed(proposal: Proposal, seen: Seen, now: datetime) -> tuple[Effect, ...
             f"Its pull request leads into {plain(pull.base, 80)} now and not into {plain(proposal.base, 80)}: loopdesk "
             "leaves it alone. Merge or close it yourself."
         )
-        return (*effects, *_waits(heard, "hand", said, now))
+        return (*effects, *_left_alone(proposal, heard, said, now))
     if pull.head_sha != proposal.head_sha:
         said = (
             f"Somebody pushed to {plain(proposal.branch, 80)}: it stands at {pull.head_sha[:10]} now, and loopdesk "
             "leaves it alone. Merge or close it yourself."
         )
-        return (*effects, *_waits(heard, "hand", said, now))
+        return (*effects, *_left_alone(proposal, heard, said, now))
     if pull.mergeable is False:
         said = f"It conflicts with {plain(proposal.base, 80)}: bring the branch up to date, or close it."
-        return (*effects, *_waits(heard, "hand", said, now))
+        return (*effects, *_left_alone(proposal, heard, said, now))
     if proposal.checks.get("to_run") and proposal.waits_for == "hand":
         # What was in the way is gone before its checks have run.
         return (*effects, *_moved(heard, "open", "", now))
@@ -195,6 +195,11 @@ def _kept(before: Proposal, after: Proposal, now: datetime) -> tuple[Effect, ...
     if _waiting(after) != _waiting(before):
         return _mends(after, "a comment asks for it", now) or (SaveProposal(after),)
     return () if after == before else (SaveProposal(after),)
+
+
+def _left_alone(before: Proposal, heard: Proposal, said: str, now: datetime) -> tuple[Effect, ...]:
+    """What was heard is remembered also where nothing else is new: else it would be heard anew in every look."""
+    return _waits(heard, "hand", said, now) or (() if heard == before else (SaveProposal(heard),))
 
 
 def _waits(proposal: Proposal, what: str, said: str, now: datetime) -> tuple[Effect, ...]:

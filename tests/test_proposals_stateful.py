@@ -22,7 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from engine import delivering, executor, in_thread, main, process, store
 from engine import inbox as door
-from engine.forges.protocol import Comment
+from engine.babysitting import Said, Seen, observed
+from engine.effects import SaveProposal
+from engine.forges.protocol import Comment, PullRequest
 from engine.judge import Unavailable
 from engine.main import Engine, Parts
 from engine.model import Command, Job, Proposal, Report
@@ -31,6 +33,7 @@ from engine.store import Store
 from engine.watching import Watching
 from engine.work import WillNotDo
 from tests import inbox_invariants
+from tests.conftest import NOW
 from tests.engines import READY, Desk, answers, place_by_project, signal
 from tests.forge_in_memory import EVIL, Forge, Handlers, Reader, _checks
 from workspace.config import Config
@@ -469,3 +472,15 @@ def test_what_is_decided_is_about_the_last_proposal_also_after_the_clock_was_set
     found = desk.inbox.proposal(again.id)
     assert found is not None and found.state == "closed"
     desk.close()
+
+
+def test_a_comment_on_what_was_moved_by_hand_is_heard_once() -> None:
+    moved = "Its pull request leads into release now and not into main: loopdesk leaves it alone. Merge or close it "
+    pull = PullRequest(1, "open", "loopdesk/fix-p", "release", "a" * 40, "", "")
+    proposal = Proposal("P", "R", NOW, NOW, state="waiting_for_you", waits_for="hand", said=f"{moved}yourself.")
+    proposal = replace(proposal, number=1, head_sha=pull.head_sha, base="main", branch=pull.branch)
+    said = Said(Comment("c1", "comment", "ada", "MEMBER", "Why?", NOW), is_safe=True)
+    kept = [one.proposal for one in observed(proposal, Seen(pull, (), (said,)), NOW) if isinstance(one, SaveProposal)]
+    assert [one.feedback["seen"] for one in kept] == [["c1"]]
+    assert kept[0].waits_for == "hand" and kept[0].countdown_until is None
+    assert observed(kept[0], Seen(pull, (), (said,)), NOW) == ()
