@@ -16,9 +16,9 @@ REPORT = {
     },
     "in_progress": {"candidate", "potential", "ready", "pending_input", "failed", "resolved", "suppressed", "deleted"},
     "pending_input": {"candidate", "potential", "resolved", "failed", "suppressed", "deleted"},
-    "ready": {"candidate", "potential", "resolved", "failed", "suppressed", "deleted"},
+    "ready": {"candidate", "potential", "pending_input", "resolved", "failed", "suppressed", "deleted"},
     "resolved": {"potential", "ready", "pending_input", "failed", "suppressed", "deleted"},
-    "failed": {"candidate", "potential", "resolved", "suppressed", "deleted"},
+    "failed": {"candidate", "potential", "pending_input", "resolved", "suppressed", "deleted"},
     "suppressed": {"potential", "ready", "pending_input", "resolved", "failed", "deleted"},
     "deleted": {"potential", "ready", "pending_input", "resolved", "failed", "suppressed"},
 }  # fmt: skip

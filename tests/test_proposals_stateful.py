@@ -331,7 +331,12 @@ class Proposals(RuleBasedStateMachine):
         ),
     )  # fmt: skip
     def the_world_goes_on(self, data: st.DataObject, what: str, is_seen: bool) -> None:
-        number = data.draw(st.sampled_from(self.opened()))
+        self.changes(data.draw(st.sampled_from(self.opened())), what)
+        if is_seen:
+            self.desk.later(seconds=130)
+            self.works()
+
+    def changes(self, number: int, what: str) -> None:
         pull = self.forge.read_quietly(number)
         if what in ("passed", "failed", "pending", "none"):
             self.forge.states[pull.head_sha] = _checks(what)
@@ -351,9 +356,6 @@ class Proposals(RuleBasedStateMachine):
             who = "NONE" if what == "stranger" else "MEMBER"
             one = Comment(f"c{self.words}", "comment", "ada", who, body, self.desk.now)
             self.forge.said.setdefault(number, []).append(one)
-        if is_seen:
-            self.desk.later(seconds=130)
-            self.works()
 
     @rule(checks=st.sampled_from(["passed", "passed", "passed", "failed", "none"]))
     def a_step_further(self, checks: str) -> None:
@@ -362,6 +364,18 @@ class Proposals(RuleBasedStateMachine):
         for report, proposal in self.shown().values():
             verb, arguments = self.next_step(proposal)
             self.decides(verb, report, proposal, arguments)
+        self.desk.later(seconds=11)
+        self.works()
+
+    @rule(what=st.sampled_from(["failed", "pending", "none", "push", "base", "conflict", "close"]))
+    def it_changes_between_the_look_and_the_merge(self, what: str) -> None:
+        """All is green and seen; then others are busy, and the engine has not looked again when the merge is due."""
+        self.checks_end("passed")
+        for report, proposal in self.shown().values():
+            if proposal is not None and proposal.state == "green":
+                self.decides("approve", report, proposal, {"expect": "merge"})
+        for number in self.opened():
+            self.changes(number, what)
         self.desk.later(seconds=11)
         self.works()
 
