@@ -4,7 +4,8 @@ VENV ?= .venv
 # Extras beside the tests' own tools: `make test EXTRAS=dev,oracle` compares every answer with ClickHouse as well.
 EXTRAS ?= dev
 # Files of tests that run side by side.
-JOBS ?= 2
+# Three on two cores: a test that waits for a jail, a terminal or a server leaves its core to another.
+JOBS ?= 3
 BIN := $(VENV)/bin
 
 .PHONY: demo test torture lint bench wheel-check clean
