@@ -21,7 +21,7 @@ from workspace.text import plain
 
 MOST_REPOSITORIES = 4
 """That one agent is shown; of more, the configuration has to pin one."""
-_OTHERS = "/work/repositories"
+_OTHERS = "/jail/repositories"
 _MOST_CODE = 4 << 20  # bytes of a file whose lines are counted
 
 

@@ -5,7 +5,7 @@ url = "https://github.com/you/autoagent.git"   # or: path = "~/src/autoagent"
 projects = ["autoagent"]                       # whose reports are looked into there; none: research chooses
 base = "main"                                  # empty: its default branch
 ci = ["make", "test"]                          # how a change is tested, in the jail
-setup = ["pip", "install", "--target", "/work/deps", "-r", "requirements.txt"]
+setup = ["pip", "install", "--target", "/jail/deps", "-r", "requirements.txt"]
 lock = "requirements.txt"                      # `setup` is done once for each content of this file
 consent = "auto"                               # another round after red checks or a comment: auto, ask or never
 autostart = ""                                 # start fixes of this priority and above by itself: P0 to P4

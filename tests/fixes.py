@@ -49,7 +49,7 @@ FINE = answers({"summary": "It does what it says.", "points": []})
 
 
 def edits(path: str, text: str) -> list[dict[str, Any]]:
-    return calls("Write", file_path=f"/work/clone/{path}", content=text)
+    return calls("Write", file_path=f"/jail/clone/{path}", content=text)
 
 
 def script(*mends: Sequence[Turn], ask: Turn = SPECIFIC, review: Sequence[Turn] = (FINE,)) -> dict[str, Sequence[Turn]]:

@@ -60,7 +60,7 @@ def escape(facts):
     answers["another mount namespace"] = _tried(_called, "unshare", 0x00020000)
     answers["mount"] = _tried(_called, "mount", b"none", b"/tmp", b"tmpfs", 0, None)
     answers["make a device"] = _tried(lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(254, 0)))
-    answers["change the root"] = _tried(lambda: os.chroot("/work"))
+    answers["change the root"] = _tried(lambda: os.chroot("/jail"))
     answers["kill the engine"] = _tried(lambda: os.kill(facts["pid"], signal.SIGTERM))
     answers["trace the engine"] = _tried(_called, "ptrace", 16, facts["pid"], 0, 0)
     answers["run longer processes"] = _tried(
@@ -215,12 +215,12 @@ def dig(facts):
 
 def spoil_git(facts):
     """Everything in a clone that makes git run something, or read something that is not the clone's."""
-    payload = Path("/work/clone/payload.sh")
+    payload = Path("/jail/clone/payload.sh")
     payload.write_text(
-        f"#!/bin/sh\ncat {facts['secret_file']} > /work/clone/stolen\ntouch {facts['mark']} /work/clone/ran\ncat\n"
+        f"#!/bin/sh\ncat {facts['secret_file']} > /jail/clone/stolen\ntouch {facts['mark']} /jail/clone/ran\ncat\n"
     )
     payload.chmod(0o755)
-    hooks = Path("/work/clone/.git/hooks")
+    hooks = Path("/jail/clone/.git/hooks")
     hooks.mkdir(exist_ok=True)
     for hook in (
         "pre-commit",
@@ -232,54 +232,54 @@ def spoil_git(facts):
     ):
         (hooks / hook).write_text(payload.read_text())
         (hooks / hook).chmod(0o755)
-    config = Path("/work/clone/.git/config")
+    config = Path("/jail/clone/.git/config")
     config.write_text(
         config.read_text()
         + f"""
 [include]
 	path = {facts["secret_file"]}
 [filter "evil"]
-	clean = /work/clone/payload.sh
-	smudge = /work/clone/payload.sh
+	clean = /jail/clone/payload.sh
+	smudge = /jail/clone/payload.sh
 	required = false
 [diff]
-	external = /work/clone/payload.sh
+	external = /jail/clone/payload.sh
 [diff "evil"]
-	textconv = /work/clone/payload.sh
-	command = /work/clone/payload.sh
+	textconv = /jail/clone/payload.sh
+	command = /jail/clone/payload.sh
 [core]
-	fsmonitor = /work/clone/payload.sh
-	sshCommand = /work/clone/payload.sh
-	pager = /work/clone/payload.sh
-	editor = /work/clone/payload.sh
-	askPass = /work/clone/payload.sh
-	alternateRefsCommand = /work/clone/payload.sh
+	fsmonitor = /jail/clone/payload.sh
+	sshCommand = /jail/clone/payload.sh
+	pager = /jail/clone/payload.sh
+	editor = /jail/clone/payload.sh
+	askPass = /jail/clone/payload.sh
+	alternateRefsCommand = /jail/clone/payload.sh
 [uploadpack]
-	packObjectsHook = /work/clone/payload.sh
+	packObjectsHook = /jail/clone/payload.sh
 [credential]
-	helper = /work/clone/payload.sh
+	helper = /jail/clone/payload.sh
 [gpg]
-	program = /work/clone/payload.sh
+	program = /jail/clone/payload.sh
 [commit]
 	gpgSign = true
 [protocol "ext"]
 	allow = always
 [remote "origin"]
-	url = ext::sh -c /work/clone/payload.sh
-	pushurl = ext::sh -c /work/clone/payload.sh
-	uploadpack = /work/clone/payload.sh
-[url "ext::sh -c /work/clone/payload.sh #"]
+	url = ext::sh -c /jail/clone/payload.sh
+	pushurl = ext::sh -c /jail/clone/payload.sh
+	uploadpack = /jail/clone/payload.sh
+[url "ext::sh -c /jail/clone/payload.sh #"]
 	pushInsteadOf = https://
 	insteadOf = https://
 """
     )
-    Path("/work/clone/.gitattributes").write_text("*.txt filter=evil diff=evil\n")
-    Path("/work/clone/notes.txt").write_text("filtered\n")
-    Path("/work/clone/link").symlink_to(facts["secret_file"])
-    Path("/work/clone/.gitmodules").write_text(
-        '[submodule "sub"]\n\tpath = sub\n\turl = ext::sh -c /work/clone/payload.sh\n'
+    Path("/jail/clone/.gitattributes").write_text("*.txt filter=evil diff=evil\n")
+    Path("/jail/clone/notes.txt").write_text("filtered\n")
+    Path("/jail/clone/link").symlink_to(facts["secret_file"])
+    Path("/jail/clone/.gitmodules").write_text(
+        '[submodule "sub"]\n\tpath = sub\n\turl = ext::sh -c /jail/clone/payload.sh\n'
     )
-    info = Path("/work/clone/.git/objects/info")
+    info = Path("/jail/clone/.git/objects/info")
     info.mkdir(exist_ok=True)
     (info / "alternates").write_text(facts["other_objects"] + "\n")
     return "spoilt"
@@ -287,13 +287,13 @@ def spoil_git(facts):
 
 def forge_output(facts):
     """As `spoil_git`'s filter would, in the jail in which the bundle is made."""
-    payload = Path("/work/clone/payload.sh")
+    payload = Path("/jail/clone/payload.sh")
     payload.write_text(facts["script"])
     payload.chmod(0o755)
-    config = Path("/work/clone/.git/config")
-    config.write_text(config.read_text() + '[filter "evil"]\n\tclean = /work/clone/payload.sh\n')
-    Path("/work/clone/.gitattributes").write_text("*.txt filter=evil\n")
-    Path("/work/clone/notes.txt").write_text("filtered\n")
+    config = Path("/jail/clone/.git/config")
+    config.write_text(config.read_text() + '[filter "evil"]\n\tclean = /jail/clone/payload.sh\n')
+    Path("/jail/clone/.gitattributes").write_text("*.txt filter=evil\n")
+    Path("/jail/clone/notes.txt").write_text("filtered\n")
     return "set"
 
 

@@ -52,7 +52,7 @@ async def told(bench: Bench, api: MessagesApi) -> tuple[Answer, list[Said], trac
 
 
 async def test_a_run_is_a_trace_of_the_engines_own_project(bench: Bench):
-    turns = [says("Now.") + calls("Write", file_path="/work/clone/a", content=LONG), calls("Nothing"), answers(GOOD)]
+    turns = [says("Now.") + calls("Write", file_path="/jail/clone/a", content=LONG), calls("Nothing"), answers(GOOD)]
     with agent_api({SYSTEM: turns}) as api:
         answer, said, trace = await told(bench, api)
     shown = [row(trace.tree, number) for number in range(len(trace.tree))]

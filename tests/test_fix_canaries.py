@@ -63,7 +63,7 @@ def loop(tmp_path: Path, sandbox: Bubblewrap, github: GitHubDouble, monkeypatch:
     table = {"url": f"{github.url}/acme/shop.git"}
     one = Loop(tmp_path / "w", sandbox, table, agent=Played(writes()), github_token=TOKEN)
     seen = Transcript()
-    seen.add(Returned(NOW, "1", "Bash", True, 1.0, f"/work/repositories/1/key.py: {PLANTED['repositories']}", 50))
+    seen.add(Returned(NOW, "1", "Bash", True, 1.0, f"/jail/repositories/1/key.py: {PLANTED['repositories']}", 50))
     seen.add(HostCall(NOW, "hogql", {"query": "SELECT 1"}, True, 1.0, f"[[{PLANTED['rows']!r}]]"))
     blob = FolderBlobs(one.workspace.blobs).put(seen.written())
     copied = f"{PLANTED['repositories']} {PLANTED['rows']} {PLANTED['memory']}"

@@ -44,15 +44,15 @@ async def passing(sandbox: Bubblewrap, case: FixCase, folder: Path) -> dict[str,
         written(files, folder / "clone" / name)
     written(case.hidden, folder / "hidden")
     (folder / "deps").mkdir()
-    script = [f"cd /work/clone/base && {shlex.join(case.setup)} || exit 1"] if case.setup else []
+    script = [f"cd /jail/clone/base && {shlex.join(case.setup)} || exit 1"] if case.setup else []
     runs = {f"hidden {name}": (name, case.hidden_command) for name in trees(case)}
     runs |= {f"own {name}": (name, case.ci) for name in ("base", "reference")}
     for name, command in runs.values():
-        script.append(f"cd /work/clone/{name} && {shlex.join(command)} </dev/null >&2 && echo 0 || echo 1")
+        script.append(f"cd /jail/clone/{name} && {shlex.join(command)} </dev/null >&2 && echo 0 || echo 1")
     run = Run(
         ["/bin/sh", "-c", "\n".join(script)],
         clone=folder / "clone",
-        read_only={"/work/hidden": folder / "hidden"},
+        read_only={"/jail/hidden": folder / "hidden"},
         written={DEPENDENCIES: folder / "deps"},
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
     )

@@ -308,9 +308,9 @@ class TestTheWholeWay:
     @pytest.mark.parametrize(
         "script",
         [
-            "ln -sf {secret} /work/out/result.json; chmod a-w /work/out; cat",
-            "(while :; do ln -sf {secret} /work/out/result.json; done) & sleep 0.2; cat",
-            "mkfifo /work/out/work.bundle; cat",
+            "ln -sf {secret} /jail/out/result.json; chmod a-w /jail/out; cat",
+            "(while :; do ln -sf {secret} /jail/out/result.json; done) & sleep 0.2; cat",
+            "mkfifo /jail/out/work.bundle; cat",
         ],
     )
     async def test_a_filter_that_forges_what_leaves_gets_nothing(

@@ -24,8 +24,8 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 MOST_SESSION_BYTES = 64 << 20
-_READ = "/work/session"
-_TAR = "/work/session.tar.gz"
+_READ = "/jail/session"
+_TAR = "/jail/session.tar.gz"
 _LIMITS = Limits(wall_s=120.0, disk_bytes=256 << 20)
 
 

@@ -41,7 +41,7 @@ from workspace.errors import LoopdeskError
 from workspace.paths import Workspace
 from workspace.text import plain
 
-HIDDEN = "/work/hidden"
+HIDDEN = "/jail/hidden"
 HIDDEN_S = 120.0
 _COMMITTED_AT = 1_760_000_000  # a case is the same commit wherever it is run
 

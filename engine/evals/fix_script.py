@@ -19,7 +19,7 @@ from workspace.text import plain
 NAME = "a script"
 SAYS = "SCRIPTED: no model was asked. The answers are those of the cases' authors, right and wrong ones."
 QUESTION = "Which of the two do you mean?"
-_ANSWER = "/work/answer"
+_ANSWER = "/jail/answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _MOST_HEADER_BYTES = 64 << 10
 _SCRIPT_LIMITS = Limits(wall_s=300.0)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_MIRROR = "/work/mirror"
+_MIRROR = "/jail/mirror"
 _GIT = Git()
 # Larger files are not held in memory while they are checked.
 _PASSED_THROUGH = {

@@ -18,8 +18,8 @@ from workspace.errors import LoopdeskError
 
 # Where a run finds its things within the jail.
 HOME = "/home/agent"
-CLONE = "/work/clone"
-OUT = "/work/out"
+CLONE = "/jail/clone"
+OUT = "/jail/out"
 SESSION = f"{HOME}/.claude"
 # The gateway, as the agent CLI sees it.
 GATEWAY_PORT = 8787

@@ -22,7 +22,7 @@ from engine.sandbox.protocol import Ended, Limits, Run, Sandbox, Why
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-DEPENDENCIES = "/work/deps"
+DEPENDENCIES = "/jail/deps"
 SETUP_S = 1_800.0
 _MOST_OUTPUT = 1 << 20
 # Both streams in the order in which they were written; the command's words are arguments and no shell reads them.
