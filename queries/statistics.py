@@ -79,7 +79,7 @@ def rank_sum_less(sample: Sequence[float], reference: Sequence[float]) -> float:
 
 
 def rank_sum(sample: Sequence[float], reference: Sequence[float]) -> float:
-    """P that the two lie this far apart by chance, in either direction: `rank_sum_less` of the smaller side, doubled."""
+    """P that the two lie this far apart by chance, either way: `rank_sum_less` of the smaller side, doubled."""
     return min(1.0, 2 * min(rank_sum_less(sample, reference), rank_sum_less(reference, sample)))
 
 
@@ -99,7 +99,7 @@ def _ranks(values: Sequence[float]) -> tuple[list[float], float]:
 
 
 def rounds_needed(spread: float, effect: float, *, confidence: float = CONFIDENCE, power: float = 0.8) -> int:
-    """Values needed on each side to see a difference of `effect` with this power: 2 (z(1 - a/2) + z(power))^2 s^2 / d^2,
+    """Values needed on each side to see a difference of `effect` with this power: 2 (z(1-a/2) + z(power))^2 s^2 / d^2,
     the normal approximation for two means with one standard deviation `spread` (Lehr, 1992, rounds it to 16 s^2 / d^2
     for the defaults). At least 2. Raises `ValueError` for an effect that is not above 0.
     """
@@ -111,8 +111,9 @@ def rounds_needed(spread: float, effect: float, *, confidence: float = CONFIDENC
 
 
 def same_mix(table: Sequence[Sequence[int]]) -> float:
-    """P that rows of counts differ this much by chance if all had one mix: Pearson's chi-squared (1900) of a contingency
-    table, (rows - 1)(columns - 1) degrees of freedom, no continuity correction. 1 where there is nothing to compare.
+    """P that rows of counts differ this much by chance if all had one mix: Pearson's chi-squared (1900) of a
+    contingency table, (rows - 1)(columns - 1) degrees of freedom, no continuity correction; 1 where there is nothing to
+    compare.
 
     Rows and columns of zeros are left out. Approximate where an expected count is below 5 (Cochran, 1954).
     """
