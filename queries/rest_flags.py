@@ -157,8 +157,9 @@ def _is_done(change: Change, made: Flag) -> bool:
 
 def _with_rollout(filters: Mapping[str, object], percent: float) -> dict[str, object]:
     """PostHog replaces `filters` whole: all else stays in them."""
-    groups = filters.get("groups")
-    (group,) = groups if isinstance(groups, list) else ()
+    groups = filters["groups"]
+    assert isinstance(groups, list) and len(groups) == 1  # only then has the flag a rollout of its own
+    group = groups[0]
     return {
         **filters,
         "groups": [{**group, "rollout_percentage": int(percent) if percent == int(percent) else percent}],
