@@ -66,7 +66,11 @@ def observed(proposal: Proposal, seen: Seen, now: datetime) -> tuple[Effect, ...
     if pull.mergeable is False:
         said = f"It conflicts with {plain(proposal.base, 80)}: bring the branch up to date, or close it."
         return (*effects, *_waits(heard, "hand", said, now))
-    if proposal.checks.get("to_run") or proposal.waits_for in ("push", "answer"):
+    if proposal.checks.get("to_run") and proposal.waits_for == "hand":
+        # What was in the way is gone before its checks have run.
+        return (*effects, *_moved(heard, "open", "", now))
+    is_unrun = proposal.checks.get("could_not_run") and proposal.waits_for == "second_key"
+    if proposal.checks.get("to_run") or is_unrun or proposal.waits_for in ("push", "answer"):
         return (*effects, *_kept(proposal, heard, now))
     checked_ = checked(heard, seen.checks, now)
     return (*effects, *(checked_ or _kept(proposal, heard, now)))
@@ -99,7 +103,7 @@ def checked(proposal: Proposal, checks: Sequence[Check], now: datetime) -> tuple
         news: tuple[Effect, ...] = (SaveProposal(proposal),)
     else:
         news = ()
-    if _waiting(proposal):
+    if _waiting(proposal) and proposal.consent != "never":
         return _mends(proposal, "a comment asks for it", now) or news
     if stands == "red":
         return _red(proposal, checks, now) or news
@@ -134,11 +138,12 @@ def _mends(proposal: Proposal, why: str, now: datetime) -> tuple[Effect, ...]:
     if proposal.countdown_until is not None or proposal.waits_for in ("push", "answer", "consent"):
         return ()
     state = "red" if proposal.checks.get("standing") == "red" else "open"
-    if proposal.rounds >= MOST_ROUNDS:
+    if proposal.rounds >= MOST_ROUNDS and proposal.consent != "never":
         said = f"It was mended {MOST_ROUNDS} times and {why} again: it needs you."
         return _moved(proposal, "failed", said, now)
     if proposal.consent == "never":
-        if proposal.state == state:
+        # A comment alone begins nothing, and so keeps nothing from being merged.
+        if state != "red" or proposal.state == "red":
             return ()
         return _moved(proposal, state, f"{_upper(why)}; by the configuration it is not mended by itself.", now)
     if proposal.consent == "ask":

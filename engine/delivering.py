@@ -7,9 +7,11 @@ natural key. Only here is the token that can write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,18 +21,20 @@ from engine.crash_points import crash_point
 from engine.executor import Handler
 from engine.fix_brief import hidden_names, repository_of, stored_evidence
 from engine.forges.errors import Conflict, Limited, Missing, Moved, Refused
+from engine.forges.local import LocalForge
 from engine.forges.mirror import Mirror
 from engine.forges.opening import forge_of
 from engine.forges.protocol import Draft, Forge, PullRequest, standing
 from engine.forges.trees import read_diff
-from engine.guard import Verdict, guard
+from engine.guard import Verdict
 from engine.guard_rules import BASE_FILE, Rules, configured, with_base
 from engine.hearing import heard
 from engine.in_thread import in_thread
 from engine.inbox import Inbox
 from engine.judge import Judge, Unavailable
+from engine.leaving import judged, shown_to
 from engine.listed import ReportDetail
-from engine.model import Job, Proposal
+from engine.model import Job, Note, Proposal
 from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY, wanted
 from engine.repositories import Repository, repositories
 from engine.sandbox.protocol import Sandbox
@@ -43,6 +47,7 @@ from workspace.text import plain
 
 T = TypeVar("T")
 _SHORTEST_SECRET = 8
+_OF_A_SECRET = re.compile(r"key|token|secret|passw|credential|canary|database_url|dsn", re.IGNORECASE)
 
 
 @dataclass
@@ -52,15 +57,16 @@ class Forges:
     config: Config
     sandbox: Callable[[], Sandbox]
     now: Callable[[], datetime]
-    _open: dict[str, Forge] = field(default_factory=dict)
+    _open: dict[tuple[str, asyncio.AbstractEventLoop], Forge] = field(default_factory=dict)
 
     def of(self, name: str, loop: asyncio.AbstractEventLoop) -> Forge:
         """Raises `LoopdeskError`."""
-        if name not in self._open:
+        # Jails are started in the loop of the engine that asks: one that was started anew has another.
+        if (name, loop) not in self._open:
             runner = JailRunner(self.sandbox, loop)
             folder = self.config.workspace.mirrors
-            self._open[name] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
-        return self._open[name]
+            self._open[name, loop] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
+        return self._open[name, loop]
 
     def repository(self, name: str) -> Repository:
         """Raises `LoopdeskError`."""
@@ -82,6 +88,7 @@ class _At:
     proposal: Proposal
     repository: Repository
     forge: Forge
+    notes: Sequence[Note]
 
     @property
     def mirror(self) -> Mirror:
@@ -117,11 +124,11 @@ class Delivering:
     def _at(self, job: Job, loop: asyncio.AbstractEventLoop) -> _At:
         with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
             detail = inbox.report(job.report_id)
-            proposal = inbox.proposal(job.proposal_id)
+            proposal, notes = inbox.proposal(job.proposal_id), inbox.notes()
         if detail is None or proposal is None:
             raise WillNotDo("The proposal is not in this workspace any more")
         repository = repository_of(self._config, detail, proposal)
-        return _At(detail, proposal, repository, self._forges.of(repository.name, loop))
+        return _At(detail, proposal, repository, self._forges.of(repository.name, loop), notes)
 
     def _refuse_unwanted(self, job: Job) -> None:
         """Right before an effect: a thread is not told that its job was cancelled while it was at the forge."""
@@ -148,10 +155,9 @@ class Delivering:
             raise WillNotDo("The stored work is not the change that was built")
         text = self._text(at)
         title, body = pull_text.title(text), pull_text.body(text)
-        diff = read_diff(mirror, base, sha)
         texts = {"title": title, "body": body, "branch": proposal.branch}
-        texts |= {f"commit {place + 1}": said for place, said in enumerate(mirror.messages(base, sha))}
-        verdict = guard(diff, self._rules(at), self._canaries(change), texts)
+        rules, canaries = self._rules(at), self._canaries(change)
+        diff, verdict = judged(mirror, base, sha, rules, canaries, text.shown, texts)
         document = {"guard": _document(verdict), "diff": self._blobs.put(changes.written(diff))}
         if not verdict.passed:
             return {**document, "stopped": verdict.sentence}
@@ -185,18 +191,19 @@ class Delivering:
 
     def _text(self, at: _At) -> pull_text.PullText:
         change: Mapping[str, Any] = at.proposal.change
-        report = at.detail.listed.report
+        report, evidence = at.detail.listed.report, stored_evidence(at.detail.artefacts)
         return pull_text.PullText(
             report_id=report.id,
             title=str(change.get("title", "")),
             problem=report.summary,
-            evidence=stored_evidence(at.detail.artefacts),
+            evidence=evidence,
             why=str(change.get("why", "")),
             change=str(change.get("how", "")),
             tests=at.proposal.tests,
             untested=str(change.get("untested", "")),
             review=at.proposal.review,
             hidden=hidden_names(at.detail),
+            shown=shown_to(at.detail, at.notes, self._blobs, evidence),
         )
 
     def _rules(self, at: _At) -> Rules:
@@ -207,8 +214,9 @@ class Delivering:
     def _canaries(self, change: Mapping[str, Any]) -> Canaries:
         """What the agent was marked with, and every secret that this process knows."""
         secrets = [str(getattr(self._config, name)) for name in SECRETS]
-        found = [str(change.get("canary", "")), *secrets]
-        return Canaries(tuple(one for one in found if len(one) >= _SHORTEST_SECRET))
+        about = [value for name, value in os.environ.items() if _OF_A_SECRET.search(name) and value[0:1] != "/"]
+        found = [str(change.get("canary", "")), *secrets, *about]
+        return Canaries(tuple(one for one in found if sum(map(str.isalnum, one)) >= _SHORTEST_SECRET))
 
     # After that
 
@@ -216,15 +224,20 @@ class Delivering:
         """The configured command, on the files of the head; in a jail. What it says is read by the safety filter before
         an agent does."""
         loop = asyncio.get_running_loop()
-        at = await asyncio.to_thread(self._at, job, loop)
+        at = await in_thread(lambda: self._at(job, loop), job.kind)
         prepared = Prepared(self._config.workspace.dependencies)
         base = at.proposal.base_sha
         folder = await prepared.dependencies(at.repository, at.mirror, base, self._forges.sandbox)
         forge = at.forge
-        if folder is not None:
-            runner = JailRunner(self._forges.sandbox, loop, folder)
-            forge = forge_of(at.repository, self._config.workspace.mirrors, "", runner, self._clock)
-        checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+        runner = JailRunner(self._forges.sandbox, loop, folder)
+        if isinstance(forge, LocalForge):
+            # With the lock of the one that is watched: both write the same records.
+            forge = replace(forge, runner=runner)
+        try:
+            checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+        except asyncio.CancelledError:
+            runner.stop()
+            raise
         return {"checks": [asdict(one) for one in await heard(self._judge, checks)]}
 
     def _merge(self, at: _At, job: Job) -> Mapping[str, object]:
@@ -237,10 +250,14 @@ class Delivering:
             return {"merged": pull.merge_sha}
         if (refused := self._why_not(at, pull, sha)) != "":
             return {"refused": refused}
+        # It becomes the first line of a commit there: what has to stay home may have become more since it was proposed.
+        title = pull_text.title(self._text(at))
+        if found := guard_text(title, self._canaries(proposal.change)):
+            return {"refused": f"Its title must not leave: {found}"}
         self._refuse_unwanted(job)
         try:
             crash_point("before_merge")
-            merged = forge.merge(proposal.number, sha, f"{plain(proposal.title, 70)} ({proposal.number})")
+            merged = forge.merge(proposal.number, sha, f"{title} ({proposal.number})")
             crash_point("after_merge")
         except (Moved, Conflict, Refused) as error:
             return {"refused": str(error)}
@@ -258,6 +275,8 @@ class Delivering:
             return "The guard has not passed this head."
         if pull.mergeable is False:
             return f"It conflicts with {plain(pull.base, 80)} now."
+        if proposal.checks.get("could_not_run") and proposal.waits_for == "second_key":
+            return ""
         checks = at.forge.checks(sha)
         stands = standing(checks)
         if stands == "none":

@@ -14,6 +14,7 @@ from engine.model import Artefact, Job, Proposal
 from engine.proposals import FIX
 from engine.repositories import Repository, pinned, repositories
 from engine.research import context_of, memory_of
+from engine.shown import marks
 from engine.work import WillNotDo
 from workspace.config import Config
 from workspace.text import plain
@@ -50,6 +51,14 @@ class FixBrief:
     session: str = ""
     feedback: tuple[Mapping[str, Any], ...] = field(default=())
     failed_checks: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """Words of what the agent is shown that stay home."""
+        found = [str(one.get("said", "")) for one in self.findings]
+        return marks([*self.signals, *self.memory, *self.tried, *found, self.summary, self.root_cause]) - marks(
+            [*self.evidence, self.report_id, self.proposal_id]
+        )
 
     def document(self) -> dict[str, object]:
         return asdict(self)

@@ -126,7 +126,7 @@ def given_up(proposal: Proposal, need: Wanted, error: str, now: datetime) -> Seq
         return (SaveProposal(replace(proposal, merge_approved="", said=said, changed_at=now)),)
     if need.kind == CHECKS:
         said = f"Its checks could not be run: {error}"
-        checks = {**proposal.checks, "to_run": False, "standing": "none"}
+        checks = {**proposal.checks, "to_run": False, "standing": "none", "could_not_run": True}
         after, line = proposal.moved(
             "waiting_for_you", by=ENGINE, reason=said, now=now, waits_for="second_key", said=said, checks=checks
         )

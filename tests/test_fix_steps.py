@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from engine.babysitting import Said, Seen, observed
+from engine.decision import Refused
 from engine.effects import Log, SaveJob, SaveProposal, SaveReport
 from engine.fix_brief import begun_before
+from engine.forges.protocol import Check, Comment, PullRequest
 from engine.judge import Unavailable
-from engine.model import Job, Proposal, Report
-from engine.proposals import followed, steps, wanted
+from engine.model import Command, Job, Proposal, Report
+from engine.proposal_commands import withdrawn
+from engine.proposals import followed, given_up, steps, wanted
 from engine.states import SHOWN, IllegalTransition
 from engine.store import Store
 from tests.conftest import NOW
@@ -186,3 +190,58 @@ class TestWhatFollowsForTheReport:
             one for one in followed(report, (Log(line), SaveProposal(after)), NOW) if isinstance(one, SaveReport)
         ]
         assert saved.report.status_before == "ready" and not saved.report.is_snoozed
+
+
+class TestWhatStandsWhileNothingChecksIt:
+    HEAD: Mapping[str, Any] = {"head_sha": SHA, "number": 1, "base": "main", "guard": {"head": SHA, "passed": True}}
+    PENDING = Check("ci", "pending")
+
+    def look(self, proposal: Proposal, *checks: Check, **more: Any) -> Proposal:
+        pull = PullRequest(1, "open", "loopdesk/fix-p1", "main", SHA, "Mend it", "", mergeable=True)
+        effects = observed(proposal, Seen(pull, checks, **more), NOW + timedelta(minutes=9))
+        return next((one.proposal for one in reversed(effects) if isinstance(one, SaveProposal)), proposal)
+
+    def test_checks_that_could_not_be_run_wait_for_the_second_key_and_stay_so(self):
+        checks = {"sha": SHA, "standing": "none", "checks": [], "to_run": True}
+        proposal = Proposal("P1", "R1", NOW, NOW, "open", checks=checks, **self.HEAD)
+        need = wanted(proposal)
+        assert need is not None and need.kind == "checks"
+        effects = given_up(proposal, need, "no jail", NOW)
+        (saved,) = [one.proposal for one in effects if isinstance(one, SaveProposal)]
+        assert self.look(saved, self.PENDING) == saved and saved.waits_for == "second_key"
+
+    def test_what_was_in_the_way_before_its_checks_ran_is_forgotten(self):
+        checks = {"sha": SHA, "standing": "none", "checks": [], "to_run": True}
+        proposal = Proposal("P1", "R1", NOW, NOW, "waiting_for_you", waits_for="hand", checks=checks, **self.HEAD)
+        after = self.look(proposal, self.PENDING)
+        need = wanted(after)
+        assert after.state == "open" and need is not None and need.kind == "checks"
+
+    def test_a_comment_keeps_nothing_from_being_merged_that_is_never_mended_by_itself(self):
+        comment = Comment("c1", "comment", "ada", "OWNER", "Thanks!", NOW)
+        proposal = Proposal("P1", "R1", NOW, NOW, "open", consent="never", **self.HEAD)
+        after = self.look(proposal, Check("ci", "passed"), said=(Said(comment, is_safe=True),))
+        assert self.look(after, Check("ci", "passed")).state == "green"
+        green = replace(after, state="green")
+        assert self.look(green, Check("ci", "failed")).state == "red"
+
+
+class TestAnApprovalThatIsTakenBack:
+    def undo(self, expect: str, proposal: Proposal, id: str = "C1") -> Any:
+        undoes = Command(id, "approve", "R1", NOW, NOW, {"expect": expect})
+        return withdrawn(
+            Report("R1", NOW, NOW, "ready"), proposal, undoes, Command("C9", "withdraw", "R1", NOW, NOW), NOW
+        )
+
+    def test_of_an_earlier_merge_does_not_take_back_the_revert(self):
+        back = Proposal("P2", "R1", NOW, NOW, "merged", reverts="P1", merge_sha=SHA, approved_by="C2")
+        with pytest.raises(Refused):
+            self.undo("merge", back)
+        assert self.undo("merge", back, "C2").effects
+
+    def test_of_another_round_leaves_what_stands(self):
+        building = Proposal("P1", "R1", NOW, NOW, "building", number=1, head_sha=SHA, approved_by="C1", builds=2)
+        (_, saved) = self.undo("start", building).effects
+        assert (saved.proposal.state, saved.proposal.waits_for) == ("waiting_for_you", "consent")
+        started = replace(building, id="C1", number=None)
+        assert self.undo("start", started).effects[1].proposal.state == "closed"
