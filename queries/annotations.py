@@ -69,7 +69,7 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
     return Draft(content, at, sha.lower())
 
 
-def annotations(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
+def on_time_lines(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
     """The newest moment first. Raises `LoopdeskError`."""
     found = [one for row in listed(rest, "annotations/", most).rows if (one := _annotation(row))]
     return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))

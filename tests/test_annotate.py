@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from queries.annotations import MOST_WAITING, Waiting, annotations, draft, make
+from queries.annotations import MOST_WAITING, Waiting, draft, make, on_time_lines
 from queries.limiter import Limiter, account
 from queries.local.store import Store
 from queries.remote_http import Transport
@@ -108,7 +108,7 @@ class TestMaking:
     def test_hostile_words_are_printable_when_listed(self, tmp_path):
         row = {"id": 4, "content": "\x1b]0;pwned\x07fine\u202e", "date_marker": NOW.isoformat(), "creation_type": "USR"}
         with Double([json_answer({"results": [row, {"id": "x"}], "next": None})]).running() as double:
-            (found,) = annotations(remote(double, tmp_path))
+            (found,) = on_time_lines(remote(double, tmp_path))
         assert found.content == "fine"
 
     def test_a_post_that_broke_off_is_not_sent_twice(self, tmp_path):
