@@ -250,9 +250,7 @@ def _costs(counts: Sequence[Count], sent: Sequence[Sent], twice: int, costs: Seq
         )
     names = {count.event for count in counts}
     if {"token_machine.request", "$ai_generation"} <= names:
-        yield Finding(
-            NOTE, "The router and the model observability both record calls: never add up the two"
-        )
+        yield Finding(NOTE, "The router and the model observability both record calls: never add up the two")
 
 
 def _is_doubled(run: RunCost) -> bool:

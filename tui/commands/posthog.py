@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 
 import click
 
+from queries.catalog import catalog
 from queries.instrumentation import NOTE, OK, WRONG, Finding, Looked, look
 from queries.morning import open_backend
+from queries.posthog_boards.boards import boards
+from queries.posthog_boards.pushing import CHANGE, KEEP, MAKE, Step, existing, plan, push
 from queries.rest import open_rest
 from queries.scopes import Has, scopes
+from queries.views.answers import records
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -49,6 +54,54 @@ def check(context: Context, as_json: bool) -> int:
     else:
         _print(looked, found)
     return 0 if is_well else 1
+
+
+@command.command("push", short_help="Bring the six boards into PostHog as a dashboard.")
+@click.option("--yes", is_flag=True, help="Do it. Without this, only what would be done is shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def push_(context: Context, yes: bool, as_json: bool) -> None:
+    """Make the boards in PostHog, or bring those that loopdesk made up to date. Touches nothing else there."""
+    if not context.config.asks_posthog:
+        raise LoopdeskError(
+            "There are no dashboards here", "The desk itself shows the six boards", "For PostHog's: loopdesk connect"
+        )
+    wanted = boards(_dimensions(context))
+    rest = open_rest(context.config, _warn)
+    steps: list[Step] = []
+    try:
+        found = existing(rest)
+        for step in push(rest, wanted, found) if yes else plan(wanted, found):
+            steps.append(step)
+            if not as_json:
+                click.echo(_step(step, is_done=yes))
+    finally:
+        rest.close()
+    if as_json:
+        rows = [{"action": one.action, "key": one.key, "name": one.name, "id": one.id} for one in steps]
+        click.echo(json.dumps({"done": yes, "steps": rows}))
+    elif not yes and any(step.action != KEEP for step in steps):
+        click.echo("Nothing was done. To do it: loopdesk posthog push --yes", err=True)
+
+
+def _step(step: Step, *, is_done: bool) -> str:
+    words = {MAKE: ("would be made", "made"), CHANGE: ("would be changed", "changed"), KEEP: ("is right", "is right")}
+    why = f": {step.why}" if step.why else ""
+    return f"{words[step.action][is_done]:<16}  {step.key:<17}  {step.name}{why}"
+
+
+def _dimensions(context: Context) -> list[str]:
+    """The names that the loops really use: they differ by client and template."""
+    backend = open_backend(context.config)
+    if backend is None:
+        return []
+    now = datetime.now(UTC)
+    question = catalog.load("dimension_heatmap")
+    values = question.values({"since": now - timedelta(days=30), "until": now + timedelta(days=1)})
+    try:
+        return sorted({row["dim"] for row in records(backend.query(question.text, values, question.types))})
+    finally:
+        backend.close()
 
 
 def _scopes(context: Context) -> list[Finding]:
