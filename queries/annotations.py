@@ -129,6 +129,13 @@ class Waiting:
     def path(self) -> Path:
         return self._folder / "annotations.jsonl"
 
+    @property
+    def has_any(self) -> bool:
+        try:
+            return self.path.stat().st_size > 0
+        except OSError:
+            return False
+
     def add(self, place: str, wanted: Draft) -> None:
         """Raises `LoopdeskError`. A commit that waits already is not kept twice."""
         line = _line(place, wanted)

@@ -65,15 +65,15 @@ def plan(wanted: Sequence[Board], found: Sequence[Existing]) -> tuple[Step, ...]
     home = oldest.get(DASHBOARD)
     steps = [Step(KEEP, DASHBOARD, home.name, home.id) if home else Step(MAKE, DASHBOARD, NAME)]
     for board in wanted:
-        one = oldest.get(board.key)
-        if one is None:
+        there = oldest.get(board.key)
+        if there is None:
             steps.append(Step(MAKE, board.key, board.name))
-        elif not _holds(one.query, board.query):
-            steps.append(Step(CHANGE, board.key, one.name, one.id, "it asks something else"))
-        elif home is None or home.id not in one.dashboards:
-            steps.append(Step(CHANGE, board.key, one.name, one.id, "it is not on the dashboard"))
+        elif not _holds(there.query, board.query):
+            steps.append(Step(CHANGE, board.key, there.name, there.id, "it asks something else"))
+        elif home is None or home.id not in there.dashboards:
+            steps.append(Step(CHANGE, board.key, there.name, there.id, "it is not on the dashboard"))
         else:
-            steps.append(Step(KEEP, board.key, one.name, one.id))
+            steps.append(Step(KEEP, board.key, there.name, there.id))
     return tuple(steps)
 
 
