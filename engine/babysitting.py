@@ -22,6 +22,8 @@ CHECKS_APPEAR_WITHIN = timedelta(minutes=3)
 MOST_COMMENT = 4_000
 MOST_WAITING = 20
 WATCHED = ("open", "red", "green", "waiting_for_you")
+ALSO_LOOKED_AT = ("failed",)
+"""Whether somebody merges or closes them all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,16 @@ def observed(proposal: Proposal, seen: Seen, now: datetime) -> tuple[Effect, ...
     """Nothing where nothing is new."""
     pull = seen.pull
     heard, effects = _heard(proposal, seen.said, now)
-    if pull.state == "merged":
-        merged = _merged_elsewhere(heard, pull, now)
-        return (*effects, *merged)
-    if pull.state == "closed":
-        said = "Its pull request was closed without being merged."
-        return (*effects, *_moved(heard, "closed", said, now, is_closed_there=True))
+    if pull.state != "open":
+        return (*effects, *ended(heard, pull.state, pull.merge_sha, pull.head_sha, now))
+    if proposal.state == "failed":
+        return tuple(effects)
+    if pull.base != proposal.base:
+        said = (
+            f"Its pull request leads into {plain(pull.base, 80)} now and not into {plain(proposal.base, 80)}: loopdesk "
+            "leaves it alone. Merge or close it yourself."
+        )
+        return (*effects, *_waits(heard, "hand", said, now))
     if pull.head_sha != proposal.head_sha:
         said = (
             f"Somebody pushed to {plain(proposal.branch, 80)}: it stands at {pull.head_sha[:10]} now, and loopdesk "
@@ -60,10 +66,26 @@ def observed(proposal: Proposal, seen: Seen, now: datetime) -> tuple[Effect, ...
     if pull.mergeable is False:
         said = f"It conflicts with {plain(proposal.base, 80)}: bring the branch up to date, or close it."
         return (*effects, *_waits(heard, "hand", said, now))
-    if proposal.checks.get("to_run") or proposal.waits_for in ("push", "answer"):
+    if proposal.checks.get("to_run") and proposal.waits_for == "hand":
+        # What was in the way is gone before its checks have run.
+        return (*effects, *_moved(heard, "open", "", now))
+    is_unrun = proposal.checks.get("could_not_run") and proposal.waits_for == "second_key"
+    if proposal.checks.get("to_run") or is_unrun or proposal.waits_for in ("push", "answer"):
         return (*effects, *_kept(proposal, heard, now))
     checked_ = checked(heard, seen.checks, now)
     return (*effects, *(checked_ or _kept(proposal, heard, now)))
+
+
+def ended(proposal: Proposal, state: str, merge_sha: str, head_sha: str, now: datetime) -> tuple[Effect, ...]:
+    """Its pull request was merged or closed, whoever did it."""
+    if state == "merged":
+        said = "It was merged by hand." if not proposal.merge_approved else "It was merged."
+        return _moved(proposal, "merged", said, now, merge_sha=merge_sha, merged_at=now, head_sha=head_sha)
+    said = "Its pull request was closed without being merged."
+    if proposal.state == "failed":
+        # That is no word about the report: another one may be on its way.
+        return (SaveProposal(replace(proposal, is_closed_there=True, changed_at=now)),)
+    return _moved(proposal, "closed", said, now, is_closed_there=True)
 
 
 def checked(proposal: Proposal, checks: Sequence[Check], now: datetime) -> tuple[Effect, ...]:
@@ -81,7 +103,7 @@ def checked(proposal: Proposal, checks: Sequence[Check], now: datetime) -> tuple
         news: tuple[Effect, ...] = (SaveProposal(proposal),)
     else:
         news = ()
-    if _waiting(proposal):
+    if _waiting(proposal) and proposal.consent != "never":
         return _mends(proposal, "a comment asks for it", now) or news
     if stands == "red":
         return _red(proposal, checks, now) or news
@@ -116,11 +138,12 @@ def _mends(proposal: Proposal, why: str, now: datetime) -> tuple[Effect, ...]:
     if proposal.countdown_until is not None or proposal.waits_for in ("push", "answer", "consent"):
         return ()
     state = "red" if proposal.checks.get("standing") == "red" else "open"
-    if proposal.rounds >= MOST_ROUNDS:
+    if proposal.rounds >= MOST_ROUNDS and proposal.consent != "never":
         said = f"It was mended {MOST_ROUNDS} times and {why} again: it needs you."
         return _moved(proposal, "failed", said, now)
     if proposal.consent == "never":
-        if proposal.state == state:
+        # A comment alone begins nothing, and so keeps nothing from being merged.
+        if state != "red" or proposal.state == "red":
             return ()
         return _moved(proposal, state, f"{_upper(why)}; by the configuration it is not mended by itself.", now)
     if proposal.consent == "ask":
@@ -165,11 +188,6 @@ def _heard(proposal: Proposal, said: Sequence[Said], now: datetime) -> tuple[Pro
         return proposal, effects
     feedback = {**proposal.feedback, "seen": sorted(known), "waiting": waiting[:MOST_WAITING]}
     return replace(proposal, feedback=feedback, changed_at=now), effects
-
-
-def _merged_elsewhere(proposal: Proposal, pull: PullRequest, now: datetime) -> tuple[Effect, ...]:
-    said = "It was merged by hand." if not proposal.merge_approved else "It was merged."
-    return _moved(proposal, "merged", said, now, merge_sha=pull.merge_sha, merged_at=now, head_sha=pull.head_sha)
 
 
 def _kept(before: Proposal, after: Proposal, now: datetime) -> tuple[Effect, ...]:

@@ -286,18 +286,23 @@ class Books:
             self._hold(reached, now)
         return reached
 
-    def settle(self, job_id: str, ledger: Sequence[Entry]) -> None:
-        """The ledger in place of the job's reservation; where that was settled before, nothing is written twice. Until
-        then the whole reservation counts as spent."""
-        connection = self._store.connection
+    def has_aside(self, job_id: str) -> bool:
+        """Whether something is put aside for it and not settled."""
+        return bool(self._store.connection.execute(f"SELECT 1 FROM spend WHERE {_OF_A_JOB}", (job_id,)).fetchone())
+
+    def settle(self, job_id: str, ledger: Sequence[Entry] | None) -> None:
+        """The ledger in place of the job's reservation; without a ledger, the whole reservation is what was spent.
+        Where it was settled before, nothing is written twice."""
+        connection, now = self._store.connection, stored(self._clock())
         with self._store.transaction("book"):
-            row = connection.execute(
-                f"SELECT seq, attempt, report_id FROM spend WHERE {_OF_A_JOB}", (job_id,)
-            ).fetchone()
+            found = connection.execute(f"SELECT seq, attempt, report_id FROM spend WHERE {_OF_A_JOB}", (job_id,))
+            row = found.fetchone()
             if row is None:
                 return
+            if ledger is None:
+                connection.execute("UPDATE spend SET booked_at = ? WHERE seq = ?", (now, row[0]))
+                return
             connection.execute("DELETE FROM spend WHERE seq = ?", (row[0],))
-            now = stored(self._clock())
             connection.executemany(
                 # An engine may die before the ledger is cleared.
                 "INSERT INTO spend(job_id, attempt, report_id, role, model, input_tokens, output_tokens, cost_usd, at, "

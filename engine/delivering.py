@@ -7,9 +7,11 @@ natural key. Only here is the token that can write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,19 +21,21 @@ from engine.crash_points import crash_point
 from engine.executor import Handler
 from engine.fix_brief import hidden_names, repository_of, stored_evidence
 from engine.forges.errors import Conflict, Limited, Missing, Moved, Refused
+from engine.forges.local import LocalForge
 from engine.forges.mirror import Mirror
 from engine.forges.opening import forge_of
 from engine.forges.protocol import Draft, Forge, PullRequest, standing
 from engine.forges.trees import read_diff
-from engine.guard import Verdict, guard
+from engine.guard import Verdict
 from engine.guard_rules import BASE_FILE, Rules, configured, with_base
 from engine.hearing import heard
 from engine.in_thread import in_thread
 from engine.inbox import Inbox
 from engine.judge import Judge, Unavailable
+from engine.leaving import judged, shown_to
 from engine.listed import ReportDetail
-from engine.model import Job, Proposal
-from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY
+from engine.model import Job, Note, Proposal
+from engine.proposals import CHECKS, CLOSE, DELIVER, MERGE, REVERT, SAY, wanted
 from engine.repositories import Repository, repositories
 from engine.sandbox.protocol import Sandbox
 from engine.sandbox.runner import JailRunner, Prepared
@@ -43,6 +47,7 @@ from workspace.text import plain
 
 T = TypeVar("T")
 _SHORTEST_SECRET = 8
+_OF_A_SECRET = re.compile(r"key|token|secret|passw|credential|canary|database_url|dsn", re.IGNORECASE)
 
 
 @dataclass
@@ -52,15 +57,16 @@ class Forges:
     config: Config
     sandbox: Callable[[], Sandbox]
     now: Callable[[], datetime]
-    _open: dict[str, Forge] = field(default_factory=dict)
+    _open: dict[tuple[str, asyncio.AbstractEventLoop], Forge] = field(default_factory=dict)
 
     def of(self, name: str, loop: asyncio.AbstractEventLoop) -> Forge:
         """Raises `LoopdeskError`."""
-        if name not in self._open:
+        # Jails are started in the loop of the engine that asks: one that was started anew has another.
+        if (name, loop) not in self._open:
             runner = JailRunner(self.sandbox, loop)
             folder = self.config.workspace.mirrors
-            self._open[name] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
-        return self._open[name]
+            self._open[name, loop] = forge_of(self.repository(name), folder, self.config.github_token, runner, self.now)
+        return self._open[name, loop]
 
     def repository(self, name: str) -> Repository:
         """Raises `LoopdeskError`."""
@@ -82,6 +88,7 @@ class _At:
     proposal: Proposal
     repository: Repository
     forge: Forge
+    notes: Sequence[Note]
 
     @property
     def mirror(self) -> Mirror:
@@ -117,11 +124,19 @@ class Delivering:
     def _at(self, job: Job, loop: asyncio.AbstractEventLoop) -> _At:
         with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
             detail = inbox.report(job.report_id)
-            proposal = inbox.proposal(job.proposal_id)
+            proposal, notes = inbox.proposal(job.proposal_id), inbox.notes()
         if detail is None or proposal is None:
             raise WillNotDo("The proposal is not in this workspace any more")
         repository = repository_of(self._config, detail, proposal)
-        return _At(detail, proposal, repository, self._forges.of(repository.name, loop))
+        return _At(detail, proposal, repository, self._forges.of(repository.name, loop), notes)
+
+    def _refuse_unwanted(self, job: Job) -> None:
+        """Right before an effect: a thread is not told that its job was cancelled while it was at the forge."""
+        with closing(Inbox(self._config.workspace, read_only=True)) as inbox:
+            proposal = inbox.proposal(job.proposal_id)
+        need = wanted(proposal) if proposal is not None else None
+        if need is None or need.key != job.key:
+            raise WillNotDo("It was not wanted any more")
 
     # Push and propose
 
@@ -130,6 +145,8 @@ class Delivering:
         proposal, forge, mirror = at.proposal, at.forge, at.mirror
         change: Mapping[str, Any] = proposal.change
         sha, base = str(change["sha"]), proposal.base_sha
+        if proposal.number is not None and (pull := forge.read(proposal.number)).state != "open":
+            return _ended(pull)
         there = mirror.fetch(proposal.base)
         if proposal.base not in there:
             raise WillNotDo(f"{at.repository.name} has no branch {plain(proposal.base, 80)} any more")
@@ -138,10 +155,9 @@ class Delivering:
             raise WillNotDo("The stored work is not the change that was built")
         text = self._text(at)
         title, body = pull_text.title(text), pull_text.body(text)
-        diff = read_diff(mirror, base, sha)
         texts = {"title": title, "body": body, "branch": proposal.branch}
-        texts |= {f"commit {place + 1}": said for place, said in enumerate(mirror.messages(base, sha))}
-        verdict = guard(diff, self._rules(at), self._canaries(change), texts)
+        rules, canaries = self._rules(at), self._canaries(change)
+        diff, verdict = judged(mirror, base, sha, rules, canaries, text.shown, texts)
         document = {"guard": _document(verdict), "diff": self._blobs.put(changes.written(diff))}
         if not verdict.passed:
             return {**document, "stopped": verdict.sentence}
@@ -149,17 +165,19 @@ class Delivering:
             return {**document, "waits": True}
         if proposal.number is None and (same := already.about_the_same(at.detail, proposal, forge.open_pulls())):
             return {**document, "elsewhere": same}
+        self._refuse_unwanted(job)
         try:
             crash_point("before_push")
             forge.push(mirror, sha, proposal.branch, proposal.head_sha or None)
             crash_point("after_push")
             crash_point("before_propose")
+            self._refuse_unwanted(job)
             opened = forge.propose(Draft(proposal.branch, proposal.base, title, body))
             crash_point("after_propose")
         except Moved as error:
             return {**document, "elsewhere": str(error)}
         if opened.pull.state != "open":
-            return {**document, "elsewhere": f"Its pull request {opened.pull.number} is {opened.pull.state} already."}
+            return _ended(opened.pull)
         return {
             **document,
             "sha": sha,
@@ -173,18 +191,19 @@ class Delivering:
 
     def _text(self, at: _At) -> pull_text.PullText:
         change: Mapping[str, Any] = at.proposal.change
-        report = at.detail.listed.report
+        report, evidence = at.detail.listed.report, stored_evidence(at.detail.artefacts)
         return pull_text.PullText(
             report_id=report.id,
             title=str(change.get("title", "")),
             problem=report.summary,
-            evidence=stored_evidence(at.detail.artefacts),
+            evidence=evidence,
             why=str(change.get("why", "")),
             change=str(change.get("how", "")),
             tests=at.proposal.tests,
             untested=str(change.get("untested", "")),
             review=at.proposal.review,
             hidden=hidden_names(at.detail),
+            shown=shown_to(at.detail, at.notes, self._blobs, evidence),
         )
 
     def _rules(self, at: _At) -> Rules:
@@ -195,8 +214,9 @@ class Delivering:
     def _canaries(self, change: Mapping[str, Any]) -> Canaries:
         """What the agent was marked with, and every secret that this process knows."""
         secrets = [str(getattr(self._config, name)) for name in SECRETS]
-        found = [str(change.get("canary", "")), *secrets]
-        return Canaries(tuple(one for one in found if len(one) >= _SHORTEST_SECRET))
+        about = [value for name, value in os.environ.items() if _OF_A_SECRET.search(name) and value[0:1] != "/"]
+        found = [str(change.get("canary", "")), *secrets, *about]
+        return Canaries(tuple(one for one in found if sum(map(str.isalnum, one)) >= _SHORTEST_SECRET))
 
     # After that
 
@@ -204,15 +224,20 @@ class Delivering:
         """The configured command, on the files of the head; in a jail. What it says is read by the safety filter before
         an agent does."""
         loop = asyncio.get_running_loop()
-        at = await asyncio.to_thread(self._at, job, loop)
+        at = await in_thread(lambda: self._at(job, loop), job.kind)
         prepared = Prepared(self._config.workspace.dependencies)
         base = at.proposal.base_sha
         folder = await prepared.dependencies(at.repository, at.mirror, base, self._forges.sandbox)
         forge = at.forge
-        if folder is not None:
-            runner = JailRunner(self._forges.sandbox, loop, folder)
-            forge = forge_of(at.repository, self._config.workspace.mirrors, "", runner, self._clock)
-        checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+        runner = JailRunner(self._forges.sandbox, loop, folder)
+        if isinstance(forge, LocalForge):
+            # With the lock of the one that is watched: both write the same records.
+            forge = replace(forge, runner=runner)
+        try:
+            checks = await in_thread(lambda: forge.run_checks(str(job.brief["sha"])), job.kind)
+        except asyncio.CancelledError:
+            runner.stop()
+            raise
         return {"checks": [asdict(one) for one in await heard(self._judge, checks)]}
 
     def _merge(self, at: _At, job: Job) -> Mapping[str, object]:
@@ -225,9 +250,14 @@ class Delivering:
             return {"merged": pull.merge_sha}
         if (refused := self._why_not(at, pull, sha)) != "":
             return {"refused": refused}
+        # It becomes the first line of a commit there: what has to stay home may have become more since it was proposed.
+        title = pull_text.title(self._text(at))
+        if found := guard_text(title, self._canaries(proposal.change)):
+            return {"refused": f"Its title must not leave: {found}"}
+        self._refuse_unwanted(job)
         try:
             crash_point("before_merge")
-            merged = forge.merge(proposal.number, sha, f"{plain(proposal.title, 70)} ({proposal.number})")
+            merged = forge.merge(proposal.number, sha, f"{title} ({proposal.number})")
             crash_point("after_merge")
         except (Moved, Conflict, Refused) as error:
             return {"refused": str(error)}
@@ -237,12 +267,16 @@ class Delivering:
         proposal = at.proposal
         if pull.state != "open":
             return f"Its pull request is {pull.state}."
+        if pull.base != proposal.base:
+            return f"It leads into {plain(pull.base, 80)} now, and you saw {plain(proposal.base, 80)}."
         if pull.head_sha != sha:
             return f"It moved since you saw it: its head is {pull.head_sha[:10]} now, and you saw {sha[:10]}."
         if proposal.guard.get("head") != sha or proposal.guard.get("passed") is not True:
             return "The guard has not passed this head."
         if pull.mergeable is False:
             return f"It conflicts with {plain(pull.base, 80)} now."
+        if proposal.checks.get("could_not_run") and proposal.waits_for == "second_key":
+            return ""
         checks = at.forge.checks(sha)
         stands = standing(checks)
         if stands == "none":
@@ -253,10 +287,15 @@ class Delivering:
         return ""
 
     def _close(self, at: _At, job: Job) -> Mapping[str, object]:
-        assert at.proposal.number is not None
+        number = at.proposal.number
+        if number is None:
+            found = at.forge.pull_request(at.proposal.branch)
+            if found is None or found.state != "open":
+                return {}
+            number = found.number
         crash_point("before_close")
         with suppress(Missing):  # it is gone
-            at.forge.close(at.proposal.number)
+            at.forge.close(number)
         crash_point("after_close")
         return {}
 
@@ -266,6 +305,7 @@ class Delivering:
         verdict = guard_text(text, self._canaries(at.proposal.change))
         if verdict:
             raise WillNotDo(f"The comment was not posted: {verdict}")
+        self._refuse_unwanted(job)
         crash_point("before_comment")
         comment = at.forge.comment(at.proposal.number, str(job.brief["key"]), text)
         crash_point("after_comment")
@@ -302,6 +342,10 @@ class Delivering:
             "branch": f"loopdesk/revert-{proposal.id.lower()}",
             "tests": {"state": "not_run", "command": "", "summary": "Its checks will tell."},
         }
+
+
+def _ended(pull: PullRequest) -> dict[str, object]:
+    return {"there": pull.state, "number": pull.number, "merge_sha": pull.merge_sha, "head_sha": pull.head_sha}
 
 
 def guard_text(text: str, canaries: Canaries) -> str:

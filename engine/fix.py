@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from engine.forges.ci import ran
 from engine.forges.mirror import Mirror
 from engine.forges.opening import mirror_of
 from engine.forges.trees import read_diff
+from engine.git import GitFailed
+from engine.in_thread import in_thread
 from engine.inbox import Inbox
 from engine.judge import Unavailable
 from engine.model import Job
@@ -86,7 +88,7 @@ class Hands:
     sandbox: Callable[[], Sandbox]
     """Raises `NoSandbox`."""
     blobs: Blobs
-    token: str = ""
+    token: str = field(default="", repr=False)
     """For reading the repository."""
 
 
@@ -115,7 +117,8 @@ class Fixing:
             mirror = await asyncio.to_thread(
                 mirror_of, wanted.repository, self._hands.workspace.mirrors, self._hands.token
             )
-            base = await asyncio.to_thread(_base, mirror, wanted)
+            # An engine that is stopped does not wait for a host that hangs.
+            base = await in_thread(lambda: _base(mirror, wanted), "base")
             deps = Prepared(self._hands.workspace.dependencies)
             prepared = await deps.dependencies(wanted.repository, mirror, base.sha, self._hands.sandbox)
             with run_folder(self._hands.workspace.runs) as folder:
@@ -245,7 +248,13 @@ class _Fix:
             read_only={DEPENDENCIES: self.dependencies} if self.dependencies else {},
             limit_usd=self._left_usd,
         )
-        answer = await self.hands.agent.ask(task, self._saving())
+        try:
+            answer = await self.hands.agent.ask(task, self._saving())
+        except Untrusted:
+            if not task.session:
+                raise
+            # One that cannot be gone on with is no reason to give up: the work is in the clone.
+            answer = await self.hands.agent.ask(replace(task, session=""), self._saving())
         self.session = answer.session or self.session
         self._count(answer, "fix")
         return answer
@@ -289,7 +298,11 @@ class _Fix:
         if not command:
             return {"state": "not_run", "command": "", "summary": "No command is configured for its tests."}
         runner = JailRunner(self.hands.sandbox, asyncio.get_running_loop(), self.dependencies)
-        check = await asyncio.to_thread(ran, self.mirror, sha, command, runner)
+        try:
+            check = await asyncio.to_thread(ran, self.mirror, sha, command, runner)
+        except asyncio.CancelledError:
+            runner.stop()
+            raise
         return {"state": check.state, "command": " ".join(command), "summary": check.summary}
 
     async def _fails_without(self) -> bool:
@@ -318,7 +331,10 @@ class _Fix:
 
     def _patch(self, sha: str) -> str:
         options = ["--patch", "--no-ext-diff", "--no-textconv", "--no-color", "-M", "-r"]
-        done = self.mirror.run("diff-tree", *options, self.base.sha, sha, "--", most=8 << 20)
+        try:
+            done = self.mirror.run("diff-tree", *options, self.base.sha, sha, "--", most=8 << 20)
+        except GitFailed:
+            return "It is too large to be shown here: look at it in the repository."
         return done.out.decode("utf-8", "replace")[:MOST_DIFF_SHOWN]
 
     async def _result(self, made: _Made, answer: Answer, review: Mapping[str, Any]) -> dict[str, object]:
@@ -334,6 +350,7 @@ class _Fix:
             untested=str(said.get("untested", "")),
             review=review,
             hidden=self.wanted.hidden,
+            shown=self.wanted.shown,
         )
 
         def committed() -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from engine.model import Artefact, Job, Proposal
 from engine.proposals import FIX
 from engine.repositories import Repository, pinned, repositories
 from engine.research import context_of, memory_of
+from engine.shown import marks
 from engine.work import WillNotDo
 from workspace.config import Config
 from workspace.text import plain
@@ -51,6 +52,14 @@ class FixBrief:
     feedback: tuple[Mapping[str, Any], ...] = field(default=())
     failed_checks: tuple[Mapping[str, Any], ...] = field(default=())
 
+    @property
+    def shown(self) -> frozenset[str]:
+        """Words of what the agent is shown that stay home."""
+        found = [str(one.get("said", "")) for one in self.findings]
+        return marks([*self.signals, *self.memory, *self.tried, *found, self.summary, self.root_cause]) - marks(
+            [*self.evidence, self.report_id, self.proposal_id]
+        )
+
     def document(self) -> dict[str, object]:
         return asdict(self)
 
@@ -71,7 +80,7 @@ def brief_of(config: Config, inbox: Inbox, job: Job, now: datetime) -> FixBrief:
     proposal = detail.listed.proposal if detail else None
     if detail is None or proposal is None or proposal.id != job.proposal_id:
         raise WillNotDo("The proposal to build is not in this workspace any more")
-    _refuse_more(config, inbox, proposal, now)
+    _refuse_more(config, inbox, proposal, job, now)
     left_usd = round(budget.limits(config).report_usd - detail.cost_usd, 6)
     if left_usd < _LEAST_USD:
         raise budget.Reached(
@@ -139,24 +148,38 @@ def repository_of(config: Config, detail: ReportDetail, proposal: Proposal) -> R
     )
 
 
-def _refuse_more(config: Config, inbox: Inbox, proposal: Proposal, now: datetime) -> None:
+def _refuse_more(config: Config, inbox: Inbox, proposal: Proposal, job: Job, now: datetime) -> None:
     """The first build of a proposal counts against the night's."""
     if proposal.builds > 1:
         return
     night = budget.night_of(now, config)
     most = budget.limits(config).proposals_a_night
-    begun = {
-        job.proposal_id
-        for job in inbox.jobs()
-        if job.kind == FIX and job.brief.get("build") == 1 and job.created_at >= night.since
-    } - {proposal.id}
-    if len(begun) >= most:
+    if len(begun_before(inbox.jobs(), job, night.since)) >= most:
         raise budget.Reached(
             f"The night's {most} proposals were started",
             "More wait for the next night",
             "Raise proposals_a_night under [budgets] in config.toml",
             retry_at=night.until,
         )
+
+
+def begun_before(jobs: Iterable[Job], job: Job, since: datetime) -> frozenset[str]:
+    """The other proposals whose first build was begun since then. One that only waits for its turn, or is held, is none
+    of them: several that are started at once would hold each other for ever. Of those that run the earlier counts."""
+    return frozenset(
+        one.proposal_id
+        for one in jobs
+        if one.kind == FIX
+        and one.proposal_id != job.proposal_id
+        and one.brief.get("build") == 1
+        and one.created_at >= since
+        and (
+            one.state in ("returned", "applied")
+            or (one.state == "cancelled" and one.heartbeat is not None)
+            or (one.state == "failed" and one.failures > 0)
+            or (one.state == "running" and (one.changed_at, one.id) < (job.changed_at, job.id))
+        )
+    )
 
 
 def _observed(detail: ReportDetail) -> tuple[str, ...]:

@@ -62,13 +62,26 @@ class Verdict:
         return "The guard passed the change."
 
 
-def guard(diff: Diff, rules: Rules, canaries: Canaries, texts: Mapping[str, str]) -> Verdict:
-    """`texts` is all else that leaves with the change, by name: title, body, branch, commit messages, comments."""
+_PLANTED = "something planted that must not leave"
+_SHOWN = "what its maker was only shown, in memory, rows, prompts or other code"
+
+
+def guard(
+    diff: Diff, rules: Rules, canaries: Canaries, texts: Mapping[str, str], shown: Canaries | None = None
+) -> Verdict:
+    """`texts` is all else that leaves with the change, by name: title, body, branch, commit messages, comments. `shown`
+    are words that the change's maker was shown and must keep."""
     stops = [*_size(diff, rules), *(found for file in diff.files for found in _stopped(file, rules))]
+    for what, kept in ((_PLANTED, canaries), (_SHOWN, shown or Canaries())):
+        for file in diff.files:
+            stops += _kept_back(file, kept, what)
+        for name, text in texts.items():
+            if kept.are_in(text):
+                stops.append(Finding("canary", name, f"has {what}"))
     for file in diff.files:
-        stops += _lines(file, canaries)
+        stops += _lines(file)
     for name, text in texts.items():
-        stops += text_findings(name, text, canaries)
+        stops += text_findings(name, text)
     waits = [found for file in diff.files for found in _waiting(file, rules)]
     return Verdict(diff.base, diff.head, tuple(dict.fromkeys(stops)), tuple(dict.fromkeys(waits)))
 
@@ -112,28 +125,33 @@ def _waiting(file: FileChange, rules: Rules) -> Iterator[Finding]:
         yield Finding("mode", file.path, "is not executable any more")
 
 
-def _lines(file: FileChange, canaries: Canaries) -> Iterator[Finding]:
-    """Secrets on added lines; a secret may also be spread over several of them, or be the name of the file."""
+def _kept_back(file: FileChange, canaries: Canaries, what: str) -> Iterator[Finding]:
+    """On added lines; it may also be spread over several of them, or be the name of the file."""
     if canaries.are_in(file.path):
-        yield Finding("canary", "A file", "has a name with something planted that must not leave")
+        yield Finding("canary", "A file", f"has a name with {what}")
     added = list(file.added_lines())
-    for line in added:
-        for what in kinds_of_secret(line.text):
-            yield Finding("secret", file.path, f"has what looks like {what}", line.new)
-        if canaries.are_in(line.text):
-            yield Finding("canary", file.path, "has something planted that must not leave", line.new)
+    if canaries.are_in("\n".join(line.text for line in added)):
+        for line in added:
+            if canaries.are_in(line.text):
+                yield Finding("canary", file.path, f"has {what}", line.new)
+        yield Finding("canary", file.path, f"has {what}")
+
+
+def _lines(file: FileChange) -> Iterator[Finding]:
+    """Secrets on added lines."""
+    for line in file.added_lines():
+        for found in kinds_of_secret(line.text):
+            yield Finding("secret", file.path, f"has what looks like {found}", line.new)
         if _hides(line.text):
             yield Finding("hidden", file.path, "has characters that change how the line is shown", line.new)
-    if canaries.are_in("\n".join(line.text for line in added)):
-        yield Finding("canary", file.path, "has something planted that must not leave")
 
 
-def text_findings(name: str, text: str, canaries: Canaries) -> Iterator[Finding]:
+def text_findings(name: str, text: str, canaries: Canaries | None = None) -> Iterator[Finding]:
     """What must not leave in a text, such as a comment."""
     for what in kinds_of_secret(text):
         yield Finding("secret", name, f"has what looks like {what}")
-    if canaries.are_in(text):
-        yield Finding("canary", name, "has something planted that must not leave")
+    if canaries is not None and canaries.are_in(text):
+        yield Finding("canary", name, f"has {_PLANTED}")
     if _hides(text):
         yield Finding("hidden", name, "has characters that change how it is shown")
 

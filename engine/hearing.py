@@ -11,14 +11,23 @@ from engine.judge import Judge, SignalText
 WITHHELD = "Its log is withheld: it seems to manipulate whoever reads it."
 
 
-async def heard(judge: Judge, checks: Sequence[Check], known: Collection[str] = ()) -> tuple[Check, ...]:
-    """The same checks; a log that manipulates is not among them. `known` were read before. Raises `Unavailable`."""
+UNNAMED = "a check"
+Key = tuple[str, str]
+"""Of a failed check: what it is called, and what it says."""
+
+
+async def heard(judge: Judge, checks: Sequence[Check], known: Collection[Key] = ()) -> tuple[Check, ...]:
+    """The same checks; a log or a name that manipulates is not among them. `known` were read before. Raises
+    `Unavailable`."""
     return tuple([await _heard(judge, check, known) for check in checks])
 
 
-async def _heard(judge: Judge, check: Check, known: Collection[str]) -> Check:
-    # Of checks that passed nobody is shown the log.
-    if check.state != "failed" or not check.summary or check.summary in known:
+async def _heard(judge: Judge, check: Check, known: Collection[Key]) -> Check:
+    # Of checks that passed nobody is shown the log: it was not read, and is not known.
+    if check.state != "failed" or (check.name, check.summary) in known:
         return check
     safety = await judge.safety(SignalText("forge/check", {"name": check.name, "log": check.summary}))
-    return check if safety.is_safe else replace(check, summary=WITHHELD)
+    if safety.is_safe:
+        return check
+    name = await judge.safety(SignalText("forge/check", {"name": check.name}))
+    return replace(check, name=check.name if name.is_safe else UNNAMED, summary=WITHHELD)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from os import getpid
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from engine import commands, process
 from engine.executor import Executor, Handler
 from engine.reconcile import Plan, reconcile
+from engine.states import IllegalTransition
 from engine.store import NewerInbox, Store
 from workspace import databases
 from workspace.errors import LoopdeskError
@@ -117,10 +118,26 @@ class Engine:
                 if command is not None:
                     self.done.applied += command.applied_at is not None
                     self.done.refused += command.refused_at is not None
-            if plan.effects:
-                with self.store.transaction("reconcile"):
-                    self.store.write(plan.effects, now)
+            if plan.steps and not self._write(plan, now):
+                return replace(plan, steps=(), next_due=now + STAGE_TRIES_AGAIN), rounds > 0
         raise LoopdeskError(f"The engine found no rest in {_MOST_ROUNDS:,} rounds", "This is a fault of loopdesk")
+
+    def _write(self, plan: Plan, now: datetime) -> bool:
+        """Whether anything could be written. A row that cannot be is a fault of ours, and holds up no other."""
+        try:
+            with self.store.transaction("reconcile"):
+                self.store.write(plan.effects, now)
+            return True
+        except IllegalTransition:
+            wrote = False
+        for step in plan.steps:
+            try:
+                with self.store.transaction("reconcile"):
+                    self.store.write(step, now)
+                wrote = True
+            except IllegalTransition as error:
+                self._tell_once(f"{error} This is a fault of loopdesk: please report it.")
+        return wrote
 
     async def turn(self) -> datetime | None:
         """Everything that can be done without waiting; returns the next instant at which there is more."""

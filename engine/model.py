@@ -194,7 +194,8 @@ class Proposal:
     """`{"head", "passed", "sentence", "findings": [{"kind", "where", "line", "reason", "stops"}]}`."""
     checks: Mapping[str, object] = field(default_factory=dict)
     """`{"sha", "at", "standing", "checks": [{"name", "state", "url", "summary"}], "to_run"}`, as they were last
-    seen; `to_run` where the forge has no CI of its own and the engine runs the configured command."""
+    seen; `to_run` where the forge has no CI of its own and the engine runs the configured command, `could_not_run`
+    where that was tried in vain."""
     consent: str = "auto"
     """Whether it is mended by itself (`engine.repositories`)."""
     feedback: Mapping[str, object] = field(default_factory=dict)

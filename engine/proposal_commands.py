@@ -32,9 +32,10 @@ def answered(proposal: Proposal | None, command: Command, now: datetime) -> tupl
 def withdrawn(report: Report, proposal: Proposal | None, undoes: Command, command: Command, now: datetime) -> Decision:
     """An approval is taken back: what it began is cancelled; a merge that has happened is answered with a revert."""
     expect = undoes.arguments["expect"]
-    if expect == "merge" and proposal is not None and proposal.state == "merged":
+    is_in_force = proposal is not None and proposal.approved_by == undoes.id
+    if expect == "merge" and proposal is not None and is_in_force and proposal.state == "merged":
         return _revert(report, proposal, command, now)
-    if proposal is None or not proposal.is_open or proposal.approved_by != undoes.id:
+    if proposal is None or not proposal.is_open or not is_in_force:
         raise Refused("That approval is no longer in force")
     if expect == "merge":
         after = replace(proposal, merge_approved="", approved_by="", said="", changed_at=now)
@@ -45,6 +46,11 @@ def withdrawn(report: Report, proposal: Proposal | None, undoes: Command, comman
         return Decision(
             _moved(proposal, "waiting_for_you", command, now, "push withdrawn", **waits), "It is not pushed."
         )
+    if expect == "start" and proposal.id != undoes.id and proposal.state != "waiting_for_you":
+        # Another round was approved: that is taken back, and what stands at the forge stays.
+        said = "Another round was approved and taken back."
+        back = _moved(proposal, "waiting_for_you", command, now, said, waits_for="consent", said=said, approved_by="")
+        return Decision(back, "The round is cancelled; approve another one, or decline it.")
     closed = _moved(proposal, "closed", command, now, "its start was withdrawn", said="Its start was withdrawn.")
     stays = report.edited(by=command.actor, now=now, start_approved_by="", note="")
     return Decision((*closed, SaveReport(stays)), "It is cancelled.")

@@ -58,8 +58,9 @@ def built(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
 
 
 def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]:
-    """`{"guard", "waits": True}` for a human's push, `{"guard", "stopped": why}`, `{"elsewhere": why}`, or `{"guard",
-    "sha", "number", "url", "to_run", "consent", "say"?}` of the pull request that stands."""
+    """`{"guard", "waits": True}` for a human's push, `{"guard", "stopped": why}`, `{"elsewhere": why}`,
+    `{"there": "merged" | "closed", "number", "merge_sha", "head_sha"}` where somebody was faster, or `{"guard", "sha",
+    "number", "url", "to_run", "consent", "say"?}` of the pull request that stands."""
     result: Result = job.result or {}
     guard = _document(result, "guard")
     if _BLOB.fullmatch(str(result.get("diff"))):
@@ -67,6 +68,10 @@ def delivered(proposal: Proposal, job: Job, now: datetime) -> tuple[Effect, ...]
         proposal = replace(proposal, change={**proposal.change, "diff": result["diff"]})
     if "stopped" in result:
         return _failed(proposal, _text(result, "stopped"), now, guard=guard)
+    if result.get("there") in ("merged", "closed"):
+        found = replace(proposal, number=proposal.number or int(result["number"]))
+        merge_sha, head_sha = str(result.get("merge_sha", "")), str(result.get("head_sha", ""))
+        return babysitting.ended(found, str(result["there"]), merge_sha, head_sha, now)
     if "elsewhere" in result:
         return _failed(proposal, _text(result, "elsewhere"), now)
     if result.get("waits") is True:

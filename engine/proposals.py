@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import attempts
@@ -35,7 +35,8 @@ def wanted(proposal: Proposal) -> Wanted | None:
     """The first that fits."""
     id, head = proposal.id, proposal.head_sha
     if proposal.state in ("closed", "superseded"):
-        needs_close = proposal.number is not None and not proposal.is_closed_there
+        # One without a number may be there all the same: its answer may have come after it was declined.
+        needs_close = proposal.branch != "" and not proposal.is_closed_there
         return _job(CLOSE, proposal) if needs_close else None
     if proposal.state in ("queued", "building"):
         if not proposal.is_built:
@@ -82,12 +83,17 @@ def _step(proposal: Proposal | None, jobs: Sequence[Job], owner: str, now: datet
     mine = [job for job in jobs if job.key == need.key]
     if any(job.is_live for job in mine):
         return ()
-    failed = max((job for job in mine if job.state == "failed"), key=lambda job: job.attempt, default=None)
-    if failed is None:
+    last = max(mine, key=lambda job: job.attempt, default=None)
+    if last is None:
         return (SaveJob(_intended(proposal, need, now)),)
-    if failed.failures < attempts.MOST_FAILURES:
-        return (SaveJob(attempts.next_attempt(failed, now)),)
-    return given_up(proposal, need, failed.error, now)
+    if last.state != "failed":
+        # It was cancelled, or done once, and is wanted again: nothing of what failed before counts.
+        again = attempts.next_attempt(replace(last, failures=0), now)
+        rest = attempts.BACK_OFF if last.state == "applied" else timedelta()
+        return (SaveJob(replace(again, not_before=now + rest)),)
+    if last.failures < attempts.MOST_FAILURES:
+        return (SaveJob(attempts.next_attempt(last, now)),)
+    return given_up(proposal, need, last.error, now)
 
 
 def _next_round(proposal: Proposal, now: datetime) -> Sequence[Effect]:
@@ -120,7 +126,7 @@ def given_up(proposal: Proposal, need: Wanted, error: str, now: datetime) -> Seq
         return (SaveProposal(replace(proposal, merge_approved="", said=said, changed_at=now)),)
     if need.kind == CHECKS:
         said = f"Its checks could not be run: {error}"
-        checks = {**proposal.checks, "to_run": False, "standing": "none"}
+        checks = {**proposal.checks, "to_run": False, "standing": "none", "could_not_run": True}
         after, line = proposal.moved(
             "waiting_for_you", by=ENGINE, reason=said, now=now, waits_for="second_key", said=said, checks=checks
         )
@@ -138,7 +144,7 @@ def followed(report: Report | None, effects: Sequence[Effect], now: datetime) ->
     and a fix that was taken back needs a word."""
     last = next((one.proposal for one in reversed(effects) if isinstance(one, SaveProposal)), None)
     has_ended = any(isinstance(one, Log) and one.transition.after in ("merged", "closed") for one in effects)
-    if report is None or last is None or not has_ended:
+    if report is None or report.status == "deleted" or last is None or not has_ended:
         return ()
     if last.state == "closed":
         status, changes = "suppressed", {"declined_for": "other"}
@@ -151,14 +157,16 @@ def followed(report: Report | None, effects: Sequence[Effect], now: datetime) ->
         status, changes = "resolved", {}
     if report.status == status:
         return ()
-    kept = report.status if report.status in ("ready", "pending_input", "failed", "resolved") else ""
+    before = report.status_before if report.status in ("potential", "candidate", "in_progress") else report.status
     after, line = report.moved(
         status,
         by=ENGINE,
         reason=last.said,
         now=now,
-        status_before=kept,
+        status_before=before if before in ("ready", "pending_input", "failed", "resolved") else "",
         is_by_hand=False,
+        snoozed_until=None,
+        wakes_at_signals=None,
         start_approved_by="",
         **changes,
     )

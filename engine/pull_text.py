@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.shown import without
 from workspace.text import plain, plain_lines
 
 MOST_TITLE, MOST_PART, MOST_EVIDENCE = 70, 1_200, 6
@@ -22,7 +23,7 @@ _MENTION = re.compile(r"([@#])(?=[A-Za-z0-9])")
 @dataclass(frozen=True, slots=True)
 class PullText:
     """`problem` and `evidence` are research's and the stored questions'; `change` and `why` are its maker's. `hidden`
-    are names that stay home: clients and distinct ids."""
+    are names that stay home: clients and distinct ids; `shown` are words that stay home (`engine.shown`)."""
 
     report_id: str
     title: str
@@ -34,24 +35,24 @@ class PullText:
     untested: str
     review: Mapping[str, Any] = field(default_factory=dict)
     hidden: Iterable[str] = ()
-    reverts: str = ""
+    shown: frozenset[str] = frozenset()
 
 
 def title(text: PullText) -> str:
-    return _home(plain(text.title, MOST_TITLE), text.hidden) or "Mend what a report found"
+    return _quiet(_home(text, plain(text.title, MOST_TITLE))) or "Mend what a report found"
 
 
 def message(text: PullText) -> str:
     """The commit's."""
-    why = _home(plain(text.why or text.change, MOST_PART), text.hidden)
+    why = _quiet(_home(text, plain(text.why or text.change, MOST_PART)))
     return f"{title(text)}\n\n{_wrapped(why)}\n\nLoopdesk-Report: {text.report_id}\n"
 
 
 def body(text: PullText) -> str:
     parts = [
-        ("Problem", inert(_home(text.problem, text.hidden))),
-        ("Evidence", "\n".join(f"- {inert(_home(one, text.hidden))}" for one in text.evidence[:MOST_EVIDENCE])),
-        ("Change", "\n\n".join(inert(_home(one, text.hidden)) for one in (text.why, text.change) if one.strip())),
+        ("Problem", inert(_home(text, text.problem))),
+        ("Evidence", "\n".join(f"- {inert(_home(text, one))}" for one in text.evidence[:MOST_EVIDENCE])),
+        ("Change", "\n\n".join(inert(_home(text, one)) for one in (text.why, text.change) if one.strip())),
         ("Tested", _tested(text)),
         ("Review before this was pushed", _reviewed(text)),
     ]
@@ -63,7 +64,7 @@ def body(text: PullText) -> str:
 
 def again(text: PullText) -> str:
     """What is said on it when its change was made once more."""
-    change = "\n\n".join(inert(_home(one, text.hidden)) for one in (text.why, text.change) if one.strip())
+    change = "\n\n".join(inert(_home(text, one)) for one in (text.why, text.change) if one.strip())
     return f"The change was made again.\n\n{change}\n\n{_tested(text)}"
 
 
@@ -85,31 +86,39 @@ def _tested(text: PullText) -> str:
     elif state == "failed":
         said = f"{command or 'The tests'} failed in a sandbox, with the change and without it."
     else:
-        said = f"Not run here: {inert(str(text.tests.get('summary', '')), 300) or 'no command is configured'}"
-    untested = inert(_home(text.untested, text.hidden))
+        said = (
+            f"Not run here: {inert(_home(text, str(text.tests.get('summary', ''))), 300) or 'no command is configured'}"
+        )
+    untested = inert(_home(text, text.untested))
     return f"{said}\n\nNot tested: {untested}" if untested else said
 
 
 def _reviewed(text: PullText) -> str:
     points = text.review.get("points") or []
-    summary = inert(_home(str(text.review.get("summary", "")), text.hidden), 400)
-    return "\n".join([summary, *(_point(one, text.hidden) for one in points[:10])]).strip()
+    summary = inert(_home(text, str(text.review.get("summary", ""))), 400)
+    return "\n".join([summary, *(_point(text, one) for one in points[:10])]).strip()
 
 
-def _point(point: Mapping[str, Any], hidden: Iterable[str]) -> str:
+def _point(text: PullText, point: Mapping[str, Any]) -> str:
     must = "**must** " if point.get("must") else ""
-    return f"- {must}{_place(point)}{inert(_home(str(point.get('text', '')), hidden), 400)}"
+    return f"- {must}{_place(text, point)}{inert(_home(text, str(point.get('text', ''))), 400)}"
 
 
-def _place(point: Mapping[str, Any]) -> str:
-    path, line = inert(str(point.get("path", "")), 120), point.get("line")
+def _place(text: PullText, point: Mapping[str, Any]) -> str:
+    path, line = inert(_home(text, str(point.get("path", ""))), 120), point.get("line")
     return f"{path}{f':{line}' if line else ''}: " if path else ""
 
 
-def _home(text: str, hidden: Iterable[str]) -> str:
-    for name in sorted({name for name in hidden if len(name) >= _SHORTEST_NAME}, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
-    return text
+def _home(text: PullText, words: str) -> str:
+    for name in sorted({name for name in text.hidden if len(name) >= _SHORTEST_NAME}, key=len, reverse=True):
+        words = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, words, flags=re.IGNORECASE)
+    return without(text.shown, words)
+
+
+def _quiet(words: str) -> str:
+    """A title, or the message of a commit, where nothing can be escaped: that mentions nobody and closes no issue."""
+    words = re.sub(r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)", lambda found: f"{found[0]} ", words, flags=re.IGNORECASE)
+    return words.replace("://", ": //")
 
 
 def _wrapped(text: str) -> str:

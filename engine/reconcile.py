@@ -24,9 +24,9 @@ _WANTED = ("candidate", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`reports` and `proposals` are those that can move by themselves, by id. `jobs` are all that are not over, and
-    failed attempts that nothing has followed yet. `due` are commands whose grace has passed. `owner` names this
-    engine."""
+    """`reports` and `proposals` are those that can move by themselves, by id. `jobs` are all that are not over, failed
+    attempts that nothing has followed yet, and the last attempt at whatever a proposal has needed so far. `due` are
+    commands whose grace has passed. `owner` names this engine."""
 
     now: datetime
     owner: str
@@ -39,29 +39,34 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Commands come first and alone: what follows is decided from what they leave."""
+    """Commands come first and alone: what follows is decided from what they leave. `steps` are rows that belong
+    together, one step a subject."""
 
     commands: tuple[str, ...] = ()
-    effects: tuple[Effect, ...] = ()
+    steps: tuple[tuple[Effect, ...], ...] = ()
     next_due: datetime | None = None
 
     @property
+    def effects(self) -> tuple[Effect, ...]:
+        return tuple(effect for step in self.steps for effect in step)
+
+    @property
     def is_settled(self) -> bool:
-        return not self.commands and not self.effects
+        return not self.commands and not self.steps
 
 
 def reconcile(state: State) -> Plan:
     if state.due:
         return Plan(commands=tuple(state.due))
-    effects: list[Effect] = []
+    found: list[tuple[Effect, ...]] = []
     moved: set[str] = set()
     # One step a subject and round: what comes next is decided from what is stored then.
     of_proposals = proposals.steps(state.proposals, state.jobs, state.owner, state.now)
     for id, step in (*_jobs(state), *_reports(state), *of_proposals):
         if id not in moved:
             moved.add(id)
-            effects += step
-    return Plan(effects=tuple(effects), next_due=None if effects else _next_due(state))
+            found.append(tuple(step))
+    return Plan(steps=tuple(found), next_due=None if found else _next_due(state))
 
 
 def _jobs(state: State) -> Iterator[tuple[str, Sequence[Effect]]]:

@@ -10,7 +10,7 @@ from workspace.errors import LoopdeskError
 Noun = Literal["report", "proposal", "job"]
 
 # From the public reference's status machine. Beyond it: a snoozed report is `potential` and wakes as what it was, and
-# one that joined another is `deleted` until it is split off again.
+# one that joined another is `deleted` until it is split off again; and one whose fix was taken back needs a word.
 _REPORT: Mapping[str, frozenset[str]] = {
     status: frozenset(after.split())
     for status, after in {
@@ -18,9 +18,9 @@ _REPORT: Mapping[str, frozenset[str]] = {
         "candidate": "in_progress potential ready pending_input failed resolved suppressed deleted",
         "in_progress": "candidate potential ready pending_input failed resolved suppressed deleted",
         "pending_input": "candidate potential resolved failed suppressed deleted",
-        "ready": "candidate potential resolved failed suppressed deleted",
+        "ready": "candidate potential pending_input resolved failed suppressed deleted",
         "resolved": "potential ready pending_input failed suppressed deleted",
-        "failed": "candidate potential resolved suppressed deleted",
+        "failed": "candidate potential pending_input resolved suppressed deleted",
         "suppressed": "potential ready pending_input resolved failed deleted",
         "deleted": "potential ready pending_input resolved failed suppressed",
     }.items()
@@ -29,12 +29,12 @@ _PROPOSAL: Mapping[str, frozenset[str]] = {
     state: frozenset(after.split())
     for state, after in {
         "queued": "building failed closed superseded",
-        "building": "open waiting_for_you failed closed superseded",
+        "building": "open waiting_for_you merged failed closed superseded",
         "open": "red green waiting_for_you building merged closed superseded failed",
         "red": "building open green waiting_for_you merged closed superseded failed",
         "green": "merged red open building waiting_for_you closed superseded failed",
         "waiting_for_you": "building open red green merged closed superseded failed",
-        "failed": "queued closed superseded",
+        "failed": "queued merged closed superseded",
         "merged": "",
         "closed": "",
         "superseded": "",

@@ -62,10 +62,11 @@ _CAN_MOVE = (
 )
 _PROPOSALS_TO_LOOK_AT = (
     "WHERE is_closed_there = 0 AND (state IN ('queued', 'building', 'open', 'red', 'green', 'waiting_for_you') "
-    "OR (state IN ('closed', 'superseded', 'failed') AND number IS NOT NULL))"
+    "OR (state IN ('closed', 'superseded', 'failed') AND branch != ''))"
 )
+# Of a proposal also what was cancelled or applied: the same may be wanted once more, and is another attempt then.
 _JOBS_TO_LOOK_AT = (
-    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR (state = 'failed' AND (EXISTS (SELECT 1 FROM "
+    "WHERE state IN ('intended', 'queued', 'running', 'returned') OR ((state = 'failed' AND EXISTS (SELECT 1 FROM "
     "reports WHERE reports.id = report_id AND status IN ('candidate', 'in_progress')) OR EXISTS (SELECT 1 FROM "
     f"proposals {_PROPOSALS_TO_LOOK_AT} AND proposals.id = proposal_id)) AND NOT EXISTS "
     "(SELECT 1 FROM jobs AS later WHERE later.id = jobs.id AND later.attempt > jobs.attempt))"

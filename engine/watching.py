@@ -9,27 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine import reading
-from engine.babysitting import WATCHED, Said, Seen, observed
+from engine.babysitting import ALSO_LOOKED_AT, WATCHED, Said, Seen, observed
 from engine.delivering import Forges
 from engine.forges.errors import Limited
 from engine.forges.protocol import Check, Comment, Forge, PullRequest
-from engine.hearing import heard
+from engine.hearing import Key, heard
 from engine.in_thread import LOOK_AGAIN, Flight
 from engine.judge import Judge, SignalText, Unavailable
 from engine.main import Worked, warn
 from engine.model import Proposal
 from engine.proposals import followed
-from engine.store import Store
+from engine.store import NewerInbox, Store
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 SOON, LATER = timedelta(seconds=20), timedelta(minutes=2)
 """Between two looks: while checks run or a round is near, and while it waits for a person."""
-_WATCHED = f"WHERE number IS NOT NULL AND state IN ({', '.join(repr(state) for state in WATCHED)}) ORDER BY id"
+_STATES = ", ".join(repr(state) for state in (*WATCHED, *ALSO_LOOKED_AT))
+_WATCHED = f"WHERE number IS NOT NULL AND is_closed_there = 0 AND state IN ({_STATES}) ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,16 @@ class Watching:
         self._flight: Flight[Mapping[str, _Look]] = Flight("forges")
         self._is_flying = False
         self._told: set[str] = set()
-        self._withheld: dict[str, dict[str, str]] = {}
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._withheld: dict[str, dict[Key, Key]] = {}
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         watched = {one.id: one for one in reading.select(store.connection, Proposal, "proposals", _WATCHED)}
+        if now < self._looked_at:  # a clock was set back: what was put off is not put off for that long
+            self._next.clear()
+        self._looked_at = now
         self._next = {id: at for id, at in self._next.items() if id in watched}
+        self._withheld = {id: found for id, found in self._withheld.items() if id in watched}
         due = [one for id, one in watched.items() if self._next.get(id, now) <= now]
         done = 0
         if due or self._is_flying:
@@ -66,8 +72,15 @@ class Watching:
                 return Worked(done, now + LOOK_AGAIN, is_on_its_way=True)
             self._is_flying = False
             for id, look in landed.result().items():
-                if id in watched:
+                if id not in watched:
+                    continue
+                try:
                     done += await self._follow(store, watched[id], look, now)
+                except NewerInbox:
+                    raise
+                except Exception as error:
+                    # A fault of ours with one of them holds up no other.
+                    self._failed(watched[id], _fault(error), now)
         return Worked(done, min(self._next.values(), default=None))
 
     def _looked(self, due: Sequence[Proposal], loop: asyncio.AbstractEventLoop) -> Mapping[str, _Look]:
@@ -75,8 +88,8 @@ class Watching:
         for proposal in due:
             try:
                 found[proposal.id] = _look(self._forges.of(proposal.repository, loop), proposal)
-            except LoopdeskError as error:
-                found[proposal.id] = _Look(error=error)
+            except Exception as error:
+                found[proposal.id] = _Look(error=_fault(error))
         return found
 
     async def _follow(self, store: Store, proposal: Proposal, look: _Look, now: datetime) -> int:
@@ -103,17 +116,20 @@ class Watching:
         return len(effects)
 
     async def _checks(self, proposal: Proposal, look: _Look) -> tuple[Check, ...]:
-        """A log that was found to manipulate stays so without being read in every look."""
-        stored = {one.get("summary", ""): one for one in _list(proposal.checks, "checks")}
+        """What was read before is not read again in every look, and what was withheld stays so."""
+        stored = [one for one in _list(proposal.checks, "checks") if one.get("state") == "failed"]
+        known = {(one.get("name", ""), one.get("summary", "")) for one in stored}
         withheld = self._withheld.setdefault(proposal.id, {})
-        known = {*stored, *withheld.values()}
         found = []
         for check in look.checks:
-            (read,) = await heard(
-                self._judge, [replace(check, summary=withheld.get(check.summary, check.summary))], known
-            )
-            if read.summary != check.summary:
-                withheld[check.summary] = read.summary
+            key = (check.name, check.summary)
+            if check.state == "failed" and key in withheld:
+                name, summary = withheld[key]
+                found.append(replace(check, name=name, summary=summary))
+                continue
+            (read,) = await heard(self._judge, [check], known)
+            if read != check:
+                withheld[key] = (read.name, read.summary)
             found.append(read)
         return tuple(found)
 
@@ -132,10 +148,14 @@ class Watching:
             self._tell(said)
 
 
+def _fault(error: Exception) -> LoopdeskError:
+    return error if isinstance(error, LoopdeskError) else LoopdeskError(f"{type(error).__name__}: {error}")
+
+
 def _look(forge: Forge, proposal: Proposal) -> _Look:
     assert proposal.number is not None
     pull = forge.read(proposal.number)
-    if pull.state != "open" or pull.head_sha != proposal.head_sha:
+    if pull.state != "open" or pull.head_sha != proposal.head_sha or proposal.state in ALSO_LOOKED_AT:
         return _Look(pull)
     return _Look(pull, forge.checks(pull.head_sha), forge.conversation(proposal.number))
 

@@ -181,6 +181,9 @@ def test_without_a_ledger_all_that_was_put_aside_for_a_job_is_spent_and_with_one
     keeps.reserve_job(job, 0.5)
     keeps.settle(job.id, ledger)
     assert budget.spent(store.connection).usd == 0.5
+    keeps.reserve_job(job, 0.7)
+    keeps.settle(job.id, None)
+    assert budget.spent(store.connection).usd == 1.2 and not keeps.has_aside(job.id)
 
 
 def test_with_too_little_left_a_job_is_not_begun_elsewhere(store: Store):

@@ -149,7 +149,7 @@ def test_one_pull_request_by_three_machines(
         finally:
             machines.end()
             loop.close()
-    assert [kind for kind, _ in github.effects] == ["push", "pull", "push"]
+    assert [kind for kind, _ in github.effects] == ["push", "pull", "push", "comment"]
     # What was asked when its machine died counts as it was reserved.
     with contextlib.closing(sqlite3.connect(loop.workspace.inbox_db)) as db:
         open_ = db.execute("SELECT role, model != '', cost_usd > 0 FROM spend WHERE booked_at IS NULL").fetchall()

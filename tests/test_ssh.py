@@ -210,6 +210,7 @@ def test_after_a_crash_that_no_program_survives_reset_helps(ssh: Ssh, opened: Op
 
 @pytest.mark.parametrize("how", ["killed", "cut"])
 def test_a_hang_up_ends_the_desk_and_leaves_nothing_half_written(ssh: Ssh, opened: Opened, how: str):
+    there_was = {path.name for path in ssh.workspace.iterdir()}
     terminal = opened(ssh.open(ssh.desk()))
     terminal.read(until=b"as of")
     terminal.press(b"2", until=b"outcome")
@@ -221,7 +222,8 @@ def test_a_hang_up_ends_the_desk_and_leaves_nothing_half_written(ssh: Ssh, opene
         terminal.cut()
     ssh.until_no_desk()
     assert {path.name for path in ssh.workspace.iterdir()} <= {
-        *("events.db", "desk.db", "inbox.db", "demo.json", "engine.lock", "desks.lock"),
+        *there_was,
+        *("engine.lock", "desks.lock"),
         *(f"{name}.db-{side}" for name in ("events", "desk", "inbox") for side in ("wal", "shm")),
     }
     for name in ("events.db", "desk.db", "inbox.db"):
@@ -241,6 +243,7 @@ def test_a_decision_right_before_a_hang_up_is_applied_once(ssh: Ssh, opened: Ope
     terminal = opened(there.open(there.desk()))
     terminal.read(until=b"as of")
     terminal.press(b"3", until=b"History")
+    terminal.press(b"jj")  # past the group's line, to one that no fix is under way for: that would be asked about
     terminal.press(b"v", until=b"undoes it until")
     terminal.cut()
     there.until_no_desk()

@@ -251,6 +251,12 @@ def test_a_round_without_its_start_says_so():
     assert said(found)[0] == "0 round round 01JROUND ['no start']"
 
 
+def test_a_trace_that_is_of_no_round_lacks_no_start():
+    call, end = ev("$ai_generation", 1), ev("$ai_trace", 3)
+    assert said(tree(call, end))[0] == "0 round round 01JROUND"
+    assert said(tree(call, ev("round_scored", 2, score=0.5), end))[0] == "0 round round 01JROUND ['no start']"
+
+
 def test_nothing_at_all_is_a_round_without_events():
     found = tree()
     assert said(found) == ["0 round round 01JROUND ['no start']"]

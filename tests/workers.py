@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from engine import main
 from engine.at_home import AtHome
 from engine.blobs import Blobs, FolderBlobs
 from engine.budget import Books, Purser
+from engine.judge import Unavailable
 from engine.main import Engine, Parts
 from engine.model import Job
 from engine.store import Store
@@ -36,6 +38,7 @@ TIMES = Times(stalled_s=12.0, patience_s=0.3, look_s=0.05, poll_s=0.1)
 # Where one dies, and that is waited for.
 DYING = replace(TIMES, stalled_s=2.4)
 STEP_USD = 0.01
+_SPENT_ON = "SELECT total(cost_usd) FROM spend WHERE report_id = ?"
 
 
 @dataclass
@@ -46,8 +49,12 @@ class Counting:
     blobs: Blobs
     books: Purser | None = None
     plan: Mapping[str, object] = field(default_factory=dict)
+    left: Callable[[str], float] | None = None
+    """USD that its report may still cost, where that is asked before it is begun."""
 
     def brief(self, job: Job) -> Mapping[str, object]:
+        if self.left is not None and self.left(job.report_id) <= 0:
+            raise Unavailable("Nothing is left of the budget")
         return {"report": job.report_id, "repository": {"url": "https://code.example/loop.git"}, **self.plan}
 
     async def do(self, brief: Mapping[str, Any], progress: Progress) -> Mapping[str, object]:
@@ -96,6 +103,7 @@ class AwayEngine:
         self.desk, self.url, self.plan, self.times = desk, url, plan, times
         self._config = Config(workspace_dir=str(desk.workspace.root), timezone="UTC", budgets=limits)
         self.may_ask = True
+        self.takes_all = False
         self.began = time.monotonic()
 
     def open(self) -> None:
@@ -104,10 +112,14 @@ class AwayEngine:
         blobs = FolderBlobs(desk.workspace.blobs)
         books = Books(self._config, self.store, self.clock)
         self.exchange: Exchange = opened(self.url, self.store, books, blobs, self.clock, self.times)
-        home = AtHome(Counting(blobs, plan=self.plan), self.store, self.clock)
-        away = Away(home, self.exchange, 1.0, lambda: self.may_ask)
+        home = AtHome(Counting(blobs, plan=self.plan, left=self._left), self.store, self.clock)
+        away = Away(home, self.exchange, 2.0 if self.takes_all else 1.0, lambda: self.may_ask)
         parts = Parts((place_by_project, Recalling(self.exchange)), {"research": away}, limits={"research": 8})
         self.engine = Engine(self.store, parts, clock=self.clock)
+
+    def _left(self, report_id: str) -> float:
+        with contextlib.closing(sqlite3.connect(self.desk.workspace.inbox_db)) as db:
+            return 2.0 - db.execute(_SPENT_ON, (report_id,)).fetchone()[0]
 
     def clock(self) -> datetime:
         return self.desk.now + timedelta(seconds=time.monotonic() - self.began)

@@ -14,6 +14,7 @@ from itertools import chain, repeat
 from typing import Any
 
 BLOCK = 64  # lines that are read together
+MOST = 6_000  # characters of a block: an unclosed comment is looked for its end from every place in it
 LONGEST = 400  # characters; a longer line is not code that somebody wrote
 _ALIASES: Mapping[str, str] = {
     "py": "python", "pyi": "python", "toml": "toml", "yaml": "yaml", "yml": "yaml", "json": "json", "js": "javascript",
@@ -50,7 +51,11 @@ def lexer(path: str) -> Any | None:
 
 def inked(reader: Any, lines: Sequence[str]) -> list[list[Inked]]:
     """The same lines with inks: keyword, string, name, comment or text. Raises nothing, whatever they hold."""
-    read = [line if len(line) <= LONGEST else "" for line in lines]
+    read, room = [], MOST
+    for line in lines:
+        is_read = len(line) <= min(LONGEST, room)
+        read.append(line if is_read else "")
+        room -= len(line) if is_read else 0
     found: list[list[Inked]] = [[]]
     for token, text in reader.get_tokens("\n".join(read)):
         ink = _ink(token)

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,12 @@ class JailRunner:
     loop: asyncio.AbstractEventLoop
     dependencies: Path | None = None
     read_only: Mapping[str, Path] = field(default_factory=dict)
+    _running: list[Future[tuple[bytes, Ended]]] = field(default_factory=list, repr=False)
+
+    def stop(self) -> None:
+        """Kill what runs now: whoever waits for it in a thread is not wanted any more."""
+        for one in list(self._running):
+            one.cancel()
 
     def run(self, command: Sequence[str], folder: Path, timeout_s: float) -> Ran:
         """Raises `NoSandbox`."""
@@ -46,7 +53,12 @@ class JailRunner:
             read_only={**self.read_only, **prepared},
             limits=Limits(wall_s=timeout_s, disk_bytes=4 << 30),
         )
-        output, ended = asyncio.run_coroutine_threadsafe(_ran(self.sandbox(), run), self.loop).result()
+        running = asyncio.run_coroutine_threadsafe(_ran(self.sandbox(), run), self.loop)
+        self._running.append(running)
+        try:
+            output, ended = running.result()
+        finally:
+            self._running.remove(running)
         if ended.why is Why.WALL:
             return Ran(None, output)
         if ended.why is not Why.EXIT:

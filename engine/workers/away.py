@@ -41,14 +41,30 @@ class Away:
         self._home, self._with, self._most_usd, self._may_ask = home, exchange, most_usd, may_ask
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
-        brief = await self._home.brief(job)
-        if stays_home(brief) or not self._may_ask():
-            return await self._home.do(job, brief)
-        await self._put(job, brief)
+        if not await self._adopted(job):
+            brief = await self._home.brief(job)
+            if stays_home(brief) or not self._may_ask():
+                return await self._home.do(job, brief)
+            await self._put(job, brief)
         seen = await self._outcome(job)
         await self._with.take_in(job.id, seen)
         assert seen.outcome is not None
         return _result(seen.outcome)
+
+    async def _adopted(self, job: Job) -> bool:
+        """Whether an earlier attempt has put into the queue what this one asks. Where it asked something else, what
+        that did cost is booked first: a brief reads what is left of the report's budget."""
+        shared = self._with
+        if not shared.books.has_aside(job.id):
+            return False
+        await shared.lock.held()
+        if await shared.queue.adopt(job, takes_result=not _has_returned(shared.store, job.id)):
+            shared.queue.known.add(job.id)
+            shared.books.reserve_job(job, self._most_usd)
+            return True
+        # Not there at all, it was never put: the engine, or Postgres, went in between.
+        shared.books.settle(job.id, await shared.queue.ledger(job.id) or ())
+        return False
 
     async def _put(self, job: Job, brief: Mapping[str, object]) -> None:
         """Reserved, enqueued: in this order, so that nothing is ever spent that was not put aside."""
@@ -170,10 +186,12 @@ class Recalling:
     async def _recall(self, job_id: str) -> bool:
         """Whether it is over: who works on it has a second to see it, and its jail to end."""
         seen = await self._with.queue.recall(job_id)
-        if seen is not None:
-            if not seen.is_over:
-                return False
+        if seen is None:
+            self._with.books.settle(job_id, None)
+        elif seen.is_over:
             await self._with.take_in(job_id, seen)
+        else:
+            return False
         await self._with.queue.forget(job_id)
         return True
 

@@ -72,6 +72,12 @@ class Queue:
             )
             self.known |= {id for (id,) in await found.fetchall()}
 
+    async def adopt(self, job: Job, *, takes_result: bool) -> bool:
+        """Whether what is under way for it is what this attempt asks, or there is a result that nobody has taken
+        (`takes_result`): then it is this attempt's."""
+        async with connected(self._url) as connection, connection.transaction():
+            return await self._adopted(connection, job, takes_result)
+
     async def put(
         self,
         job: Job,
@@ -81,38 +87,32 @@ class Queue:
         *,
         takes_result: bool = True,
     ) -> None:
-        """Adopt what is under way for it, or a result that nobody has taken (`takes_result`), or have it begun; in one
-        transaction with its place in the queue."""
-        asked = spelled(dict(asked_by(job)))
+        """Adopt it, or have it begun; in one transaction with its place in the queue."""
         self.known.add(job.id)  # at once: whether a lost answer was a yes, nobody knows
         async with connected(self._url) as connection, connection.transaction():
-            found = await connection.execute(
-                "SELECT asked = %s AND (state IN ('waiting', 'running') OR (%s AND outcome LIKE %s)) "
-                "FROM loopdesk_jobs WHERE job_id = %s FOR UPDATE",
-                (asked, takes_result, '{"result":%', job.id),
-            )
-            row = await found.fetchone()
-            if row is not None and row[0]:
-                await connection.execute(
-                    "UPDATE loopdesk_jobs SET attempt = %s WHERE job_id = %s", (job.attempt, job.id)
-                )
-            else:
+            if not await self._adopted(connection, job, takes_result):
                 ticket = str(ULID())
-                await connection.execute(
-                    _PUT,
-                    {
-                        "job": job.id,
-                        "workspace": self._workspace,
-                        "attempt": job.attempt,
-                        "kind": job.kind,
-                        "asked": asked,
-                        "brief": spelled(dict(brief)),
-                        "reserved": reserved_usd,
-                        "ticket": ticket,
-                        "snapshot": None if snapshot is None else spelled(dict(snapshot)),
-                    },
-                )
+                values = {
+                    "job": job.id,
+                    "workspace": self._workspace,
+                    "attempt": job.attempt,
+                    "kind": job.kind,
+                    "asked": spelled(dict(asked_by(job))),
+                    "brief": spelled(dict(brief)),
+                    "reserved": reserved_usd,
+                    "ticket": ticket,
+                    "snapshot": None if snapshot is None else spelled(dict(snapshot)),
+                }
+                await connection.execute(_PUT, values)
                 await self._defer(connection, job, ticket)
+
+    async def _adopted(self, connection: psycopg.AsyncConnection, job: Job, takes_result: bool) -> bool:
+        done = await connection.execute(
+            "UPDATE loopdesk_jobs SET attempt = %s WHERE job_id = %s AND asked = %s "
+            "AND (state IN ('waiting', 'running') OR (%s AND outcome LIKE %s))",
+            (job.attempt, job.id, spelled(dict(asked_by(job))), takes_result, '{"result":%'),
+        )
+        return done.rowcount == 1
 
     async def _defer(self, connection: psycopg.AsyncConnection, job: Job, ticket: str) -> None:
         task = self._app.configure_task(
@@ -130,6 +130,12 @@ class Queue:
         async with connected(self._url) as connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(job_id))))
             yield Line(connection, job_id, self._times)
+
+    async def ledger(self, job_id: str) -> Sequence[Entry] | None:
+        """What was spent on it so far; None where it is not there."""
+        async with connected(self._url) as connection:
+            line = Line(connection, job_id, self._times)
+            return None if await line.look() is None else await line.ledger()
 
     async def look(self, job_id: str) -> Seen | None:
         async with connected(self._url) as connection:
@@ -170,14 +176,14 @@ class Line:
         state, alive, outcome, snapshot = row
         if outcome is None:
             return Seen(state, alive)
-        return Seen(state, alive, json.loads(outcome), json.loads(snapshot) if snapshot else None, await self._ledger())
+        return Seen(state, alive, json.loads(outcome), json.loads(snapshot) if snapshot else None, await self.ledger())
 
     async def wait(self, seconds: float) -> None:
         """Until something is said about the job, or that long."""
         async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
             pass
 
-    async def _ledger(self) -> Sequence[Entry]:
+    async def ledger(self) -> Sequence[Entry]:
         found = await self._connection.execute(
             "SELECT id, role, model, usd, input_tokens, output_tokens, at, is_booked FROM loopdesk_spend "
             "WHERE job_id = %s ORDER BY id",

@@ -96,7 +96,9 @@ class _Grower:
         for answers in orphans.values():
             for answer in answers:
                 found.marks[answer] |= Mark.NO_CALL
-        if self.started == NOBODY:
+        # A trace that names no round was never one, and lacks no start.
+        is_of_a_round = any(word.startswith(_OF_A_ROUND) for word in events.words)
+        if self.started == NOBODY and (is_of_a_round or events.code_of("$ai_trace") is None):
             found.marks[0] |= Mark.NO_START
 
     def _describe(self, called: list[int]) -> None:
@@ -297,3 +299,4 @@ _ENDING = frozenset({NUMBERED["generation"], NUMBERED["tool"]})
 _IS_A_ROW, _CALLS, _RETURNS, _STARTS, _ENDS = range(5)
 _DOES = {"step.tool_called": _CALLS, "step.tool_returned": _RETURNS, "round_started": _STARTS}
 _DOES |= {"round_kept": _ENDS, "round_reverted": _ENDS}
+_OF_A_ROUND = ("round_", "proposal_")
