@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -152,21 +152,25 @@ class Waiting:
         busy = LoopdeskError("Another process sends the annotations that wait", do="Try again in a moment")
         with only_one(self._folder / "annotations.lock", busy):
             sent, refused = 0, ""
+            damaged = {line for line in self._lines() if _read(line)[1] is None}
+            if damaged:
+                self._drop(damaged)
             for line in self._lines():
                 place, wanted = _read(line)
-                if wanted is not None and place != rest.place:
+                if wanted is None or place != rest.place:
                     continue
-                if wanted is not None:
-                    try:
-                        make(rest, wanted)
-                    except LoopdeskError as error:
-                        refused = str(error)
-                        break
-                    sent += 1
-                # At once: what is killed here finds the annotation made when it looks again.
-                with self._changing():
-                    self._write([one for one in self._lines() if one != line])
+                try:
+                    make(rest, wanted)
+                except LoopdeskError as error:
+                    refused = str(error)
+                    break
+                sent += 1
+                self._drop({line})  # at once: what is killed before this finds the annotation made when it looks again
             return Flushed(sent, len(self._lines()), refused)
+
+    def _drop(self, lines: Collection[str]) -> None:
+        with self._changing():
+            self._write([one for one in self._lines() if one not in lines])
 
     def _lines(self) -> list[str]:
         try:
