@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
     return Draft(content, at, sha.lower())
 
 
-def annotations(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
+def on_time_lines(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
     """The newest moment first. Raises `LoopdeskError`."""
     found = [one for row in listed(rest, "annotations/", most).rows if (one := _annotation(row))]
     return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))
@@ -129,6 +129,13 @@ class Waiting:
     def path(self) -> Path:
         return self._folder / "annotations.jsonl"
 
+    @property
+    def has_any(self) -> bool:
+        try:
+            return self.path.stat().st_size > 0
+        except OSError:
+            return False
+
     def add(self, place: str, wanted: Draft) -> None:
         """Raises `LoopdeskError`. A commit that waits already is not kept twice."""
         line = _line(place, wanted)
@@ -145,21 +152,25 @@ class Waiting:
         busy = LoopdeskError("Another process sends the annotations that wait", do="Try again in a moment")
         with only_one(self._folder / "annotations.lock", busy):
             sent, refused = 0, ""
+            damaged = {line for line in self._lines() if _read(line)[1] is None}
+            if damaged:
+                self._drop(damaged)
             for line in self._lines():
                 place, wanted = _read(line)
-                if wanted is not None and place != rest.place:
+                if wanted is None or place != rest.place:
                     continue
-                if wanted is not None:
-                    try:
-                        make(rest, wanted)
-                    except LoopdeskError as error:
-                        refused = str(error)
-                        break
-                    sent += 1
-                # At once: what is killed here finds the annotation made when it looks again.
-                with self._changing():
-                    self._write([one for one in self._lines() if one != line])
+                try:
+                    make(rest, wanted)
+                except LoopdeskError as error:
+                    refused = str(error)
+                    break
+                sent += 1
+                self._drop({line})  # at once: what is killed before this finds the annotation made when it looks again
             return Flushed(sent, len(self._lines()), refused)
+
+    def _drop(self, lines: Collection[str]) -> None:
+        with self._changing():
+            self._write([one for one in self._lines() if one not in lines])
 
     def _lines(self) -> list[str]:
         try:

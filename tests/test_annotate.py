@@ -10,15 +10,17 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from queries.annotations import MOST_WAITING, Waiting, annotations, draft, make
+from engine.marking import Marking
+from queries.annotations import MOST_WAITING, Waiting, draft, make, on_time_lines
 from queries.limiter import Limiter, account
 from queries.local.store import Store
 from queries.remote_http import Transport
-from queries.rest import RemoteRest
+from queries.rest import RemoteRest, open_rest
 from tests.conftest import NOW
 from tests.posthog_double import Double, Scripted, json_answer, refusal
 from tui.commands import annotate_hook
@@ -108,7 +110,7 @@ class TestMaking:
     def test_hostile_words_are_printable_when_listed(self, tmp_path):
         row = {"id": 4, "content": "\x1b]0;pwned\x07fine\u202e", "date_marker": NOW.isoformat(), "creation_type": "USR"}
         with Double([json_answer({"results": [row, {"id": "x"}], "next": None})]).running() as double:
-            (found,) = annotations(remote(double, tmp_path))
+            (found,) = on_time_lines(remote(double, tmp_path))
         assert found.content == "fine"
 
     def test_a_post_that_broke_off_is_not_sent_twice(self, tmp_path):
@@ -278,3 +280,19 @@ class TestTheHook:
         (found,) = run(embedded, "--list")[1]
         assert found["content"] == f"{git(repository, 'rev-parse', 'HEAD')[:12]} Use another judge"
         assert datetime.fromisoformat(found["at"]) <= datetime.now(UTC)
+
+
+class TestTheEngine:
+    async def test_it_makes_what_waits(self, embedded, state, tmp_path):
+        config = Context.of(embedded).config
+        waiting, marking = Waiting(state), Marking(config)
+        waiting.add(open_rest(config).place, draft("while away", NOW, SHA))
+        store: Any = None  # it looks at the file alone
+        worked = await marking(store, NOW)
+        while worked.is_on_its_way:
+            worked = await marking(store, NOW)
+        assert worked.done == 1 and not waiting.has_any
+        assert [one["content"] for one in run(embedded, "--list")[1]] == [f"{SHA[:12]} while away"]
+        waiting.add("elsewhere", draft("not for here", NOW))
+        again = await marking(store, NOW)
+        assert again.next_due is not None and again.next_due > NOW and waiting.has_any

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from queries.annotations import Draft, Waiting, annotations, draft, make
+from queries.annotations import Draft, Waiting, draft, make, on_time_lines
 from queries.backend import QueryTimedOut
 from queries.remote_errors import PostHogBusy, PostHogUnreachable, Throttled
 from queries.rest import Rest, open_rest
@@ -94,7 +94,7 @@ def _flush(waiting: Waiting, rest: Rest) -> None:
 def _list(context: Context, *, as_json: bool) -> None:
     rest = open_rest(context.config, _warn)
     try:
-        found = annotations(rest)
+        found = on_time_lines(rest)
     finally:
         rest.close()
     if as_json:

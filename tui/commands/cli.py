@@ -34,6 +34,7 @@ COMMANDS = {
     "eval": ("eval", "Score the engine's judgement on labelled sets."),
     "annotate": ("annotate", "Mark a moment on the time lines, or each commit by a git hook."),
     "flags": ("flags", "The knobs that loops read: list, switch, roll out, compare by round."),
+    "posthog": ("posthog", "Check what the loops send, and bring the boards into PostHog."),
     "notify": ("notify", "Whether what deserves it reaches you: send a test."),
     "service": ("service", "Have `serve` and the engine run day and night."),
     "storage": ("storage", "What is stored, how large it is, and making it smaller."),
