@@ -391,5 +391,6 @@ FACTS: Mapping[str, tuple[Fact, ...]] = {
     "model_errors": (_calls, _kept),
     "model_latency": (_calls,),
     "router_anomalies": (_cost,),
+    "experiment": (_best, _kept),
 }
 """By the signal's source; anything else of a known loop is given its plainest figures."""

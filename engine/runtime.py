@@ -25,6 +25,7 @@ from engine.judge import Judge, Unavailable
 from engine.judges import judge_of
 from engine.listening import Listening
 from engine.main import Build, Parts, Stage, Worked, utc_now, warn
+from engine.marking import Marking
 from engine.notifying import Notifying
 from engine.pulling import Pulling
 from engine.reconcile import RESEARCH
@@ -62,7 +63,7 @@ def parts(config: Config, clock: Callable[[], datetime] = utc_now) -> Build:
     forges = Forges(config, sandbox, clock)
     blobs = FolderBlobs(config.workspace.blobs)
     # Last in a turn: what the others found out is told.
-    outward: list[Stage] = [Notifying(config), Announcing(config)]
+    outward: list[Stage] = [Notifying(config), Announcing(config), Marking(config)]
 
     def build(store: Store) -> Parts:
         leftovers.remove_all(config.workspace)

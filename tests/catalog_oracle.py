@@ -4,9 +4,11 @@ writes `catalog_expected.json`, which the tests compare with the embedded store'
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from queries.boards import parameters
@@ -33,6 +35,26 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_stopped": {"reason": "max_rounds"},
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
+    "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
+}
+# No loop of the simulation reads flags. A round as it is sent: event, minutes, score, variants.
+_VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
+    "01KKTW00000000000000000001": [
+        ("round_started", 0, None, {"scorer_v2": "test", "aggressive_escalation": True}),
+        ("round_scored", 4, 0.91, {"scorer_v2": "test", "aggressive_escalation": True}),
+        ("round_kept", 5, None, {"scorer_v2": "test"}),
+    ],
+    "01KKTW00000000000000000002": [
+        ("round_started", 10, None, {"scorer_v2": "control"}),
+        ("round_scored", 15, "0.88", {"scorer_v2": "control"}),
+        ("round_scored", 16, 0.89, {"scorer_v2": "control"}),
+    ],
+    "01KKTW00000000000000000003": [
+        ("round_started", 20, None, {"scorer_v2": "control"}),
+        ("round_scored", 25, 0.7, {"scorer_v2": "test"}),
+    ],
+    "01KKTW00000000000000000004": [("round_started", 30, None, {"scorer_v2": "test"})],
+    "01KKTW00000000000000000005": [("round_scored", 40, 0.8, {"aggressive_escalation": False})],
 }
 
 
@@ -40,6 +62,30 @@ NARROWED: dict[str, dict[str, object]] = {
 def weekend() -> list[dict]:
     batches = simulate(2, until=MORNING, tz=ZoneInfo(ZONE), nights=2)
     return [event for batch in batches for event in batch]
+
+
+def everything() -> list[dict]:
+    """The weekend, and ten days before the morning, where only one question looks, rounds that read flags."""
+    return [*weekend(), *_with_variants()]
+
+
+def _with_variants() -> Iterator[dict]:
+    for round_id, told in _VARIANTS.items():
+        for place, (name, minutes, score, variants) in enumerate(told):
+            at = MORNING - timedelta(days=10) + timedelta(minutes=minutes)
+            properties = {f"$feature/{flag}": value for flag, value in variants.items()} | {
+                "project": "autoagent", "client": "acme", "agent": f"agent-{place}", "round_id": round_id,
+                "run_id": "01KKTW0000000000000000RUN0",
+            }  # fmt: skip
+            if score is not None:
+                properties |= {"score": score, "score_goal": "max"}
+            yield {
+                "event": name,
+                "distinct_id": "autoagent:acme:critic",
+                "timestamp": at.isoformat(),
+                "uuid": str(UUID(int=int(round_id[-1]) * 100 + place)),
+                "properties": properties,
+            }
 
 
 def asked() -> dict[str, tuple[catalog.Question, dict[str, object]]]:
@@ -107,6 +153,6 @@ def answers(oracle: Oracle) -> dict[str, list]:
 
 
 if __name__ == "__main__":
-    found = answers(Oracle(weekend()))
+    found = answers(Oracle(everything()))
     lines = (f"{json.dumps(name)}: {json.dumps(rows, ensure_ascii=False)}" for name, rows in found.items())
     EXPECTED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

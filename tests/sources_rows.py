@@ -12,7 +12,7 @@ EVENING = datetime(2026, 11, 19, 22, tzinfo=UTC)
 NEVER = "1970-01-01T00:00:00+00:00"
 QUESTIONS = (
     "round_history", "run_stops", "exception_issues", "dimension_regressions", "dimension_heatmap", "model_calls",
-    "router_anomalies",
+    "router_anomalies", "round_variants",
 )  # fmt: skip
 
 

@@ -346,6 +346,21 @@ def _router(seen: Seen) -> Verdict:
     )
 
 
+def _experiment(seen: Seen) -> Verdict:
+    flag, variant = seen.word("flag", 60) or "a flag", seen.word("variant", 40) or "a variant"
+    shift, is_better = seen.number("difference"), seen.number("is_better") == 1
+    do = f"Ship {variant} of {flag}" if is_better else f"Give up {variant} of {flag}"
+    return Verdict(
+        ASK,
+        "Which variant goes on is for the owner of the flag to say.",
+        3,
+        f"The planned sample is there, and the mean score differs by {signed(shift)}.",
+        titled(*(f"{do} in {name}" for name in (seen.loop, seen.short))),
+        f"{variant} scores {'better' if is_better else 'worse'} than the control in {seen.loop}, and both still run.",
+        f"{do} in {seen.loop}, or let it run on?",
+    )
+
+
 BY_SOURCE: Mapping[tuple[str, str], Callable[[Seen], Verdict]] = {
     ("loops", "deploys"): _deploy,
     ("loops", "bad_stops"): _stop,
@@ -363,6 +378,7 @@ BY_SOURCE: Mapping[tuple[str, str], Callable[[Seen], Verdict]] = {
     ("loops", "escalation_streak"): _escalated,
     ("llm_analytics", "model_latency"): _slow,
     ("model_router", "router_anomalies"): _router,
+    ("loops", "experiment"): _experiment,
 }
 ORDER: Sequence[tuple[str, str]] = tuple(BY_SOURCE)
 """Of two that are as urgent, the earlier one leads."""

@@ -11,7 +11,7 @@ from engine.model import Signal
 from engine.sources import github_issues
 from engine.sources.facts import Round
 from engine.sources.settings import Setting, known, setting
-from engine.sources.source import Evidence, Failure, Gathered, Source
+from engine.sources.source import VARIANT_DAYS, Evidence, Failure, Gathered, Source
 from queries.backend import Backend
 from queries.catalog import catalog
 from queries.views.answers import records
@@ -35,11 +35,13 @@ _PLACES = {
     "model_latency": "model_calls:LATENCY",
     "router_anomalies": "router_anomalies:SOURCE",
     "missed_runs": "missed_runs:SOURCE",
+    "experiment": "experiment:SOURCE",
 }
 NAMES = tuple(_PLACES)
 OWN_PROJECT = "loopdesk"  # the engine's own model calls are no loop
 HISTORY_DAYS = 14
-_DAYS = {"model_calls": 8}  # medians of many calls: a week of them is enough, and twice as fast
+# Medians of many calls: a week of them is enough, and twice as fast.
+_DAYS = {"model_calls": 8, "round_variants": VARIANT_DAYS}
 _AHEAD = timedelta(days=1)  # a loop's clock may be ahead of ours
 
 

@@ -16,6 +16,8 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 RECENT_NIGHTS = 3
+VARIANT_DAYS = 30
+"""How far back rounds are read with their variants: a planned sample may take weeks."""
 MOST_ROUND_IDS = 20
 MOST_CHARACTERS = 4000  # of a signal's content: what is embedded and read by a model has a bound
 _NAME_CHARACTERS = 80

@@ -11,6 +11,18 @@ from itertools import combinations
 from math import erfc, exp, lgamma, log, log1p, sqrt
 from statistics import median
 
+from queries.statistics import rank_sum_less
+
+__all__ = [
+    "binomial_tail",
+    "fisher_less",
+    "mad",
+    "rank_sum_less",
+    "rising",
+    "robust_z",
+    "slope",
+]
+
 
 def mad(values: Sequence[float]) -> float:
     """The median absolute deviation from the median (Hampel, 1974), not scaled. 0 for one value."""
@@ -51,34 +63,6 @@ def fisher_less(hits: int, trials: int, hits_before: int, trials_before: int) ->
 
 def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
-
-
-def rank_sum_less(sample: Sequence[float], reference: Sequence[float]) -> float:
-    """P that `sample` lies this far below `reference` by chance: Mann and Whitney's U (1947), one-sided, normal
-    approximation with the correction for ties and for continuity; good from about 8 values on each side."""
-    n, m = len(sample), len(reference)
-    ranks, ties = _ranks([*sample, *reference])
-    u = sum(ranks[:n]) - n * (n + 1) / 2
-    total = n + m
-    spread = sqrt(n * m / 12 * ((total + 1) - ties / (total * (total - 1)))) if total > 1 else 0.0
-    if not spread:
-        return 1.0
-    return erfc((n * m / 2 - u - 0.5) / spread / sqrt(2)) / 2
-
-
-def _ranks(values: Sequence[float]) -> tuple[list[float], float]:
-    """Mean ranks, and the sum of t^3 - t over groups of ties."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks, ties, start = [0.0] * len(values), 0.0, 0
-    while start < len(order):
-        end = start
-        while end < len(order) and values[order[end]] == values[order[start]]:
-            end += 1
-        for place in order[start:end]:
-            ranks[place] = (start + end + 1) / 2
-        ties += (end - start) ** 3 - (end - start)
-        start = end
-    return ranks, ties
 
 
 def rising(values: Sequence[float]) -> float:

@@ -47,14 +47,15 @@ def routes(events_db: Path, credentials: Credentials, project_key: str, timezone
         *_both("/flags/definitions", api.definitions, ["GET"]),
         *_both("/api/feature_flag/local_evaluation", api.definitions, ["GET"]),
     ]
-    table = _private(store, Project(project_key, timezone))
+    table = private_table(store, Project(project_key, timezone))
     private = [
         route for path, methods in table.items() for route in _both(path, partial(api.private, methods), _ALL_METHODS)
     ]
     return [*public, *private]
 
 
-def _private(store: ObjectStore, project: Project) -> dict[str, Methods]:
+def private_table(store: ObjectStore, project: Project) -> dict[str, Methods]:
+    """What the private API answers, by path and method."""
     flags, annotations, experiments = FeatureFlags(store), Annotations(store), Experiments(store)
     inside = "/api/projects/{project}"
     table: dict[str, Methods] = {"/api/users/@me": {"GET": project.me}}

@@ -1,0 +1,1 @@
+"""The six boards inside PostHog: what they ask there, and bringing them there."""

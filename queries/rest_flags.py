@@ -1,0 +1,220 @@
+"""Flags as knobs: listed, switched and rolled out on either PostHog, and never over somebody else's change.
+
+A change is made from the flag that was on the screen. It says itself exactly what it does; before it is sent the flag
+is read again, and where it moved nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from queries.remote_errors import PostHogBusy, PostHogFailed
+from queries.rest import Rest, listed
+from workspace.errors import LoopdeskError
+from workspace.text import plain
+
+_MOST_NAME = 200
+
+
+class FlagMoved(LoopdeskError):
+    """The flag is not any more what was read: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """`share` of those whom the flag is on for, in percent."""
+
+    key: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`rollout` is in percent; None where several condition sets have each their own, or there is none. `conditions` is
+    how many filters there are in all. `key` and `name` are printable; `filters` is the document as it was read."""
+
+    id: int
+    key: str
+    name: str
+    is_on: bool
+    rollout: float | None
+    conditions: int
+    variants: tuple[Variant, ...]
+    version: int | None
+    filters: Mapping[str, object] = field(repr=False)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of an experiment's plan: each variant's share by name."""
+        return {variant.key: variant.share for variant in self.variants}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one confirm sends. None leaves a thing as it is."""
+
+    flag: Flag
+    is_on: bool | None = None
+    rollout: float | None = None
+
+    @property
+    def said(self) -> str:
+        """`scorer_v2: off → on, rollout 20 % → 50 %`."""
+        parts = []
+        if self.is_on is not None:
+            parts.append(f"{_word(self.flag.is_on)} → {_word(self.is_on)}")
+        if self.rollout is not None:
+            parts.append(f"rollout {_percent(self.flag.rollout)} → {_percent(self.rollout)}")
+        return f"{self.flag.key}: {', '.join(parts)}"
+
+
+def flags(rest: Rest) -> tuple[Flag, ...]:
+    """By key. What is no flag that we could name is left out. Raises `LoopdeskError`."""
+    found = [one for row in listed(rest, "feature_flags/").rows if (one := _flag(row))]
+    return tuple(sorted(found, key=lambda one: one.key))
+
+
+def flag_named(rest: Rest, key: str) -> Flag:
+    """Raises `LoopdeskError` where there is none of that key."""
+    rows = listed(rest, "feature_flags/", search=key).rows
+    found = next((one for row in rows if row.get("key") == key and (one := _flag(row))), None)
+    if found is None:
+        raise LoopdeskError(f"There is no flag {plain(key, _MOST_NAME)}", do="List them: loopdesk flags")
+    return found
+
+
+def switched(flag: Flag, is_on: bool) -> Change:
+    """Raises `LoopdeskError` where it is so already."""
+    if flag.is_on == is_on:
+        raise LoopdeskError(f"{flag.key} is {_word(is_on)} already")
+    return Change(flag, is_on=is_on)
+
+
+def rolled_out(flag: Flag, percent: float) -> Change:
+    """Raises `LoopdeskError` for what is no percentage, for the one it has, and where it is not clear whose it is."""
+    if not 0 <= percent <= 100:
+        raise LoopdeskError(f"{percent:g} is no percentage", do="Give a number from 0 to 100")
+    if flag.rollout is None:
+        raise LoopdeskError(
+            f"{flag.key} has not one condition set, so it has no single rollout", do="Change it in PostHog's own editor"
+        )
+    if flag.rollout == percent:
+        raise LoopdeskError(f"{flag.key} is rolled out to {_percent(percent)} already")
+    return Change(flag, rollout=float(percent))
+
+
+def apply(rest: Rest, change: Change) -> Flag:
+    """The flag as it is afterwards. Raises `FlagMoved`, with nothing sent, or another `LoopdeskError`.
+
+    PostHog refuses a version that is not the newest, so a change between our reading and our writing is seen as well.
+    """
+    path = f"feature_flags/{quote(str(change.flag.id))}/"
+    _refuse_moved(change.flag, _read(rest, path))
+    document: dict[str, object] = {}
+    if change.is_on is not None:
+        document["active"] = change.is_on
+    if change.rollout is not None:
+        document["filters"] = _with_rollout(change.flag.filters, change.rollout)
+    if change.flag.version is not None:
+        document["version"] = change.flag.version
+    try:
+        answer = rest.ask("PATCH", path, document)
+    except PostHogBusy:
+        # A lost answer or a conflict: what is there now says which.
+        answer = None
+    made = _flag(answer) or _read(rest, path)
+    if not _is_done(change, made):
+        _refuse_moved(change.flag, made)
+        raise PostHogFailed(f"PostHog did not change {change.flag.key}", "It may want an approval", "Look at it there")
+    return made
+
+
+def _refuse_moved(seen: Flag, now: Flag) -> None:
+    differences = [
+        f"{name} is {there}"
+        for name, here, there in (
+            ("its key", seen.key, now.key),
+            ("it", _word(seen.is_on), _word(now.is_on)),
+            ("its rollout", _percent(seen.rollout), _percent(now.rollout)),
+        )
+        if here != there
+    ]
+    if differences or seen.filters != now.filters or seen.version != now.version:
+        raise FlagMoved(
+            f"{seen.key} changed since it was read: {', '.join(differences) or 'other settings of it are new'}",
+            "Nothing was sent",
+            "Look at it again, then decide again",
+        )
+
+
+def _is_done(change: Change, made: Flag) -> bool:
+    is_on = change.flag.is_on if change.is_on is None else change.is_on
+    rollout = change.flag.rollout if change.rollout is None else change.rollout
+    return made.is_on == is_on and made.rollout == rollout
+
+
+def _with_rollout(filters: Mapping[str, object], percent: float) -> dict[str, object]:
+    """PostHog replaces `filters` whole: all else stays in them."""
+    groups = filters["groups"]
+    assert isinstance(groups, list) and len(groups) == 1  # only then has the flag a rollout of its own
+    group = groups[0]
+    return {
+        **filters,
+        "groups": [{**group, "rollout_percentage": int(percent) if percent == int(percent) else percent}],
+    }
+
+
+def _read(rest: Rest, path: str) -> Flag:
+    found = _flag(rest.ask("GET", path))
+    if found is None:
+        raise LoopdeskError("PostHog has no such flag any more", do="List them: loopdesk flags")
+    return found
+
+
+def _flag(row: object) -> Flag | None:
+    if not isinstance(row, dict) or type(id := row.get("id")) is not int or row.get("deleted"):
+        return None
+    key, filters, version = row.get("key"), row.get("filters"), row.get("version")
+    if not isinstance(key, str) or not isinstance(filters, dict):
+        return None
+    found = filters.get("groups")
+    groups = [group for group in found if isinstance(group, dict)] if isinstance(found, list) else []
+    return Flag(
+        id=id,
+        key=plain(key, _MOST_NAME),
+        name=plain(row.get("name") or "", _MOST_NAME),
+        is_on=row.get("active") is True,
+        rollout=_rollout(groups[0]) if len(groups) == 1 else None,
+        conditions=sum(len(group["properties"]) for group in groups if isinstance(group.get("properties"), list)),
+        variants=_variants(filters),
+        version=version if type(version) is int else None,
+        filters=filters,
+    )
+
+
+def _rollout(group: Mapping[str, object]) -> float | None:
+    """Without a number PostHog takes everyone."""
+    found = group.get("rollout_percentage")
+    if found is None:
+        return 100.0
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
+    several = filters.get("multivariate")
+    rows = several.get("variants") if isinstance(several, dict) else None
+    return tuple(
+        Variant(plain(row["key"], _MOST_NAME), float(row.get("rollout_percentage") or 0))
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict) and isinstance(row.get("key"), str)
+    )
+
+
+def _word(is_on: bool) -> str:
+    return "on" if is_on else "off"
+
+
+def _percent(value: float | None) -> str:
+    return "by condition set" if value is None else f"{value:g} %"

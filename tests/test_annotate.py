@@ -1,0 +1,298 @@
+"""Annotations: made once on both backends, kept while PostHog is away, and one for each commit by a git hook."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from engine.marking import Marking
+from queries.annotations import MOST_WAITING, Waiting, draft, make, on_time_lines
+from queries.limiter import Limiter, account
+from queries.local.store import Store
+from queries.remote_http import Transport
+from queries.rest import RemoteRest, open_rest
+from tests.conftest import NOW
+from tests.posthog_double import Double, Scripted, json_answer, refusal
+from tui.commands import annotate_hook
+from tui.commands.annotate import command
+from tui.commands.cli import Context
+from workspace.errors import LoopdeskError
+
+SHA = "a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6a7b8c9d0"
+KEY = "phx_" + "s3cret" * 6
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOOPDESK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, state: Path) -> dict:
+    root = tmp_path / "workspace"
+    root.mkdir(mode=0o700)
+    Store.open(root / "events.db").close()
+    return {"workspace_dir": str(root), "backend": "embedded"}
+
+
+def run(settings: dict, *arguments: str) -> tuple[int, object, str]:
+    done = CliRunner().invoke(command, [*arguments, "--json"], obj=Context.of(settings))
+    if isinstance(done.exception, LoopdeskError):
+        raise done.exception
+    assert done.exception is None, done.exception
+    return done.exit_code, json.loads(done.stdout), done.stderr
+
+
+def remote(double: Double, tmp_path: Path) -> RemoteRest:
+    limiter = Limiter(tmp_path / "limits")
+    return RemoteRest(
+        Transport(double.url, KEY), limiter, account(double.url, KEY), "7", deadline_s=5, pause=lambda seconds: None
+    )
+
+
+def asking(url: str, key: str = KEY) -> dict:
+    return {"posthog_host": url, "posthog_personal_key": key, "posthog_project_id": "1", "backend": "posthog"}
+
+
+class TestMaking:
+    def test_on_the_embedded_store(self, embedded):
+        _, made, _ = run(embedded, "a new judge", "--at", "2026-11-20T06:00:00+00:00")
+        assert made["outcome"] == "made"
+        _, (found,), _ = run(embedded, "--list")
+        assert found["content"] == "a new judge" and found["at"] == "2026-11-20T06:00:00+00:00"
+
+    def test_over_http(self, serve, state):
+        served = serve()
+        settings = asking(served.url, served.personal_key)
+        run(settings, "a deploy", "--sha", SHA)
+        _, (found,), _ = run(settings, "--list")
+        assert found["content"] == f"{SHA[:12]} a deploy" and found["is_commit"]
+
+    def test_a_commit_has_one_annotation(self, embedded):
+        first = run(embedded, "first words", "--sha", SHA)[1]
+        again = run(embedded, "other words", "--sha", SHA.upper())[1]
+        assert again == {"outcome": "known", "id": first["id"]}
+        assert len(run(embedded, "--list")[1]) == 1
+
+    def test_same_words_at_another_moment_are_another_annotation(self, embedded):
+        for at in ("2026-11-20T06:00", "2026-11-20T07:00", "2026-11-20T07:00"):
+            run(embedded, "restarted", "--at", at)
+        assert len(run(embedded, "--list")[1]) == 2
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("",),
+            ("\x1b[0m",),
+            ("x" * 9_000,),
+            ("text", "--sha", "HEAD; rm"),
+            ("text", "--at", "soon"),
+            (),
+            ("t", "--list"),
+        ],
+    )
+    def test_what_is_no_annotation_is_refused(self, embedded, state, arguments):
+        with pytest.raises(LoopdeskError):
+            run(embedded, *arguments)
+        assert run(embedded, "--list")[1] == [] and not (state / "annotations.jsonl").exists()
+
+    def test_hostile_words_are_printable_when_listed(self, tmp_path):
+        row = {"id": 4, "content": "\x1b]0;pwned\x07fine\u202e", "date_marker": NOW.isoformat(), "creation_type": "USR"}
+        with Double([json_answer({"results": [row, {"id": "x"}], "next": None})]).running() as double:
+            (found,) = on_time_lines(remote(double, tmp_path))
+        assert found.content == "fine"
+
+    def test_a_post_that_broke_off_is_not_sent_twice(self, tmp_path):
+        script = [json_answer({"results": [], "next": None}), Scripted(201, b'{"id": 1}', cut=3)]
+        with Double(script).running() as double, pytest.raises(LoopdeskError):
+            make(remote(double, tmp_path), draft("text", NOW))
+        assert [one.method for one in double.received] == ["GET", "POST"]
+
+    def test_a_missing_scope_is_said_and_nothing_is_kept(self, state, tmp_path):
+        no = refusal(
+            403, "API key missing required scope 'annotation:read'", "authentication_error", "permission_denied"
+        )
+        with Double([no]).running() as double, pytest.raises(LoopdeskError, match="annotation:read"):
+            run(asking(double.url), "text")
+        assert not (state / "annotations.jsonl").exists()
+
+
+class TestWaiting:
+    def test_what_could_not_be_sent_is_sent_with_the_next(self, serve, state):
+        nowhere = asking("http://127.0.0.1:9")
+        code, said, _ = run(nowhere, "while away", "--sha", SHA)
+        assert (code, said["outcome"]) == (0, "queued")
+        file = state / "annotations.jsonl"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600 and KEY not in file.read_text()
+        served = serve()
+        line = json.loads(file.read_text())
+        settings = asking(served.url, served.personal_key)
+        file.write_text(json.dumps({**line, "place": f"{served.url}/project/1"}) + "\n")
+        run(settings, "now")
+        assert {one["content"] for one in run(settings, "--list")[1]} == {f"{SHA[:12]} while away", "now"}
+        assert file.read_text() == ""
+
+    def test_what_is_meant_for_another_posthog_is_left(self, embedded, state):
+        run(asking("http://127.0.0.1:9"), "for elsewhere")
+        run(embedded, "here")
+        assert [one["content"] for one in run(embedded, "--list")[1]] == ["here"]
+        assert "for elsewhere" in (state / "annotations.jsonl").read_text()
+
+    def test_the_file_is_capped_and_survives_damage(self, tmp_path, state):
+        waiting = Waiting(state)
+        state.mkdir(mode=0o700)
+        waiting.path.write_text("".join(f"line {n}\n" for n in range(MOST_WAITING)))
+        waiting.path.chmod(0o600)
+        waiting.add("there", draft("newest", NOW))
+        assert len(waiting.path.read_text().splitlines()) == MOST_WAITING
+        with Double([]).running() as double:
+            flushed = waiting.flush(remote(double, tmp_path))
+        assert (flushed.sent, flushed.waiting) == (0, 1) and not double.received
+
+    def test_a_refusal_keeps_what_waits(self, tmp_path, state):
+        waiting = Waiting(state)
+        with Double([refusal(401, "no", "authentication_error", "authentication_failed")]).running() as double:
+            rest = remote(double, tmp_path)
+            for minute in range(3):
+                waiting.add(rest.place, draft("text", NOW + timedelta(minutes=minute)))
+            flushed = waiting.flush(rest)
+        assert (flushed.sent, flushed.waiting) == (0, 3) and flushed.refused
+        assert len(double.received) == 1
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    done = subprocess.run(["git", *identity, "-C", str(folder), *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "a repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    return folder
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `loopdesk` on the PATH that writes down how it was called."""
+    folder, called = tmp_path / "bin", tmp_path / "called"
+    folder.mkdir()
+    script = folder / "loopdesk"
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> "{called}"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return called
+
+
+def wait_for(file: Path, lines: int) -> list[str]:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if file.exists() and len(found := file.read_text().splitlines()) >= lines:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{file} never had {lines} lines")
+
+
+class TestTheHook:
+    def test_each_commit_is_annotated_with_its_sha_and_words_as_data(self, repository, on_path, tmp_path):
+        annotate_hook.install(repository)
+        git(repository, "commit", "-q", "--allow-empty", "-m", f'$(touch "{tmp_path}/pwned") `id`; --list')
+        (called,) = wait_for(on_path, 1)
+        assert git(repository, "rev-parse", "HEAD") in called and called.endswith("`id`; --list")
+        assert not (tmp_path / "pwned").exists()
+
+    def test_without_the_command_a_commit_is_as_ever(self, repository, monkeypatch, tmp_path):
+        annotate_hook.install(repository)
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        for name in ("git", "sh", "dirname"):
+            found = subprocess.run(["which", name], capture_output=True, text=True).stdout.strip()
+            (tools / name).symlink_to(found)
+        monkeypatch.setenv("PATH", str(tools))
+        hook = subprocess.run([repository / ".git/hooks/post-commit"], cwd=repository, capture_output=True)
+        assert (hook.returncode, hook.stdout, hook.stderr) == (0, b"", b"")
+        git(repository, "commit", "-q", "--allow-empty", "-m", "fine")
+
+    def test_a_hook_that_was_there_still_runs(self, repository, on_path, tmp_path):
+        before = repository / ".git/hooks/post-commit"
+        before.parent.mkdir(exist_ok=True)
+        before.write_text(f'#!/bin/sh\necho ran >> "{tmp_path}/before"\nexit 1\n')
+        before.chmod(0o755)
+        assert annotate_hook.install(repository)[1]
+        annotate_hook.install(repository)  # a second time changes nothing
+        git(repository, "commit", "-q", "--allow-empty", "-m", "one")
+        wait_for(on_path, 1)
+        assert (tmp_path / "before").read_text() == "ran\n"
+
+    def test_two_earlier_hooks_are_refused_and_left(self, repository):
+        hooks = repository / ".git/hooks"
+        hooks.mkdir(exist_ok=True)
+        (hooks / "post-commit").write_text("one")
+        (hooks / "post-commit.before-loopdesk").write_text("two")
+        with pytest.raises(LoopdeskError):
+            annotate_hook.install(repository)
+        assert (hooks / "post-commit").read_text() == "one"
+
+    def test_shared_hooks_and_other_folders_are_refused(self, repository, tmp_path):
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        git(repository, "config", "core.hooksPath", str(shared))
+        with pytest.raises(LoopdeskError, match="hooksPath"):
+            annotate_hook.install(repository)
+        assert not list(shared.iterdir())
+        with pytest.raises(LoopdeskError):
+            annotate_hook.install(tmp_path)
+
+    def test_a_rebase_copies_commits_without_marks(self, repository, on_path):
+        annotate_hook.install(repository)
+        (repository / ".git/rebase-merge").mkdir()
+        hook = subprocess.run([repository / ".git/hooks/post-commit"], cwd=repository)
+        assert hook.returncode == 0 and not on_path.exists()
+
+    def test_the_real_command_makes_one_annotation_a_commit(self, repository, embedded, tmp_path, monkeypatch):
+        folder = tmp_path / "real"
+        folder.mkdir()
+        script = folder / "loopdesk"
+        done = tmp_path / "done"
+        source = Path(__file__).parents[1]
+        script.write_text(
+            f'#!/bin/sh\nPYTHONPATH="{source}" "{sys.executable}" -m tui.main "$@"\necho $? >> "{done}"\n'
+        )
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        annotate_hook.install(repository, embedded["workspace_dir"])
+        git(repository, "commit", "-q", "--allow-empty", "-m", "Use another judge")
+        assert wait_for(done, 1) == ["0"]
+        (found,) = run(embedded, "--list")[1]
+        assert found["content"] == f"{git(repository, 'rev-parse', 'HEAD')[:12]} Use another judge"
+        assert datetime.fromisoformat(found["at"]) <= datetime.now(UTC)
+
+
+class TestTheEngine:
+    async def test_it_makes_what_waits(self, embedded, state, tmp_path):
+        config = Context.of(embedded).config
+        waiting, marking = Waiting(state), Marking(config)
+        waiting.add(open_rest(config).place, draft("while away", NOW, SHA))
+        store: Any = None  # it looks at the file alone
+        worked = await marking(store, NOW)
+        while worked.is_on_its_way:
+            worked = await marking(store, NOW)
+        assert worked.done == 1 and not waiting.has_any
+        assert [one["content"] for one in run(embedded, "--list")[1]] == [f"{SHA[:12]} while away"]
+        waiting.add("elsewhere", draft("not for here", NOW))
+        again = await marking(store, NOW)
+        assert again.next_due is not None and again.next_due > NOW and waiting.has_any

@@ -1,0 +1,84 @@
+"""`loopdesk flags`: listed, changed after a yes, and compared round by round, on the workspace's own store."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from click.testing import CliRunner
+
+from queries.local.store import Store
+from queries.rest import open_rest
+from tests.rest_calls import EVERYONE, HALVES
+from tui.commands.cli import Context
+from tui.commands.flags import command
+from workspace.errors import LoopdeskError
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    root = tmp_path / "workspace"
+    root.mkdir(mode=0o700)
+    store = Store.open(root / "events.db")
+    now = datetime.now(UTC)
+    scored = [
+        {
+            "event": "round_scored",
+            "distinct_id": "autoagent:acme:critic",
+            "timestamp": (now - timedelta(days=2, minutes=5 * place)).isoformat(),
+            "uuid": str(UUID(int=place + 1)),
+            "properties": {
+                "project": "autoagent",
+                "client": "acme",
+                "agent": "critic",
+                "round_id": f"round-{place}",
+                "score": 0.8 + 0.001 * place + (0.1 if place % 2 else 0),
+                "$feature/scorer_v2": "test" if place % 2 else "control",
+            },
+        }
+        for place in range(24)
+    ]
+    assert store.ingest(scored, now=now).rejected == ()
+    store.close()
+    made = Context.of({"workspace_dir": str(root), "backend": "embedded"})
+    filters = {**EVERYONE, "multivariate": HALVES}
+    open_rest(made.config).ask("POST", "feature_flags/", {"key": "scorer_v2", "filters": filters, "active": False})
+    return made
+
+
+def run(context: Context, *arguments: str) -> str:
+    done = CliRunner().invoke(command, arguments, obj=context)
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def listed(context: Context) -> dict:
+    (flag,) = json.loads(run(context, "--json"))
+    return flag
+
+
+def test_a_flag_is_switched_and_rolled_out_after_a_yes(context: Context):
+    assert "scorer_v2" in run(context) and listed(context)["is_on"] is False
+    assert "off → on" in run(context, "on", "scorer_v2", "--yes")
+    assert "100 % → 20 %" in run(context, "rollout", "scorer_v2", "20", "--yes")
+    assert (listed(context)["is_on"], listed(context)["rollout"]) == (True, 20)
+    run(context, "off", "scorer_v2", "--yes")
+    assert listed(context)["is_on"] is False
+
+
+def test_without_a_yes_nothing_is_sent(context: Context):
+    with pytest.raises(LoopdeskError, match="Nobody is there"):
+        run(context, "on", "scorer_v2")
+    assert listed(context)["is_on"] is False
+
+
+def test_variants_are_compared_by_round(context: Context):
+    found = json.loads(run(context, "compare", "scorer_v2", "--rounds", "12", "--json"))
+    (one,) = found["compared"]
+    assert one["rounds"] == [12, 12] and one["is_better"] is True and one["missing"] == 0
+    assert "better" in run(context, "compare", "scorer_v2", "--rounds", "12")
+    assert "No scored round" in run(context, "compare", "another")
