@@ -19,6 +19,7 @@ test: $(VENV)/.$(EXTRAS)
 torture: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 	$(BIN)/python -m tests.torture_workers $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
+	$(BIN)/python -m tests.torture_fixes $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .

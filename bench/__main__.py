@@ -9,7 +9,20 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-NAMES = ("startup", "bytes", "boards", "ingest", "store", "rest", "trace", "search", "engine", "grouping", "inbox")
+NAMES = (
+    "startup",
+    "bytes",
+    "boards",
+    "ingest",
+    "store",
+    "rest",
+    "trace",
+    "search",
+    "engine",
+    "grouping",
+    "inbox",
+    "fix",
+)
 INGEST_EVENTS, INGEST_LARGE = 200_000, 1_000_000
 
 

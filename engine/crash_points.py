@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from pathlib import Path
 
 # What is committed, in one transaction each; every one has a point before and a point after its commit.
 COMMITS = (
@@ -20,7 +22,12 @@ POINTS = tuple(f"{side}_{name}" for name in (*COMMITS, *EFFECTS, *ON_A_FORGE) fo
 
 
 def crash_point(name: str) -> None:
-    """Nothing, except where `LOOPDESK_CRASH_AT` names this point: then SIGKILL, as a power cut would."""
+    """Nothing, except where `LOOPDESK_CRASH_AT` names this point: then SIGKILL, as a power cut would.
+
+    Where `LOOPDESK_CRASH_TRACE` names a file, a line is added to it: which point, in which process and thread."""
     assert name in POINTS, name
+    if trace := os.environ.get("LOOPDESK_CRASH_TRACE"):
+        with Path(trace).open("a") as file:
+            file.write(f"{name} {os.getpid()} {threading.get_native_id()}\n")
     if name == os.environ.get("LOOPDESK_CRASH_AT"):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -30,12 +30,12 @@ JOB = {
 }
 PROPOSAL = {
     "queued": {"building", "failed", "closed", "superseded"},
-    "building": {"open", "waiting_for_you", "failed", "closed", "superseded"},
+    "building": {"open", "waiting_for_you", "merged", "failed", "closed", "superseded"},
     "open": {"red", "green", "waiting_for_you", "building", "merged", "closed", "superseded", "failed"},
     "red": {"building", "open", "green", "waiting_for_you", "merged", "closed", "superseded", "failed"},
     "green": {"merged", "red", "open", "building", "waiting_for_you", "closed", "superseded", "failed"},
     "waiting_for_you": {"building", "open", "red", "green", "merged", "closed", "superseded", "failed"},
-    "failed": {"queued", "closed", "superseded"},
+    "failed": {"queued", "merged", "closed", "superseded"},
 }
 NOUNS = {"report": (REPORT, "potential"), "job": (JOB, "intended"), "proposal": (PROPOSAL, "queued")}
 LIVE = ("intended", "queued", "running", "returned")

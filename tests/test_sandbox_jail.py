@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from engine.sandbox import folders, mending, selftest, usage, watchdog
 from engine.sandbox.bubblewrap import Bubblewrap, command
 from engine.sandbox.folders import remove_leftovers, run_folder
 from engine.sandbox.mending import Kernel, why_no_jail
+from engine.sandbox.orphans import remove_orphans
 from engine.sandbox.protocol import CLONE, HOME, Limits, NoSandbox, Run, Usage, Why
 from tests.jails import hostile, jails, ran
 from tui.commands.checks import sandbox as check
@@ -249,12 +252,30 @@ class TestLeftovers:
         owner.kill()
         owner.wait()
         owner.stdout.close()
-        import select
-
         assert select.select([first], [], [], 10)[0], "the jail outlived its owner"
         os.close(first)
         assert remove_leftovers(runs) == 1
         assert list(runs.iterdir()) == []
+
+    def test_a_jail_whose_maker_was_killed_while_it_made_it_is_ended(self, tmp_path: Path, sandbox: Bubblewrap):
+        """bubblewrap's maker waits for `held` here, which makes a moment of `make torture` last."""
+        (tmp_path / "runs" / "clone").mkdir(parents=True)
+        held, hold = os.pipe()
+        told, tell = os.pipe()
+        run = Run(["true"], clone=tmp_path / "runs" / "clone")
+        whole = command(run, sandbox.program, sandbox.python, told_by=tell)
+        program, *rest = (part for part in whole if part != "--disable-userns")  # it does not go with the other
+        maker = subprocess.Popen([program, "--userns-block-fd", str(held), *rest], pass_fds=(held, tell))
+        first = json.loads(os.read(told, 1_000))["child-pid"]
+        assert remove_orphans((tmp_path / "runs",)) == 0  # its maker is alive
+        orphan = os.pidfd_open(first)
+        maker.kill()
+        maker.wait()
+        assert remove_orphans((tmp_path / "other",)) == 0  # not ours
+        assert remove_orphans((tmp_path / "runs",)) == 1
+        assert select.select([orphan], [], [], 10)[0]
+        for descriptor in (held, hold, told, tell, orphan):
+            os.close(descriptor)
 
     def test_what_is_no_run_is_left_alone(self, tmp_path: Path):
         (tmp_path / "mine").mkdir()
