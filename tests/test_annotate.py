@@ -22,6 +22,7 @@ from queries.local.store import Store
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, open_rest
 from tests.conftest import NOW
+from tests.events import event
 from tests.posthog_double import Double, Scripted, json_answer, refusal
 from tui.commands import annotate_hook
 from tui.commands.annotate import command
@@ -296,3 +297,30 @@ class TestTheEngine:
         waiting.add("elsewhere", draft("not for here", NOW))
         again = await marking(store, NOW)
         assert again.next_due is not None and again.next_due > NOW and waiting.has_any
+
+
+class TestTheEffect:
+    def test_rounds_before_and_after_a_mark_by_the_goal_of_the_project(self, embedded):
+        now = datetime.now(UTC)
+        store = Store.open(Path(embedded["workspace_dir"]) / "events.db")
+        wire = [
+            event(
+                "round_scored",
+                at=now - timedelta(hours=hours),
+                key=hours,
+                round_id=f"r{hours}",
+                score=loss,
+                score_goal="min",
+            )
+            for hours, loss in ((30, 0.9), (28, 0.8), (4, 0.6))
+        ]
+        wire.append(event("round_kept", at=now - timedelta(hours=4), round_id="r4", cost_usd=0.5))
+        assert not store.ingest(wire).rejected
+        store.close()
+        id = run(embedded, "a new judge", "--at", "12h")[1]["id"]
+        (found,) = run(embedded, "--effect", str(id))[1]["projects"]
+        assert (found["before"]["rounds"], found["after"]["rounds"]) == (2, 1)
+        assert (found["before"]["best"], found["after"]["best"], found["is_better"]) == (0.8, 0.6, True)
+        assert found["before"]["kept_share"] is None and found["after"]["per_kept_usd"] == 0.5
+        with pytest.raises(LoopdeskError):
+            run(embedded, "--effect", "99")

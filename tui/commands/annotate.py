@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,12 @@ import click
 
 from queries.annotations import Draft, Waiting, draft, make, on_time_lines
 from queries.backend import QueryTimedOut
+from queries.catalog import catalog
+from queries.morning import open_backend
 from queries.remote_errors import PostHogBusy, PostHogUnreachable, Throttled
 from queries.rest import Rest, open_rest
-from queries.views.words import counted
+from queries.views.marks import Side, effects, spans
+from queries.views.words import counted, money, score, share
 from tui.commands import annotate_hook
 from tui.commands.cli import Context
 from tui.commands.moments import moment
@@ -23,6 +27,7 @@ from workspace.paths import state_folder
 from workspace.text import plain
 
 _AWAY = (PostHogUnreachable, PostHogBusy, Throttled, QueryTimedOut)
+_AROUND = timedelta(days=3)
 
 
 @click.command("annotate")
@@ -31,6 +36,7 @@ _AWAY = (PostHogUnreachable, PostHogBusy, Throttled, QueryTimedOut)
 @click.option("--sha", default="", help="The commit it is about; a commit is annotated once.")
 @click.option("--queue", is_flag=True, help="Keep it for later whatever PostHog answers, as the hook does.")
 @click.option("--list", "is_list", is_flag=True, help="What is annotated, the newest first.")
+@click.option("--effect", type=int, metavar="ID", help="Rounds in the three days before and after an annotation.")
 @click.option("--install-hook", metavar="DIR", help="Mark each commit of this git repository from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
@@ -41,14 +47,19 @@ def command(
     sha: str,
     queue: bool,
     is_list: bool,
+    effect: int | None,
     install_hook: str | None,
     as_json: bool,
 ) -> None:
     """Mark a moment on the time lines. While PostHog cannot be reached it is kept, and sent with the next one."""
-    if (text is not None) + is_list + (install_hook is not None) != 1:
-        raise LoopdeskError("Say one thing: TEXT, --list or --install-hook DIR", do="See: loopdesk annotate --help")
+    if (text is not None) + is_list + (effect is not None) + (install_hook is not None) != 1:
+        raise LoopdeskError(
+            "Say one thing: TEXT, --list, --effect ID or --install-hook DIR", do="See: loopdesk annotate --help"
+        )
     if install_hook is not None:
         _install(context, install_hook, as_json=as_json)
+    elif effect is not None:
+        _effect(context, effect, as_json=as_json)
     elif is_list:
         _list(context, as_json=as_json)
     else:
@@ -109,6 +120,44 @@ def _list(context: Context, *, as_json: bool) -> None:
         click.echo(f"{one.id:>6}  {one.at.astimezone(zone):%Y-%m-%d %H:%M}  {plain(one.content, 200)}")
     if not found:
         click.echo("No annotation yet.", err=True)
+
+
+def _effect(context: Context, id: int, *, as_json: bool) -> None:
+    rest = open_rest(context.config, _warn)
+    try:
+        mark = next((one for one in on_time_lines(rest) if one.id == id), None)
+    finally:
+        rest.close()
+    backend = open_backend(context.config)
+    if mark is None or backend is None:
+        raise LoopdeskError(f"There is no annotation {id}", do="See: loopdesk annotate --list")
+    question = catalog.load("headline")
+    try:
+        before, after = (
+            backend.query(question.text, question.values({"since": span.since, "until": span.until}), question.types)
+            for span in spans(mark.at, _AROUND, datetime.now(UTC))
+        )
+    finally:
+        backend.close()
+    found = effects(before, after)
+    if as_json:
+        click.echo(json.dumps({"id": id, "at": mark.at.isoformat(), "projects": [asdict(one) for one in found]}))
+        return
+    click.echo(f"{mark.at.astimezone(ZoneInfo(context.config.zone)):%Y-%m-%d %H:%M}  {plain(mark.content, 200)}")
+    for one in found:
+        verdict = {True: "better", False: "worse", None: ""}[one.is_better]
+        click.echo(
+            f"{plain(one.project, 30):<30}  before {_side(one.before)}  after {_side(one.after)}  {verdict}".rstrip()
+        )
+    if not found:
+        click.echo("No round in the three days before and after it.", err=True)
+
+
+def _side(side: Side | None) -> str:
+    if side is None:
+        return "no round"
+    kept, cost = share(side.kept_share), money(side.per_kept_usd)
+    return f"{counted(side.rounds, 'round')}, best {score(side.best)}, {kept} kept, {cost} a kept one"
 
 
 def _install(context: Context, folder: str, *, as_json: bool) -> None:
