@@ -23,6 +23,7 @@ _WIDEST = 7  # cells of one value with its heat around it
 _DIGITS = 14  # cells; a night by the hour
 _NAME, _WHOLE = 10, 24  # cells a dimension's name may be clipped to
 _OWNER = 16
+_MANY = 8  # lines
 _ROUNDING = 1e-9  # 0.3 is three tenths, though 0.3 * 10 may fall short of 3
 
 
@@ -51,8 +52,9 @@ def paint_heatmap(
     if not view.rows or room <= 0:
         return painted(head, [], width, height)
     has_axis = room > min(len(view.rows), 3)
-    # A line of its own comes after the rows and their legend.
-    top = _Top(has_axis + bool(happened and room > len(view.rows) + 2), happened)
+    # A line of its own is worth one of many rows, but none of few.
+    tells = bool(happened) and (room > len(view.rows) + 2 or len(view.rows) > room > _MANY)
+    top = _Top(has_axis + tells, happened)
     space = room - top.lines
     shown = len(view.rows) if len(view.rows) <= space else max(1, space - 1)
     placed, legend = _placed(view, view.rows[:shown], top, width, palette)
