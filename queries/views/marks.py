@@ -139,7 +139,7 @@ def _verdict(found: Sequence[Effect]) -> str:
     for one in found:
         by_word.setdefault(word(one), []).append(one.project)
     order = ("better", "worse", "same", "unclear", "too few rounds", "no round before", "no round after")
-    parts = [f"{listed(by_word[name])}: {name}" for name in order if name in by_word]
+    parts = [f"{listed(by_word[name])} {name}" for name in order if name in by_word]
     return f"Best scores since then: {'; '.join(parts)}." if parts else ""
 
 

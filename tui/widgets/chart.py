@@ -60,7 +60,7 @@ def chart_trend(view: Trend, width: int, height: int, palette: Palette, happened
             title += [("  | ", palette.dim)]
             title += linked(cell(said(mark.git_sha[:7], palette), palette.dim), drill.of_mark(mark))
         strips += [strip([], width), strip(title, width)]
-        standing = [*_flags(happened, at, palette), *((at[mark.bucket], palette.dim) for mark in marks)]
+        standing = [*_flags(happened, at, palette), *((at[mark.bucket], None) for mark in marks)]
         strips += _figure(view.buckets, [(_carried(so_far), style)], standing, width, room, palette, best)
     return strips + [strip(line, width) for line in told]
 
@@ -126,7 +126,7 @@ def _painted(
     return strips + [strip(line, width) for line in told]
 
 
-def _flags(happened: Sequence[Mark], at: Mapping[str, int], palette: Palette) -> list[tuple[int, Style]]:
+def _flags(happened: Sequence[Mark], at: Mapping[str, int], palette: Palette) -> list[tuple[int, Style | None]]:
     return [(at[mark.bucket], palette.warn) for mark in happened if mark.bucket in at]
 
 
@@ -153,7 +153,7 @@ def _legend(lines: Sequence[tuple[str, str, Points]], palette: Palette) -> list[
 def _figure(
     buckets: Sequence[str],
     lines: Sequence[tuple[Points, Style]],
-    marks: Sequence[tuple[int, Style]],
+    marks: Sequence[tuple[int, Style | None]],
     width: int,
     height: int,
     palette: Palette,
@@ -166,7 +166,7 @@ def _figure(
     plot.theme("clear")
     plot.frame(False)
     for at, ink in marks:
-        plot.vline(at, color=_colour(ink))
+        plot.vline(at, color=_colour(ink) if ink else None)
     for points, style in lines:
         xs, ys = _known(points)
         plot.plot(xs, ys, marker="*" if palette.ascii else "braille", color=_colour(style))
