@@ -25,6 +25,7 @@ from workspace.text import plain, plain_lines
 MOST_CHARACTERS = 8_192  # PostHog's own limit
 MOST_WAITING = 500
 _LEAST_SHA, _SHOWN_SHA = 7, 12
+_SUBJECT = 500  # characters of a commit's words
 _TRIES, _PAUSE_S = 100, 0.05  # the file is changed in milliseconds
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 
@@ -51,8 +52,10 @@ class Draft:
 
 
 def draft(text: str, at: datetime, sha: str = "") -> Draft:
-    """Raises `LoopdeskError` for what is no annotation."""
+    """Raises `LoopdeskError` for what is no annotation. A commit is one whatever its subject is."""
     content = "\n".join(plain_lines(text[: 2 * MOST_CHARACTERS])).strip()
+    if sha:
+        content = plain(content, _SUBJECT) or "no subject"
     if not content or len(content) > MOST_CHARACTERS:
         raise LoopdeskError(f"An annotation has between 1 and {MOST_CHARACTERS:,} characters")
     if sha and not _SHA.fullmatch(sha.lower()):

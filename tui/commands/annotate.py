@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -165,12 +166,19 @@ def _side(side: Side | None) -> str:
 
 def _install(context: Context, folder: str, *, as_json: bool) -> None:
     named = context.config.sources.get("workspace_dir") in ("command line", "environment")
-    hook, is_chained = annotate_hook.install(Path(folder), context.config.workspace_dir if named else "")
+    workspace_dir = context.config.workspace_dir if named else ""
+    hook, is_chained = annotate_hook.install(Path(folder), workspace_dir, _own_command())
     if as_json:
         click.echo(json.dumps({"hook": str(hook), "is_chained": is_chained}))
     else:
         after = ", after the hook that was there" if is_chained else ""
         click.echo(f"Each commit is annotated from now on{after}: {hook}")
+
+
+def _own_command() -> str:
+    """Where this loopdesk is installed; empty where it runs without being."""
+    beside = Path(sys.executable).with_name("loopdesk")
+    return str(beside) if beside.is_file() else shutil.which("loopdesk") or ""
 
 
 def _warn(said: str) -> None:
