@@ -64,8 +64,6 @@ BOARDS: Mapping[str, Board] = {
     "deploys": Board("Deploys", (("deploys", NOW),), _deploys),
 }
 NAMES = tuple(BOARDS)
-TIMED = frozenset({"trend", "heatmap", "cost", "escalations"})
-"""Those with a time line, on which what happened is marked."""
 TITLES: Mapping[str, str] = {name: board.title for name, board in BOARDS.items()}
 
 

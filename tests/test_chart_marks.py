@@ -16,7 +16,7 @@ from queries.backend import QueryResult
 from queries.cache import AnswerCache
 from queries.local.annotated import StoredAnnotations
 from queries.local.store import Store
-from queries.rest import LocalRest
+from queries.rest import LocalRest, open_rest
 from queries.views import marks as effects
 from queries.views.answers import buckets
 from queries.views.marks import FEW, around, is_unclear, notes, spans, word
@@ -26,10 +26,12 @@ from tests.board_views import COST, ESCALATIONS, HEATMAP, HOURS, TREND
 from tests.conftest import NOW
 from tests.desks import FakeAsker, Memory, answer, desk, screen_text, settled
 from tests.events import event
+from tests.posthog_double import Double, refusal
 from themes.loader import load
 from tui.asker import ANNOTATED, LocalAsker
 from tui.messages import Arrived
 from tui.palette import palette
+from tui.remote_asker import RemoteAsker
 from tui.screens.full import FullScreen
 from tui.screens.marked import MarkScreen
 from tui.screens.morning import MorningScreen
@@ -40,6 +42,7 @@ from tui.widgets.pictures import PAINTERS
 from tui.widgets.statusbar import StatusBar
 from tui.widgets.strips import spots_of
 from workspace.config import Config
+from workspace.config import load as load_config
 from workspace.errors import LoopdeskError
 
 DARK, ASCII = palette(load("loopdesk-dark")), palette(load("loopdesk-dark"), ascii=True)
@@ -179,16 +182,17 @@ class TestTheDesk:
             assert "◆ A new judge" in screen_text(app) and len(asker.asked) == asked
 
     async def test_a_key_that_may_not_read_them_is_said_once_and_charts_live_on(self):
-        asker = FakeAsker()
+        asker, memory = FakeAsker(), Memory()
         asker.errors["annotations"] = LoopdeskError("The personal key lacks the scope annotation:read")
-        app = desk(asker)
-        async with app.run_test(size=(160, 48)) as pilot:
-            await settled(pilot)
-            assert "annotation:read" in app.screen.query_one(StatusBar).text
-            await pilot.press("r", "R")
-            await settled(pilot)
-            told = [note.said for note in app.journal.own if "annotation:read" in note.said]
-            assert len(told) == 1 and "improved" in screen_text(app)
+        for is_first in (True, False):  # another morning only the journal says it
+            app = desk(asker, memory)
+            async with app.run_test(size=(160, 48)) as pilot:
+                await settled(pilot)
+                assert ("annotation:read" in app.screen.query_one(StatusBar).text) is is_first
+                await pilot.press("r", "R")
+                await settled(pilot)
+                told = [note.said for note in app.journal.own if "annotation:read" in note.said]
+                assert len(told) == 1 and "improved" in screen_text(app)
 
     async def test_enter_on_a_mark_compares_and_esc_comes_back_to_it(self):
         asker = FakeAsker()
@@ -331,6 +335,24 @@ class TestTheStore:
     def test_without_a_store_there_are_none(self, tmp_path: Path):
         stored = StoredAnnotations(tmp_path / "events.db")
         assert stored.newest(5) == () and not stored.has_news()
+
+    def test_a_posthog_is_asked_through_its_rest(self, serve, tmp_path: Path):
+        served = serve()
+        settings = {"posthog_host": served.url, "posthog_personal_key": served.personal_key, "backend": "posthog"}
+        config = load_config({**settings, "workspace_dir": str(tmp_path / "other")})
+        rest = open_rest(config)
+        make(rest, draft("A new judge", NOW))
+        rest.close()
+        assert [one.content for one in RemoteAsker(config).annotations()] == ["A new judge"]
+
+    def test_a_key_without_the_scope_is_refused_by_its_name(self, tmp_path: Path):
+        said = "API key missing required scope 'annotation:read'"
+        no = refusal(403, said, "authentication_error", "permission_denied")
+        with Double([no]).running() as double:
+            settings = {"posthog_host": double.url, "posthog_personal_key": "phx_" + "s3cret" * 6}
+            config = load_config({**settings, "backend": "posthog", "workspace_dir": str(tmp_path / "other")})
+            with pytest.raises(LoopdeskError, match="annotation:read"):
+                RemoteAsker(config).annotations()
 
     def test_they_are_kept_for_the_one_who_answered(self, tmp_path: Path):
         cache = AnswerCache(tmp_path / "desk.db", source="a")

@@ -10,6 +10,8 @@ from queries.views.timeline import Annotation, Mark, marks_on
 from queries.views.trend import Trend
 from workspace.errors import LoopdeskError
 
+_UNMARKED = "unmarked"
+
 
 class Happened:
     """Begins with what was kept; `write` runs what it is given aside, and is None where nothing may be kept."""
@@ -37,11 +39,22 @@ class Happened:
         return True
 
     def fail(self, problem: LoopdeskError) -> bool:
-        """Charts live without marks; False where this was said already."""
+        """Charts live without marks; False where this desk knew that."""
         is_news, self._problem = str(problem) != self._problem, str(problem)
         return is_news
 
+    def was_told(self) -> bool:
+        """Whether a person was told of the problem by this desk or one before it; from now on they were. Who does not
+        want to give their key one more scope is not reminded each morning."""
+        before = self._cache.state(_UNMARKED, "")
+        if self._write is not None:
+            problem = self._problem
+            self._write(lambda: self._cache.set_state(_UNMARKED, problem))
+        return before == self._problem
+
     def marks(self, answer: Answer) -> tuple[Mark, ...]:
-        """For a chart of this answer, whichever board it is."""
+        """For a chart of this answer, whichever board it is; none where its view has no time line."""
+        if not getattr(answer.view, "buckets", ()):
+            return ()
         shas = [mark.git_sha for mark in answer.view.marks] if isinstance(answer.view, Trend) else ()
         return marks_on(self.annotations, answer.window, answer.results[0].timezone, shas)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from queries.boards import TIMED, TITLES, Answer
-from queries.views.timeline import Mark
+from queries.boards import TITLES, Answer
 from tui.asker import ANNOTATED
 from tui.journal import Passing
 from tui.messages import Arrived, Failed, Told
@@ -189,22 +188,23 @@ class BoardsScreen(BaseScreen):
 
     # What happened, on the charts
 
-    def marks(self, answer: Answer) -> tuple[Mark, ...]:
-        """Of the answer's window, for a board with a time line."""
-        return self.desk.happened.marks(answer) if answer.board in TIMED else ()
-
     def _ask_marks(self) -> None:
-        if TIMED.intersection(self.boards()):
+        if self.query(BoardPane):
             self.desk.work.load(self, MARKS, self.desk.asker.annotations)
 
     def _show_marks(self) -> None:
         for pane in self.query(BoardPane):
             if pane.answer is not None:
-                pane.show_marks(self.marks(pane.answer))
+                pane.show_marks(self.desk.happened.marks(pane.answer))
 
     def _say_without_marks(self, problem: LoopdeskError) -> None:
-        if self.desk.happened.fail(problem):
-            self.say(f"No marks on the charts: {problem}")
+        if not self.desk.happened.fail(problem):
+            return
+        said = f"No marks on the charts: {problem}"
+        if self.desk.happened.was_told():
+            self.desk.note(said)
+        else:
+            self.say(said)
 
     def _finish(self) -> None:
         if self._was_asked and not self.desk.work.pending(self):

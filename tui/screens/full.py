@@ -124,7 +124,7 @@ class FullScreen(Jumping, ListScreen):
             self._fill("#deploys", deploy_table(self.desk.palette, self.desk.clock_time), found)
             return
         if PICTURE in self._views:
-            self.query_one(BoardPane).show(answer, self.marks(answer))
+            self.query_one(BoardPane).show(answer, self.desk.happened.marks(answer))
         self._fill("#table", result_table(answer.results[0], self.desk.palette), answer.results[0].rows)
         self.query_one("#hogql", Reader).show(
             [[(line, self.desk.palette.text)] for text in [answer.hogql] for line in plain_lines(text)]

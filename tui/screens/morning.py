@@ -85,7 +85,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
             together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
 
     def _made(self, board: str, answer: Answer | None) -> BoardPane:
-        return BoardPane(board, PAINTERS[board], answer, self.marks(answer) if answer else ())
+        return BoardPane(board, PAINTERS[board], answer, self.desk.happened.marks(answer) if answer else ())
 
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
@@ -102,7 +102,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         return self.query_one(f"#{board}", BoardPane)
 
     def show_answer(self, answer: Answer) -> None:
-        self.pane(answer.board).show(answer, self.marks(answer))
+        self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
         if answer.board == "headline":
             self.window_chosen()
         elif answer.board in PANES[3:]:
