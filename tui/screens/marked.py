@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -56,6 +56,10 @@ class MarkScreen(BaseScreen, ModalScreen):
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self.call_after_refresh(self._show)
+
+    def context(self) -> Sequence[str]:
+        said = self._answer.filters.said
+        return (said,) if said else ()
 
     def action_other(self, step: int) -> None:
         """The mark before or after this one."""
