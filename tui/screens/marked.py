@@ -48,7 +48,8 @@ class MarkScreen(BaseScreen, ModalScreen):
             yield Reader(id="effect")
 
     def on_mount(self) -> None:
-        self._all = within(self.desk.happened.annotations, self._answer.window) or self._mark.annotations
+        zone = self._answer.results[0].timezone
+        self._all = within(self.desk.happened.annotations, self._answer.window, zone) or self._mark.annotations
         first = self._mark.annotations[0] if self._mark.annotations else None
         self._place = self._all.index(first) if first in self._all else 0
         self._ask()
