@@ -29,6 +29,7 @@ import atexit
 import contextlib
 import contextvars
 import functools
+import hmac
 import inspect
 import io
 import json
@@ -36,6 +37,7 @@ import logging
 import math
 import os
 import re
+import secrets
 import stat
 import subprocess
 import sys
@@ -189,7 +191,11 @@ def json_only(value: Any, change: Callable[[str], str] = str, depth: int = 0) ->
     if isinstance(value, Mapping):
         pairs = ((str(name), item) for name, item in value.items())
         return {
-            change(name): json_only("[redacted]" if item and _SECRET_NAME.fullmatch(name) else item, change, depth + 1)
+            change(name): json_only(
+                "[redacted]" if item and _SECRET_NAME.fullmatch(name) else _with_its_name(name, item, change),
+                change,
+                depth + 1,
+            )
             for name, item in pairs
         }
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -197,6 +203,14 @@ def json_only(value: Any, change: Callable[[str], str] = str, depth: int = 0) ->
     if isinstance(value, date):
         return value.isoformat()
     return as_number(value) if is_number(value) else json_only(str(value), change)
+
+
+def _with_its_name(name: str, value: Any, change: Callable[[str], str]) -> Any:
+    """`value` as `change` leaves it where it stands behind its name, as in a text."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and _TELLING_NAME.fullmatch(name):
+        said = change(f"{name}: {value}")
+        return value if said == f"{name}: {value}" else said.partition(": ")[2]
+    return value
 
 
 def as_json(value: object) -> str:
@@ -244,42 +258,191 @@ _SECRET_NAME = re.compile(
     r"(?i)(?:.*[_-])?(?:(?:api|access|private|secret)[_-]?key|passw(?:or)?d|passphrase|authorization|cookie|secret"
     r"|(?:access|refresh|auth|id|session|bearer|api|bot)?[_-]?token|credentials?)"
 )
-_NAMED = r"(?i)((?:(?:api|access|private|secret)[_-]?(?:access[_-]?)?key|secret|token|passw(?:or)?d|passphrase)"
-_RULES = (
-    # A private key that was cut off has no END: then everything behind its BEGIN goes.
-    (r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", "[redacted]"),
-    (r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
+# What is to be taken out of the value can only be seen with its name.
+_TELLING_NAME = re.compile(
+    r"(?i)(?:.*[_-])?(?:(?:account|container|pixel|conversion)[_-]?(?:id|label)|hostname"
+    r"|(?:phone|mobile|telephone|tel|fax|whatsapp)(?:[_-]?(?:number|no|nr))?)"
+)
+# Where a word and a number begin: also behind the `\n` of JSON in a text, and behind the `%3D` of an address. Not part
+# of the patterns: one that starts with a letter is found ten times as fast.
+_BEGINS = re.compile(r"(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})")
+_NUMBER_BEGINS = re.compile(r"(?<![\w.+\\-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})")
+_CARD = re.compile(
+    r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7]|35|65)\d{14}|6(?:011|4[4-9]\d)\d{12}|3[47]\d{13}|3[068]\d{12}"
+)
+_PHONE = r"\+?\(?\d(?:[ ./()-]{0,3}\d){6,14}(?!\d)"
+_HEX = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{12})(?![0-9A-Za-z])"
+
+
+def _key(match: re.Match[str]) -> str:
+    return "[redacted]" if _BEGINS.match(match.string, match.start()) else match[0]
+
+
+def _email(match: re.Match[str]) -> str:
+    """An address; the `n` of a `\\n` in front of it looks like its first letter."""
+    is_escape = match.string[max(0, match.start() - 1) : match.start()] == "\\" and match[0][0] in "bfnrt"
+    return f"{match[0][0]}[email]" if is_escape else "[email]"
+
+
+def _card(match: re.Match[str]) -> str:
+    """A payment card's number, known by its first digits, its length and its last digit (Luhn)."""
+    digits = re.sub(r"\D", "", match[0])
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    is_right = (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0 and _CARD.fullmatch(digits)
+    return "[card]" if is_right and _NUMBER_BEGINS.match(match.string, match.start()) else match[0]
+
+
+def _phone(match: re.Match[str]) -> str:
+    """A number with its country. Without spaces it has to be longer, because counts and times have a sign too."""
+    digits = sum(map(str.isdigit, match[0]))
+    return match[0] if digits < (9 if len(match[0]) > digits + 1 else 11) else "[phone]"
+
+
+# Each: what a text holds, as it is or in small letters, if the pattern can fit at all; the pattern; what comes instead.
+_RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     (
-        r"(?<![A-Za-z0-9])(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
-        r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
-        r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
-        r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?)",
+        "-----BEGIN",
+        # A private key that was cut off has no END: then everything behind its BEGIN goes.
+        r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
         "[redacted]",
     ),
-    (r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}", r"\1[redacted]"),
-    (r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
-    (_NAMED + r"\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\\n]+", r"\1[redacted]"),
-    (_NAMED + r"\s*[:=]\s*)(?!none\b|null\b|true\b|false\b)[^\s\"'\\&,;]{4,}", r"\1[redacted]"),
+    ("://", r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
+    (
+        "sk- k_live k_test phc_ phx_ phs_ gho_ ghp_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA AIza xoxa- xoxb- xoxc- "
+        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN",
+        r"(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
+        r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
+        r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
+        r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|lsv2_\w{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?"
+        # The configuration of a tagging server: in base64 `id=GTM-...` and what lets one in.
+        r"|aWQ9R1RN[\w+/=-]{8,})",
+        _key,
+    ),
+    ("gtm_auth", r"(gtm_auth(?:=|%3[Dd]))[\w-]{8,}", r"\1[redacted]"),
+    (
+        "authorization",
+        r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}",
+        r"\1[redacted]",
+    ),
+    ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
+    (
+        "key secret token passw passphrase",
+        r"([apstAPST](?i:(?:(?:pi|ccess|rivate|ecret)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase)"
+        r"(?:\\?[\"'])?\s*[:=]\s*))(?:(\\?[\"'])[^\"'\\\n]+|(?!(?i:none|null|true|false)\b)[^\s\"'\\&,;]{4,})",
+        r"\1\2[redacted]",
+    ),
+    (
+        "@ %40",  # no address: git@github.com, icon@2x.png, q@k.transpose(0, 1)
+        r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}(?:@|%40)(?!\dx\.)(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w(-])",
+        _email,
+    ),
+    ("+", r"\+(?<![\w.+\\\n-]\+)(?<!\\[bfnrt]\+)[1-9](?:[ /()-]{0,2}\d){7,14}(?!\d)", _phone),
+    (
+        'phone mobile tel. tel: tel" tel\\" fax whatsapp',
+        r"(?i)((?<![A-Za-z])(?:phone|mobile|telephone|tel|fax|whatsapp)(?:[\s_-]?(?:number|no|nr))?\W{1,6}?)" + _PHONE,
+        r"\1[phone]",
+    ),
+    ("", r"[2-6]\d{3}(?:\d{9,15}|([ -])\d{4}\1\d{4}\1\d{4}|([ -])\d{6}\2\d{5})(?![\dA-Za-z]|[.-]\d)", _card),
+)
+
+# What names a container, a tag or an account, in its named groups: it becomes a tag that is the same for the same id.
+_GOOGLE = (
+    "GTM- GT- G- UA- AW- DC-",
+    r"(?:GTM-(?P<gtm>[A-Z0-9]{6,9})|GT-(?P<gt>[A-Z0-9]{7,11})|G-(?P<ga>[A-Z0-9]{10,12})"
+    r"|UA-(?P<ua>\d{4,10})-\d{1,4}|AW-(?P<ads>\d{8,12})(?:(?:\\?/|%2[Ff])(?P<label>[\w-]{11,30}))?"
+    r"|DC-(?P<floodlight>\d{6,10}))(?![A-Za-z0-9])",
+)
+_IDS: tuple[tuple[str, str], ...] = (
+    (
+        "conversion",
+        r"(?i:conversion)[\s_-]?(?:(?i:id)\W{1,8}(?P<id>\d{8,12})(?!\d)"
+        r"|(?i:label)\W{1,8}(?P<label>(?=[\w-]*[a-z])(?=[\w-]+[A-Z])[\w-]{16,30}))",
+    ),
+    (
+        "pixel fbq facebook.com/tr",
+        r"(?i)(?:fbq\(\W{0,8}init\W{1,16}|pixel(?:[\s_-]?id)?\W{1,8}|facebook\.com/tr/?\?id=)(?P<id>\d{14,17})(?!\d)",
+    ),
+    ("account container", r"(?i)(?:account|container)(?:s(?:\\?/|%2f)|[\s_-]?id\W{1,8})(?P<id>\d{5,12})(?!\w)"),
+    ("container", r"(?i:container)(?:[\s_-]?(?i:id))?\W{1,8}" + _HEX),
+    ("docker containerd cri-o crio podman libpod", r"(?:docker|containerd|cri-?o|podman|libpod)(?:://|[/-])" + _HEX),
+    ("hostname", r"(?i:hostname)\W{1,4}" + _HEX),
+)
+# The same inside a part of a text: a command, the list that one prints, the path of a control group.
+_PARTS: tuple[tuple[str, str, str], ...] = (
+    (
+        "docker podman nerdctl crictl",
+        r"(?:docker|podman|nerdctl|crictl)\s+(?:container\s+)?(?:attach|commit|cp|create|diff|exec|export|inspect|kill"
+        r"|logs|pause|port|restart|rm|run|start|stats|stop|top|unpause|wait)\b[^\n]{0,300}",
+        r"(?<![=:@0-9A-Za-z])" + _HEX,
+    ),
+    ("CONTAINER ID", r"(?s)CONTAINER ID.*", r"(?m)(?:^|(?<=\\n))" + _HEX + r"(?=\s{2})"),
+    ("kubepods", r"kubepods[^\s\"']{0,300}", r"(?<![:@0-9A-Za-z])" + _HEX),
 )
 
 
 class Redactor:
-    """Takes secrets out of texts. The rules go in order; a client's own come last."""
+    """Takes out of texts what may not leave the loop. The rules go in order; a client's own come last.
 
-    def __init__(self) -> None:
-        self._rules = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
+    A container's id is short, so anybody could try all of them against a plain hash: its tag is keyed (HMAC-SHA256).
+    Without a `key` it is this process's own, and tags cannot be followed from one process to the next.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        self._key = key.encode() or secrets.token_bytes(32)
+        self._changes: list[Callable[[str], str]] = []
+        self._needles: list[tuple[str, int]] = []
+        for needles, pattern, replacement in _RULES:
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), replacement))
+        self._add(_GOOGLE[0], functools.partial(_replaced, re.compile(_GOOGLE[1]), self._tagged_word))
+        for needles, pattern in _IDS:
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), self._tagged))
+        for needles, pattern, ids in _PARTS:
+            inside = functools.partial(_replaced, re.compile(ids), self._tagged)
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), lambda m, to=inside: to(m[0])))
+
+    def _add(self, needles: str, change: Callable[[str], str]) -> None:
+        self._needles += [(needle, len(self._changes)) for needle in needles.split() or [""]]
+        self._changes = [*self._changes, change]
+        self._short = functools.lru_cache(maxsize=2048)(self._changed)
 
     def add(self, pattern: str | re.Pattern[str], replacement: str) -> None:
         """Raises `re.error` at once for what would fail at night."""
         rule = re.compile(pattern)
         rule.sub(replacement, "")
-        self._rules = (*self._rules, (rule, replacement))
+        self._add("", functools.partial(_replaced, rule, replacement))
 
     def text(self, text: str) -> str:
-        for rule, replacement in self._rules:
-            if rule.search(text):  # `sub` alone prepares its replacement even for nothing, which is most of the time
-                text = rule.sub(replacement, text)
+        # Names and ids come again with every event.
+        return self._short(text) if len(text) <= 64 else self._changed(text)
+
+    def _changed(self, text: str) -> str:
+        # A pattern costs a hundred times what it costs to see that it cannot fit, which is most of the time.
+        both = f"{text}\n{text.casefold()}"
+        for place in sorted({place for needle, place in self._needles if needle in both}):
+            text = self._changes[place](text)
         return text
+
+    def _tagged(self, match: re.Match[str]) -> str:
+        """The match with a tag in place of each named group."""
+        said = match[0]
+        for name in sorted(match.groupdict(), key=match.start, reverse=True):
+            if match[name]:
+                begin, end = (place - match.start() for place in match.span(name))
+                said = f"{said[:begin]}[{self.tag(match[name])}]{said[end:]}"
+        return said
+
+    def _tagged_word(self, match: re.Match[str]) -> str:
+        return self._tagged(match) if _BEGINS.match(match.string, match.start()) else match[0]
+
+    def tag(self, identifier: str) -> str:
+        """Six hexadecimal digits. Of a container's long id and its short one, the first twelve digits, it is one."""
+        known = identifier[:12] if len(identifier) == 64 else identifier
+        return hmac.digest(self._key, known.encode(), "sha256").hex()[:6]
+
+
+def _replaced(rule: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
+    # `sub` alone prepares its replacement even for nothing.
+    return rule.sub(replacement, text) if rule.search(text) else text
 
 
 # --------------------------------------------------------------------------------------------------- the spool
