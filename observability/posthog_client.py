@@ -71,7 +71,13 @@ RESCAN_S = 60.0  # between looks for files of processes that are gone
 TIMEOUT_S = 10.0  # of one request
 SHUTDOWN_S = 4.0
 
-TEXT_LIMITS = {"plan": 500, "args_json": 2000, "error": 400, "prior_error": 400, "rationale": 800}  # characters
+TEXT_LIMITS = {  # characters
+    "plan": 500, "args_json": 2000, "error": 400, "prior_error": 400, "rationale": 800, "$ai_error": 800,
+}  # fmt: skip
+PHASES = ("proposal", "critique", "score", "refine")  # of a model call; "propose" is taken for the first
+# What privacy keeps home of a model call.
+SAID = ("$ai_input", "$ai_output", "$ai_output_choices", "$ai_input_state", "$ai_output_state", "$ai_instructions",
+        "$ai_tools")  # fmt: skip
 _NUMBERS = re.compile(r"dim_.+|delta_from_last|(?:.*_)?(?:score|usd|cost|ms|delta|quality|tokens|confidence)")
 
 
@@ -94,6 +100,8 @@ class Settings:
     git_sha: str = ""
     spool: Path | None = None  # the folder for events that are not delivered yet; None is the platform's
     strict: bool = False
+    privacy: bool = False  # prompts and completions stay home
+    redaction_key: str = field(default="", repr=False)  # for tags of ids that hold in all processes and nights
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -101,6 +109,9 @@ class Settings:
 
         def said(name: str) -> str:
             return found.get(name, "").strip()
+
+        def is_on(name: str) -> bool:
+            return said(name).lower() in ("1", "true", "yes", "on")
 
         return cls(
             api_key=said("POSTHOG_API_KEY"),
@@ -110,7 +121,9 @@ class Settings:
             client=said("AUTORESEARCH_CLIENT") or "internal",
             git_sha=said("AUTORESEARCH_GIT_SHA"),
             spool=Path(os.path.expanduser(said("LOOPDESK_SPOOL"))) if said("LOOPDESK_SPOOL") else None,  # noqa: PTH111
-            strict=said("LOOPDESK_STRICT").lower() in ("1", "true", "yes", "on"),
+            strict=is_on("LOOPDESK_STRICT"),
+            privacy=is_on("AUTORESEARCH_PRIVACY"),
+            redaction_key=said("AUTORESEARCH_REDACTION_KEY"),
         )
 
 
@@ -398,7 +411,7 @@ class Redactor:
             self._add(needles, functools.partial(_replaced, re.compile(pattern), self._tagged))
         for needles, pattern, ids in _PARTS:
             inside = functools.partial(_replaced, re.compile(ids), self._tagged)
-            self._add(needles, functools.partial(_replaced, re.compile(pattern), lambda m, to=inside: to(m[0])))
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), functools.partial(_part, inside)))
 
     def _add(self, needles: str, change: Callable[[str], str]) -> None:
         self._needles += [(needle, len(self._changes)) for needle in needles.split() or [""]]
@@ -438,6 +451,10 @@ class Redactor:
         """Six hexadecimal digits. Of a container's long id and its short one, the first twelve digits, it is one."""
         known = identifier[:12] if len(identifier) == 64 else identifier
         return hmac.digest(self._key, known.encode(), "sha256").hex()[:6]
+
+
+def _part(change: Callable[[str], str], match: re.Match[str]) -> str:
+    return change(match[0])
 
 
 def _replaced(rule: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
@@ -783,6 +800,42 @@ class Round:
 _open_round: contextvars.ContextVar[Round | None] = contextvars.ContextVar("loopdesk_round", default=None)
 
 
+@dataclass(slots=True)
+class Span:
+    """The model call or step that is open here. The first call inside a model call stands for it and takes its id from
+    `free`; what a step calls stands below it."""
+
+    span_id: str
+    trace_id: str  # of calls outside of a round
+    parent_id: Text
+    free: list[str]
+    is_step: bool = False
+    is_parent: bool = False  # of another model call
+
+    def taken(self) -> str:
+        try:
+            return self.free.pop()  # threads may share the call: one of them has it
+        except IndexError:
+            return new_id()
+
+
+_open_span: contextvars.ContextVar[Span | None] = contextvars.ContextVar("loopdesk_span", default=None)
+
+
+@contextmanager
+def _span(span_id: str, *, is_step: bool = False) -> Iterator[Span]:
+    around = _open_span.get()
+    here = Span(span_id, span_id, None, [] if is_step else [span_id], is_step)
+    if around:
+        here.trace_id, here.parent_id = around.trace_id, around.span_id
+        around.is_parent |= not is_step
+    _open_span.set(here)
+    try:
+        yield here
+    finally:
+        _open_span.set(around)
+
+
 class Client:
     """One loop's voice. Loops use the functions at the end of this file, which share a client made on first use.
 
@@ -795,7 +848,7 @@ class Client:
 
         self.settings = said = settings or Settings.from_environment()
         self._warned: set[str] = set()
-        self._redactor = Redactor()
+        self._redactor = Redactor(said.redaction_key)
         self._common = {"project": said.project, "client": said.client, "git_sha": said.git_sha or find_git_sha()}
         self.sdk = Posthog(
             said.api_key or "not-set",  # without a key the SDK builds no event, and there would be none to keep
@@ -805,6 +858,7 @@ class Client:
             # for a dead host without a limit.
             send=False,
             before_send=self._keep,
+            privacy_mode=said.privacy,
             disable_geoip=True,  # where a loop's machine stands is no finding
             enable_exception_autocapture=False,  # tracebacks hold prompts: the loop decides which to send
             enable_local_evaluation=False,  # no polling for flags that nobody asked for
@@ -894,6 +948,8 @@ class Client:
     def _keep(self, message: dict[str, Any]) -> dict[str, Any]:
         """The SDK's `before_send`: every event of this process passes here, those of its model wrappers too."""
         properties = {**{name: value for name, value in self._common.items() if value}, **message.pop("properties")}
+        if message["event"] in ("$ai_generation", "$ai_embedding", "$ai_span", "$ai_trace"):
+            self._place(message, properties)
         if properties.get("round_id"):
             # Over the trace id that the SDK's model wrappers make up for each call.
             properties["$ai_trace_id"] = properties["round_id"]
@@ -904,6 +960,59 @@ class Client:
         clean.update(uuid=message["uuid"], timestamp=message["timestamp"])  # whatever a client's rule looks like
         self._delivery.put(line_of(clean))
         return clean
+
+    # Model calls, as PostHog's wrappers tell them.
+
+    @contextmanager
+    def model_call(self, *, phase: Text = None, task_type: Text = None, agent: Text = None) -> Iterator[str]:
+        """Everything inside carries `phase` (of `PHASES`) and `task_type`; gives the span id of the call.
+
+        It is for one call, tries of it included; a call inside one of these stands below it. A stream has to be read
+        inside, because it is told when it ends. What a provider raises is told and goes on.
+        """
+        from posthog import get_tags
+
+        tags = {"phase": self._phase(phase), "task_type": task_type if isinstance(task_type, str) else None}
+        known = {name: value for name, value in tags.items() if value}
+        with self._inside(agent or get_tags().get("agent") or "loop", **known), _span(new_id()) as here:
+            try:
+                yield here.span_id
+            finally:
+                if here.is_parent and here.free:  # no call took the id that others name
+                    name = tags["phase"] or tags["task_type"] or "model call"
+                    about = {"$ai_span_id": here.free.pop(), "$ai_span_name": name, "$ai_trace_id": here.trace_id}
+                    self.track("$ai_span", **about, **{"$ai_parent_id": here.parent_id})
+
+    def _phase(self, phase: Text) -> Text:
+        if phase is None or phase in PHASES:
+            return phase
+        known = str(phase).strip().lower() if isinstance(phase, str) else ""
+        known = "proposal" if known == "propose" else known
+        instead = known if known in PHASES else None
+        if phase != "propose":
+            self._complain("a model call", "phase", as_json(phase), f"one of {', '.join(PHASES)}", instead)
+        return instead
+
+    def _place(self, message: dict[str, Any], properties: dict[str, Any]) -> None:
+        """What the wrappers leave out of a model call or make up: its place, its agent, and what is to stay home."""
+        here, event = _open_span.get(), message["event"]
+        made_up = {str(properties.get(name)) for name in ("$ai_trace_id", "$ai_span_id")}
+        if str(message["distinct_id"]) in made_up:  # LangChain's and every stream's: a person for each call
+            message["distinct_id"] = self.agent_id(str(properties.get("agent") or "loop"))
+            properties.pop("$process_person_profile", None)
+        if event == "$ai_trace" and properties.get("$ai_span_id") and (here or properties.get("round_id")):
+            message["event"] = "$ai_span"  # a chain of LangChain's: the trace is the round
+        elif not properties.get("$ai_span_id") and event != "$ai_trace":
+            properties["$ai_span_id"] = here.taken() if here and event != "$ai_span" else new_id()
+        if here:
+            properties["$ai_trace_id"] = here.trace_id
+            if not properties.get("$ai_parent_id"):
+                properties["$ai_parent_id"] = here.span_id if here.is_step else here.parent_id
+        if properties.get("phase"):
+            properties.setdefault("$ai_span_name", properties["phase"])
+        if self.settings.privacy:
+            for name in SAID:
+                properties.pop(name, None)
 
     # Run and round.
 
@@ -929,7 +1038,9 @@ class Client:
                 yield here.round_id
             except Exception as error:
                 if not here.has_verdict:
-                    self.round_reverted(failure_mode="crash", error=described(error))
+                    # Under privacy without its message: a provider's quotes the prompt.
+                    said = type(error).__name__ if self.settings.privacy else described(error)
+                    self.round_reverted(failure_mode="crash", error=said)
                 raise
             finally:
                 _open_round.set(around)
@@ -975,12 +1086,13 @@ class Client:
             self._step("step.tool_returned", more, error=described(error) if error else None, **told)
 
         try:
-            result = call(**args)
+            with _span(step_id, is_step=True):
+                result = call(**args)
         except BaseException as error:
             returned(None, error)
             raise
         if inspect.isawaitable(result):
-            return _awaited(result, returned)  # type: ignore[return-value]
+            return _awaited(result, returned, step_id)  # type: ignore[return-value]
         returned(result, None)
         return result
 
@@ -1116,9 +1228,10 @@ class EvalSuite:
         return self.client.track("eval.regression", prior_score=prior_score, new_score=new_score, **more)
 
 
-async def _awaited(result: Any, returned: Callable[[object, BaseException | None], None]) -> Any:
+async def _awaited(result: Any, returned: Callable[[object, BaseException | None], None], step_id: str) -> Any:
     try:
-        value = await result
+        with _span(step_id, is_step=True):
+            value = await result
     except BaseException as error:
         returned(None, error)
         raise
@@ -1167,6 +1280,7 @@ shutdown = _shared(Client.shutdown)
 track = _shared(Client.track)
 run = _shared(Client.run)
 round_ = _shared(Client.round_)
+model_call = _shared(Client.model_call)
 step_plan = _shared(Client.step_plan)
 step_tool = _shared(Client.step_tool)
 step_observation = _shared(Client.step_observation)
