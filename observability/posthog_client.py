@@ -368,16 +368,17 @@ _GOOGLE = (
 _IDS: tuple[tuple[str, str], ...] = (
     (
         "conversion",
-        r"(?i:conversion)[\s_-]?(?:(?i:id)\W{1,8}(?P<id>\d{8,12})(?!\d)"
-        r"|(?i:label)\W{1,8}(?P<label>(?=[\w-]*[a-z])(?=[\w-]+[A-Z])[\w-]{16,30}))",
+        r"(?i:conversion)[\s_-]?(?:(?i:id)\W{1,16}(?P<id>\d{8,12})(?!\d)"
+        r"|(?i:label)\W{1,16}(?P<label>(?=[\w-]*[a-z])(?=[\w-]+[A-Z])[\w-]{16,30}))",
     ),
     (
         "pixel fbq facebook.com/tr",
-        r"(?i)(?:fbq\(\W{0,8}init\W{1,16}|pixel(?:[\s_-]?id)?\W{1,8}|facebook\.com/tr/?\?id=)(?P<id>\d{14,17})(?!\d)",
+        r"(?i)(?:fbq\(\W{0,40}init\W{1,40}|pixel(?:[\s_-]?id)?\W{1,16}|facebook\.com/tr/?\?id=)(?P<id>\d{14,17})(?!\d)",
     ),
-    ("account container", r"(?i)(?:account|container)(?:s(?:\\?/|%2f)|[\s_-]?id\W{1,8})(?P<id>\d{5,12})(?!\w)"),
-    ("container", r"(?i:container)(?:[\s_-]?(?i:id))?\W{1,8}" + _HEX),
+    ("account container", r"(?i)(?:account|container)(?:s(?:\\?/|%2f)|[\s_-]?id\W{1,16})(?P<id>\d{5,12})(?!\w)"),
+    ("container", r"(?i:container)(?:[\s_-]?(?i:id))?\W{1,16}" + _HEX),
     ("docker containerd cri-o crio podman libpod", r"(?:docker|containerd|cri-?o|podman|libpod)(?:://|[/-])" + _HEX),
+    ('"Id', r"\"Id\\*\":\s{0,3}\\*\"(?P<id>[0-9a-f]{64})(?![0-9a-f])"),
     ("hostname", r"(?i:hostname)\W{1,4}" + _HEX),
 )
 # The same inside a part of a text: a command, the list that one prints, the path of a control group.
@@ -385,11 +386,11 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
     (
         "docker podman nerdctl crictl",
         r"(?:docker|podman|nerdctl|crictl)\s+(?:container\s+)?(?:attach|commit|cp|create|diff|exec|export|inspect|kill"
-        r"|logs|pause|port|restart|rm|run|start|stats|stop|top|unpause|wait)\b[^\n]{0,300}",
+        r"|logs|pause|port|restart|rm|run|start|stats|stop|top|unpause|wait)\b(?:[^\n\\]|\\(?!n))*",
         r"(?<![=:@0-9A-Za-z])" + _HEX,
     ),
     ("CONTAINER ID", r"(?s)CONTAINER ID.*", r"(?m)(?:^|(?<=\\n))" + _HEX + r"(?=\s{2})"),
-    ("kubepods", r"kubepods[^\s\"']{0,300}", r"(?<![:@0-9A-Za-z])" + _HEX),
+    ("kubepods", r"kubepods[^\s\"']*", r"(?<![:@0-9A-Za-z])" + _HEX),
 )
 
 
