@@ -286,6 +286,8 @@ _CARD = re.compile(
 _PHONE = r"\+?\(?\d(?:[ ./()-]{0,3}\d){6,14}(?!\d)"
 _HEX = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{12})(?![0-9A-Za-z])"
 
+_NO_DIGITS = str.maketrans("0123456789", "ghijklmnop")
+
 
 def _key(match: re.Match[str]) -> str:
     return "[redacted]" if _BEGINS.match(match.string, match.start()) else match[0]
@@ -449,9 +451,10 @@ class Redactor:
         return self._tagged(match) if _BEGINS.match(match.string, match.start()) else match[0]
 
     def tag(self, identifier: str) -> str:
-        """Six hexadecimal digits. Of a container's long id and its short one, the first twelve digits, it is one."""
+        """Six letters. Of a container's long id and its short one, the first twelve digits, it is one."""
         known = identifier[:12] if len(identifier) == 64 else identifier
-        return hmac.digest(self._key, known.encode(), "sha256").hex()[:6]
+        digest = hmac.digest(self._key, known.encode(), "sha256").hex()[:6]
+        return digest.translate(_NO_DIGITS)  # digits would look like another id
 
 
 def _part(change: Callable[[str], str], match: re.Match[str]) -> str:

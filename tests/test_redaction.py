@@ -112,14 +112,14 @@ def test_innocents_come_as_they_are_in_prompts_and_arguments(tmp_path: Path):
 
 def test_equal_ids_have_one_tag_and_others_another():
     said = Redactor().text("GTM-K7QWL2P fires before GTM-N3TPB8, then 'GTM-K7QWL2P' again")
-    first, second, third = re.findall(r"GTM-\[([0-9a-f]{6})\]", said)
+    first, second, third = re.findall(r"GTM-\[([a-p]{6})\]", said)
     assert first == third != second
 
 
 def test_a_containers_long_and_short_ids_have_one_tag():
     long = "4c01db0b339ce1d0a9c2f7b8e6d5c4b3a291807f6e5d4c3b2a1908f7e6d5c4b3"
     said = Redactor().text(f"docker logs 4c01db0b339c\n/docker/{long}")
-    first, second = re.findall(r"\[([0-9a-f]{6})\]", said)
+    first, second = re.findall(r"\[([a-p]{6})\]", said)
     assert first == second
 
 
