@@ -14,8 +14,22 @@ With this module as `ph`:
 
 Environment: POSTHOG_API_KEY, POSTHOG_HOST, POSTHOG_PROJECT_ID, AUTORESEARCH_PROJECT, AUTORESEARCH_CLIENT,
 AUTORESEARCH_GIT_SHA, LOOPDESK_SPOOL, and LOOPDESK_STRICT=1 for development, where a wrong property is an error. At
-night it is corrected or left out with a warning, because nothing here may stop a loop. Model calls: hand
-`default_client().sdk` to PostHog's model wrappers.
+night it is corrected or left out with a warning, because nothing here may stop a loop.
+
+Model calls: hand `default_client().sdk` to PostHog's wrapper of Anthropic, OpenAI, Gemini or LangChain, and call it in
+
+    with ph.model_call(phase="critique", task_type="code"):  # proposal, critique, score or refine
+        answer = client.messages.create(...)
+
+Each is one `$ai_generation` under the round's trace, with a span id, below the step or the call that made it. The
+server adds what it cost, unless the call came with `$ai_input_cost_usd` and `$ai_output_cost_usd` as
+`posthog_properties`. AUTORESEARCH_PRIVACY=1 keeps prompts, completions, tools and messages of errors home.
+
+Redaction: keys, passwords and tokens; e-mail addresses, phone numbers (with their country or named as such) and
+payment cards; ids of Google's tags and accounts (GTM-, GT-, G-, UA-, AW- with its label, DC-, those of Tag Manager's
+API), Meta's pixels and Docker's or OCI's containers. An id becomes a tag such as GTM-[kfcaeb], the same for the same
+id in this process; with AUTORESEARCH_REDACTION_KEY, a secret of your own, in all processes and nights. Names, postal
+and IP addresses, names of pods and ids without a word around them stay: `add_redaction` takes rules of your own.
 
 Nothing here waits for the network. An event is redacted and written to this process's spool file first, and a thread
 sends from there: a dead host or a `kill -9` loses no event. The next start sends what is left with the same uuid and
@@ -313,7 +327,8 @@ def _phone(match: re.Match[str]) -> str:
     return match[0] if digits < (9 if len(match[0]) > digits + 1 else 11) else "[phone]"
 
 
-# Each: what a text holds, as it is or in small letters, if the pattern can fit at all; the pattern; what comes instead.
+# Each: words of which a text holds one if the pattern can fit at all, those in small letters also as capitals; the
+# pattern; what comes instead.
 _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     (
         "-----BEGIN",
@@ -391,7 +406,7 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
         r"|logs|pause|port|restart|rm|run|start|stats|stop|top|unpause|wait)\b(?:[^\n\\]|\\(?!n))*",
         r"(?<![=:@0-9A-Za-z])" + _HEX,
     ),
-    ("CONTAINER ID", r"(?s)CONTAINER ID.*", r"(?m)(?:^|(?<=\\n))" + _HEX + r"(?=\s{2})"),
+    ("CONTAINER", r"(?s)CONTAINER ID.*", r"(?m)(?:^|(?<=\\n))" + _HEX + r"(?=\s{2})"),
     ("kubepods", r"kubepods[^\s\"']*", r"(?<![:@0-9A-Za-z])" + _HEX),
 )
 
@@ -407,6 +422,7 @@ class Redactor:
         self._key = key.encode() or secrets.token_bytes(32)
         self._changes: list[Callable[[str], str]] = []
         self._needles: list[tuple[str, int]] = []
+        self._exact: list[tuple[str, int]] = []
         for needles, pattern, replacement in _RULES:
             self._add(needles, functools.partial(_replaced, re.compile(pattern), replacement))
         self._add(_GOOGLE[0], functools.partial(_replaced, re.compile(_GOOGLE[1]), self._tagged_word))
@@ -417,7 +433,8 @@ class Redactor:
             self._add(needles, functools.partial(_replaced, re.compile(pattern), functools.partial(_part, inside)))
 
     def _add(self, needles: str, change: Callable[[str], str]) -> None:
-        self._needles += [(needle, len(self._changes)) for needle in needles.split() or [""]]
+        for needle in needles.split() or [""]:
+            (self._needles if needle == needle.casefold() else self._exact).append((needle, len(self._changes)))
         self._changes = [*self._changes, change]
         self._short = functools.lru_cache(maxsize=2048)(self._changed)
 
@@ -433,8 +450,10 @@ class Redactor:
 
     def _changed(self, text: str) -> str:
         # A pattern costs a hundred times what it costs to see that it cannot fit, which is most of the time.
-        both = f"{text}\n{text.casefold()}"
-        for place in sorted({place for needle, place in self._needles if needle in both}):
+        small = text.casefold()
+        found = {place for needle, place in self._needles if needle in small}
+        found |= {place for needle, place in self._exact if needle in text}
+        for place in sorted(found):
             text = self._changes[place](text)
         return text
 
@@ -997,6 +1016,10 @@ class Client:
             self._complain("a model call", "phase", as_json(phase), f"one of {', '.join(PHASES)}", instead)
         return instead
 
+    def _described(self, error: BaseException) -> str:
+        """Under privacy without its message: a provider's quotes the prompt."""
+        return type(error).__name__ if self.settings.privacy else described(error)
+
     def _place(self, message: dict[str, Any], properties: dict[str, Any]) -> None:
         """What the wrappers leave out of a model call or make up: its place, its agent, and what is to stay home."""
         here, event = _open_span.get(), message["event"]
@@ -1042,9 +1065,7 @@ class Client:
                 yield here.round_id
             except Exception as error:
                 if not here.has_verdict:
-                    # Under privacy without its message: a provider's quotes the prompt.
-                    said = type(error).__name__ if self.settings.privacy else described(error)
-                    self.round_reverted(failure_mode="crash", error=said)
+                    self.round_reverted(failure_mode="crash", error=self._described(error))
                 raise
             finally:
                 _open_round.set(around)
@@ -1087,7 +1108,7 @@ class Client:
         def returned(result: object, error: BaseException | None) -> None:
             latency_ms = round((time.perf_counter() - started) * 1000, 3)
             told = {"ok": error is None, "latency_ms": latency_ms, "result_bytes": size_of(result)}
-            self._step("step.tool_returned", more, error=described(error) if error else None, **told)
+            self._step("step.tool_returned", more, error=self._described(error) if error else None, **told)
 
         try:
             with _span(step_id, is_step=True):

@@ -11,6 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+# Read now: within a test the environment no longer says it.
+_PROMISED = frozenset(os.environ.get("LOOPDESK_REQUIRE", "").split(","))
+
 
 def required(part: str, *programs: str, also: Iterable[Path] = ()) -> list[str]:
     """The paths of the programs. `LOOPDESK_REQUIRE=ssh,browser` turns a missing one from a skip into a failure.
@@ -41,6 +44,6 @@ def required_modules(part: str, *names: str) -> None:
 
 
 def _missing(part: str, what: str) -> NoReturn:
-    if part in os.environ.get("LOOPDESK_REQUIRE", "").split(","):
+    if part in _PROMISED:
         pytest.fail(f"LOOPDESK_REQUIRE names {part}, but this machine has no {what}")
     pytest.skip(f"{part}: this machine has no {what}")

@@ -238,6 +238,24 @@ def test_privacy_keeps_home_what_was_said_even_where_the_loop_hands_it_over(ask:
     assert told.calls[0]["$ai_input_tokens"] == 900
 
 
+def test_privacy_keeps_the_message_of_an_error_home_whoever_tells_it(ask: Callable[..., Any], api: MessagesApi):
+    told, call = ask(privacy=True)
+    api.plays(refusing(400, "the prompt 'a prompt' is too long"))
+    with pytest.raises(Exception, match="too long"), told.client.round_():
+        told.client.step_tool("judge", call)
+    assert "a prompt" not in str(told.events)
+    for name in ("step.tool_returned", "round_reverted"):
+        assert told.named(name)[0]["error"] == "BadRequestError"
+
+
+def test_a_cost_that_comes_with_the_call_is_sent_as_it_is(ask: Callable[..., Any]):
+    told, call = ask()
+    known = {"$ai_input_cost_usd": 0.01, "$ai_output_cost_usd": 0.02}
+    with told.client.round_(), told.client.model_call(phase="score"):
+        call(posthog_properties=known)
+    assert known.items() <= told.calls[0].items()
+
+
 def test_settings_of_privacy_and_of_tags_come_from_the_environment():
     found = Settings.from_environment({"AUTORESEARCH_PRIVACY": "1", "AUTORESEARCH_REDACTION_KEY": "k3y-of-ours"})
     assert (found.privacy, found.redaction_key) == (True, "k3y-of-ours")

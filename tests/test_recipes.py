@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from observability import posthog_client as ph
+from tests import required
 from tests.conftest import Served
 from tests.messages_api import MessagesApi, Request, Step, messages_api
 from tests.provider_answers import TOKENS_IN, TOKENS_OUT, answering, refusing
-from tests.required import required_modules
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,7 +89,7 @@ def play(serve: Callable[..., Served], api: MessagesApi, tmp_path: Path, monkeyp
 
     def run(name: str, step: Any = None, fails: bool = False, **environment: str) -> Played:
         recipe, served = RECIPES[name], serve()
-        required_modules("recipes", *recipe.modules)
+        required.required_modules("recipes", *recipe.modules)
         api.plays(step or answering(Writer()))
         for key, value in {
             **{key: value.format(api.url) for key, value in recipe.settings.items()},
@@ -139,6 +139,18 @@ def stored(events_db: Path) -> list[tuple[str, dict[str, Any]]]:
         (event, {"distinct_id": who, **json.loads(light), **json.loads(heavy or "{}")})
         for event, who, light, heavy in rows
     ]
+
+
+def test_a_recipe_whose_sdk_is_missing_is_skipped_by_name_or_fails_where_it_was_promised(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for missing in ("no_such_sdk", "no_such.sdk"):
+        monkeypatch.setattr(required, "_PROMISED", frozenset({"ssh"}))
+        with pytest.raises(pytest.skip.Exception, match=f"recipes: .*{missing}"):
+            required.required_modules("recipes", "json", missing)
+        monkeypatch.setattr(required, "_PROMISED", frozenset({"recipes"}))
+        with pytest.raises(pytest.fail.Exception, match=missing):
+            required.required_modules("recipes", "json", missing)
 
 
 @pytest.mark.parametrize("name", RECIPES)
