@@ -282,7 +282,7 @@ def line_of(message: dict[str, Any]) -> bytes:
 # --------------------------------------------------------------------------------------------------- redaction
 
 _SECRET_NAME = re.compile(
-    r"(?i)(?:.*[_-])?(?:(?:api|access|private|secret)[_-]?key|passw(?:or)?d|passphrase|authorization|cookie|secret"
+    r"(?i)(?:.*[_-])?(?:(?:api|access|private|secret|redaction)[_-]?key|passw(?:or)?d|passphrase|authorization|cookie|secret"
     r"|(?:access|refresh|auth|id|session|bearer|api|bot)?[_-]?token|credentials?)"
 )
 # What is to be taken out of the value can only be seen with its name.
@@ -357,7 +357,7 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
     (
         "key secret token passw passphrase",
-        r"([apstAPST](?i:(?:(?:pi|ccess|rivate|ecret)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase)"
+        r"([aprstAPRST](?i:(?:(?:pi|ccess|rivate|ecret|edaction)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase)"
         r"(?:\\?[\"'])?\s*[:=]\s*))(?:(\\?[\"'])[^\"'\\\n]+|(?!(?i:none|null|true|false)\b)[^\s\"'\\&,;]{4,})",
         r"\1\2[redacted]",
     ),

@@ -132,6 +132,13 @@ def test_tags_cannot_be_looked_up_without_the_key_and_hold_everywhere_with_it():
     assert done.stdout.strip() == Redactor("of ours").text(text)
 
 
+@pytest.mark.parametrize("written", ["AUTORESEARCH_REDACTION_KEY=k3y-of-ours", '{"redaction_key": "k3y-of-ours"}'])
+def test_the_key_of_tags_is_a_secret_too(written: str):
+    assert "k3y-of-ours" not in Redactor().text(written)
+    told = json_only({"environ": {"AUTORESEARCH_REDACTION_KEY": "k3y-of-ours"}}, Redactor().text)
+    assert told == {"environ": {"AUTORESEARCH_REDACTION_KEY": "[redacted]"}}
+
+
 def test_a_text_that_was_redacted_is_not_redacted_again():
     redactor = Redactor()
     for case in split.redaction():
