@@ -290,6 +290,9 @@ _TELLING_NAME = re.compile(
     r"(?i)(?:.*[_-])?(?:(?:account|container|pixel|conversion)[_-]?(?:id|label)|hostname"
     r"|(?:phone|mobile|telephone|tel|fax|whatsapp)(?:[_-]?(?:number|no|nr))?)"
 )
+_NAMED = (
+    r"([aprstAPRST](?i:(?:pi|ccess|rivate|ecret|edaction)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase)"
+)
 # Where a word and a number begin: also behind the `\n` of JSON in a text, and behind the `%3D` of an address.
 _BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
 _NUMBER_BEGINS = re.compile(r"(?<![\w.+\\-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})")
@@ -356,12 +359,11 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
         r"\1[redacted]",
     ),
     ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
+    ("key secret token passw passphrase", _NAMED + r"\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\\n]+", r"\1[redacted]"),
     (
         "key secret token passw passphrase",
-        r"([aprstAPRST](?i:(?:pi|ccess|rivate|ecret|edaction)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase))"
-        r"(?:(\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\\n]+"
-        r"|(\s*[:=]\s*)(?!(?i:none|null|true|false)\b)[^\s\"'\\&,;]{4,})",
-        r"\1\2\3[redacted]",
+        _NAMED + r"\s*[:=]\s*)(?!(?i:none|null|true|false)\b)[^\s\"'\\&,;]{4,}",
+        r"\1[redacted]",
     ),
     (
         "@ %40",  # no address: git@github.com, icon@2x.png, q@k.transpose(0, 1)

@@ -153,6 +153,7 @@ def test_a_text_that_was_redacted_is_not_redacted_again():
         ("written to task-ghp_Ab12Cd34Ef56Gh78Ij90", "ghp_Ab12"),
         ("risk-sk-ant-api03-Zx81kQpLm27RtYwV.txt", "Zx81kQ"),
         ("RNG-GTM-K7QWL2P.json", "K7QWL2P"),
+        ("secret: password = 'hunter 22'", "hunter"),
     ],
 )
 def test_what_looks_alike_in_front_does_not_hide_it(text: str, planted: str):
