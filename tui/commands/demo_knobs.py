@@ -13,10 +13,14 @@ from queries.simulator import Night
 from queries.simulator.knobs import ESCALATION, SCORER, Knob
 
 PLANNED_ROUNDS = 16  # scored, of each variant: the simulator's last night has more
-_HALVES = [
-    {"key": "control", "name": "", "rollout_percentage": 50},
-    {"key": "test", "name": "", "rollout_percentage": 50},
-]
+_ARMS = {
+    "multivariate": {
+        "variants": [
+            {"key": "control", "name": "control", "rollout_percentage": 50},
+            {"key": "test", "name": "test", "rollout_percentage": 50},
+        ]
+    }
+}
 
 Deploys = dict[tuple[str, str], datetime]
 """When each `git_sha` of a project was first seen, by project and sha."""
@@ -40,30 +44,49 @@ def make_knobs(rest: Rest, nights: Sequence[Night], deploys: Deploys) -> None:
 
 
 def _flags() -> Iterator[dict[str, object]]:
+    by_round = {"bucketing_identifier": "device_id"}
     yield {
         "key": SCORER.flag,
-        "name": "The stricter scorer, drawn for each round",
-        "bucketing_identifier": "device_id",
-        "filters": {**_on(100, _of(SCORER)), "multivariate": {"variants": _HALVES}},
+        "name": "The second scorer judges rounds (test), or the first one (control).",
+        "filters": {**_on(100, _of(SCORER)), **_ARMS},
+        **by_round,
     }
     yield {
         "key": ESCALATION.flag,
-        "name": "Hand over to the bigger model after 5 stalled rounds instead of 10",
-        "bucketing_identifier": "device_id",
+        "name": "A loop that stalls takes the larger model sooner.",
         "filters": _on(50, _of(ESCALATION)),
+        **by_round,
     }
-    yield {"key": "diff_size_cap_32", "name": "No change above 32 lines", "active": False, "filters": _on(100)}
-    gtm = [_is("project", ESCALATION.project)]
-    yield {"key": "gtm_dim_weights_v3", "name": "New weights of dimensions", "active": False, "filters": _on(20, gtm)}
-    budget = {**_on(100), "payloads": {"true": json.dumps({"usd": 20})}}
-    yield {"key": "nightly_budget_20usd", "name": "What a night of one loop may cost", "filters": budget}
-    yield {"key": "stop_loops", "name": "The kill switch", "active": False, "filters": _on(100)}
+    yield {
+        "key": "gtm_dim_weights_v3",
+        "name": "The third weights of dimensions (test), or the second (control).",
+        "active": False,
+        "filters": {**_on(100, [_is("project", ESCALATION.project)]), **_ARMS},
+        **by_round,
+    }
+    yield {
+        "key": "diff_size_cap_32",
+        "name": "A proposal may change 32 lines at most.",
+        "active": False,
+        "filters": {**_on(100), **_payload(diff_lines=32)},
+    }
+    yield {
+        "key": "nightly_budget_20usd",
+        "name": "A run stops when its night has cost $20.",
+        "filters": {**_on(100), **_payload(usd=20)},
+    }
+    yield {
+        "key": "stop_loops",
+        "name": "While it is on no loop begins another round.",
+        "active": False,
+        "filters": _on(100),
+    }
 
 
 def _experiment(began: Night) -> dict[str, object]:
     plan = f"loopdesk plan: {PLANNED_ROUNDS} scored rounds of each variant."
     return {
-        "name": "Does the stricter scorer find better rounds?",
+        "name": "Does the second scorer find better rounds?",
         "feature_flag_key": SCORER.flag,
         "description": plan,
         "start_date": began.start.isoformat(),
@@ -89,3 +112,7 @@ def _is(name: str, value: str) -> dict[str, object]:
 
 def _on(percent: int, properties: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
     return {"groups": [{"properties": list(properties), "rollout_percentage": percent}]}
+
+
+def _payload(**told: object) -> dict[str, object]:
+    return {"payloads": {"true": json.dumps(told)}}
