@@ -651,7 +651,8 @@ def knobs_of(answer: Any, before: Knobs, keys: Collection[str] = ()) -> Knobs:
     if not isinstance(told, dict):
         raise ValueError("its answer holds no flags")
     is_partial = answer.get("errorsWhileComputingFlags") is True
-    told = {key: one for key, one in told.items() if key in keys or not keys}  # not every server narrows them itself
+    # Not every server narrows them itself, and older SDKs take a flag that failed for one that is off.
+    told = {key: one for key, one in told.items() if key in keys or not keys}
     sound = {key: one for key, one in told.items() if not (isinstance(one, dict) and one.get("failed"))}
     whole = {**answer, "flags": sound} if "flags" in answer else {**answer, "featureFlags": sound}
     found = to_flags_and_payloads(normalize_flags_response(whole))

@@ -384,6 +384,20 @@ def test_a_service_that_is_slow_holds_a_round_twice_and_its_answer_is_for_later_
     assert len([record for record in caplog.records if record.name == "loopdesk"]) == 1
 
 
+def test_a_request_that_is_late_and_then_fails_has_failed_once(
+    service: Service, start: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(posthog_client, "FLAGS_WAIT_S", 0.02)
+    service.answer = lambda: (500, service.late()[1])
+    client = start("phc_test", service.url)
+    assert a_round(client) == "default"
+    assert client._flags
+    (thread,) = client._flags._threads
+    service.free.set()
+    thread.join(30)
+    assert client._flags._failures == 1
+
+
 def test_a_service_that_hangs_is_not_asked_without_end(
     service: Service, start: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ):

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from observability import posthog_client
 from tui.commands.cli import run as run_command
 from tui.commands.instrument import command
+from tui.commands.instrument_folder import copy_in, write
+from workspace.errors import LoopdeskError
 
 OURS = Path(posthog_client.__file__).read_bytes()
 OLDER = OURS.replace(b"SHUTDOWN_S = 4.0", b"SHUTDOWN_S = 3.0").replace(b"\r\n", b"\n")
@@ -206,6 +208,16 @@ def test_a_full_disk_leaves_the_old_file(loop: Path, monkeypatch: pytest.MonkeyP
     (refused,) = outcomes(loop, "--yes")
     assert refused["outcome"] == "refused" and "No space left" in refused["said"]
     assert list(loop.iterdir()) == [place] and place.read_bytes() == OLDER
+
+
+def test_what_changes_while_somebody_reads_the_diff_is_not_overwritten(loop: Path):
+    place = loop / "posthog_client.py"
+    place.write_bytes(OLDER)
+    seen = copy_in(loop)
+    place.write_bytes(OLDER + b"# mine\n")
+    with pytest.raises(LoopdeskError):
+        write(seen)
+    assert place.read_bytes() == OLDER + b"# mine\n"
 
 
 # In a loop's CI
