@@ -118,7 +118,7 @@ def compared(seed: int, flag: str, rounds: int, *, quiet: bool = False) -> Compa
     return one
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_one_flag_does_something_and_the_other_does_not(seed: int):
     decided = compared(seed, SCORER.flag, PLANNED_ROUNDS)
     assert decided.is_planned and decided.is_better
