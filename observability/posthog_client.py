@@ -4,7 +4,10 @@ With this module as `ph`:
 
     with ph.run():
         for n in range(20):
-            with ph.round_(agent="coder"):  # every event and model call inside carries this round's id
+            with ph.round_(agent="coder"):  # events and model calls inside carry this round's id and its flags
+                if ph.should_stop() or ph.over_budget():  # before anything is told of the round
+                    break
+                scorer = strict if ph.variant("scorer_v2") == "test" else usual
                 ph.round_started(model="small", baseline_score=best, n_prior_rounds=n)
                 ph.step_plan("shorten the prompt", next_action="edit", confidence=0.7)
                 report = ph.step_tool("pytest", run_tests, {"path": "tests/"}, timeout_ms=60_000)
@@ -13,8 +16,10 @@ With this module as `ph`:
         ph.stop_triggered(reason="max_rounds", rounds_completed=20, total_cost_usd=0.8, final_best_score=0.91)
 
 Environment: POSTHOG_API_KEY, POSTHOG_HOST, POSTHOG_PROJECT_ID, AUTORESEARCH_PROJECT, AUTORESEARCH_CLIENT,
-AUTORESEARCH_GIT_SHA, LOOPDESK_SPOOL, and LOOPDESK_STRICT=1 for development, where a wrong property is an error. At
-night it is corrected or left out with a warning, because nothing here may stop a loop.
+AUTORESEARCH_GIT_SHA, AUTORESEARCH_FLAGS (only these, with commas between), AUTORESEARCH_KILL_SWITCH (the flag that
+stops loops, else `stop_loops`), AUTORESEARCH_PRIVACY, AUTORESEARCH_REDACTION_KEY, LOOPDESK_SPOOL, and
+LOOPDESK_STRICT=1 for development, where a wrong property is an error. At night it is corrected or left out with a
+warning, because nothing here may stop a loop.
 
 Model calls: hand `default_client().sdk` to PostHog's wrapper of Anthropic, OpenAI, Gemini or LangChain, and call it in
 
@@ -31,10 +36,15 @@ API), Meta's pixels and Docker's or OCI's containers. An id becomes a tag such a
 id in this process; with AUTORESEARCH_REDACTION_KEY, a secret of your own, in all processes and nights. Names, postal
 and IP addresses, names of pods and ids without a word around them stay: `add_redaction` takes rules of your own.
 
-Nothing here waits for the network. An event is redacted and written to this process's spool file first, and a thread
-sends from there: a dead host or a `kill -9` loses no event. The next start sends what is left with the same uuid and
-time, and PostHog stores it once. Lost is only what a power cut takes from the disk's cache, what is beyond
-`SPOOL_BYTES` of a process, and what the disk refused if the process ends before it is sent.
+Flags are read once, when a round begins, and stay as they are until it ends. A flag goes by agent, as PostHog has it,
+or by round where its `bucketing_identifier` is `device_id`: that is the round's id here. Conditions may ask for the
+person properties `project`, `client` and `agent`. Where PostHog does not answer, the last that is known holds.
+
+But for that, `FLAGS_WAIT_S` at most, nothing here waits for the network. An event is redacted and written to this
+process's spool file first, and a thread sends from there: a dead host or a `kill -9` loses no event. The next start
+sends what is left with the same uuid and time, and PostHog stores it once. Lost is only what a power cut takes from the
+disk's cache, what is beyond `SPOOL_BYTES` of a process, and what the disk refused if the process ends before it is
+sent.
 """
 
 from __future__ import annotations
@@ -58,7 +68,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -84,6 +94,11 @@ RETRY_S = 60.0  # the longest pause after failures; the first is 2 s
 RESCAN_S = 60.0  # between looks for files of processes that are gone
 TIMEOUT_S = 10.0  # of one request
 SHUTDOWN_S = 4.0
+KILL_SWITCH = "stop_loops"  # the flag that ends a loop where it is on
+FLAGS_WAIT_S = 1.5  # that the beginning of a round waits for its flags
+FLAGS_TIMEOUT_S = 5.0  # of their request, which has a thread of its own
+FLAGS_PATIENCE = 2  # failures in a row, after which no round waits until there was an answer in time
+FLAGS_ON_EVENTS = 100  # of one project's, the first by name
 
 TEXT_LIMITS = {  # characters
     "plan": 500, "args_json": 2000, "error": 400, "prior_error": 400, "rationale": 800, "$ai_error": 800,
@@ -116,6 +131,8 @@ class Settings:
     strict: bool = False
     privacy: bool = False  # prompts and completions stay home
     redaction_key: str = field(default="", repr=False)  # for tags of ids that hold in all processes and nights
+    flags: tuple[str, ...] = ()  # the keys of those that are read; empty is all
+    kill_switch: str = KILL_SWITCH
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -138,6 +155,8 @@ class Settings:
             strict=is_on("LOOPDESK_STRICT"),
             privacy=is_on("AUTORESEARCH_PRIVACY"),
             redaction_key=said("AUTORESEARCH_REDACTION_KEY"),
+            flags=tuple(key.strip() for key in said("AUTORESEARCH_FLAGS").split(",") if key.strip()),
+            kill_switch=said("AUTORESEARCH_KILL_SWITCH") or KILL_SWITCH,
         )
 
 
@@ -809,6 +828,125 @@ def _after_fork(delivery: Delivery | None) -> None:
         delivery.after_fork()
 
 
+# ------------------------------------------------------------------------------------------------------- flags
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What the flags said at one moment, by key. A variant is its name, or true or false of a flag without variants; a
+    payload is parsed JSON, and only there where its flag is on."""
+
+    variants: Mapping[str, bool | str] = field(default_factory=dict)
+    payloads: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def properties(self) -> dict[str, bool | str]:
+        """As PostHog's SDK would put them on an event."""
+        return {f"$feature/{key}": self.variants[key] for key in sorted(self.variants)[:FLAGS_ON_EVENTS]}
+
+
+def knobs_of(answer: Any, before: Knobs, keys: Collection[str] = ()) -> Knobs:
+    """Of what `/flags` answered, for these `keys` or all; a flag that PostHog could not evaluate stays as it was.
+
+    Raises for what is no answer, as a proxy may give one."""
+    from posthog.types import normalize_flags_response, to_flags_and_payloads
+
+    told = answer.get("flags", answer.get("featureFlags"))
+    if not isinstance(told, dict):
+        raise ValueError("its answer holds no flags")
+    is_partial = answer.get("errorsWhileComputingFlags") is True
+    # Not every server narrows them itself, and older SDKs take a flag that failed for one that is off.
+    told = {key: one for key, one in told.items() if key in keys or not keys}
+    sound = {key: one for key, one in told.items() if not (isinstance(one, dict) and one.get("failed"))}
+    whole = {**answer, "flags": sound} if "flags" in answer else {**answer, "featureFlags": sound}
+    found = to_flags_and_payloads(normalize_flags_response(whole))
+    variants = {key: one for key, one in (found["featureFlags"] or {}).items() if _is_sound(key) and _is_sound(one)}
+    payloads = {key: _parsed(one) for key, one in (found["featureFlagPayloads"] or {}).items() if variants.get(key)}
+    if is_partial:
+        payloads = {**{key: one for key, one in before.payloads.items() if key not in variants}, **payloads}
+        variants = {**before.variants, **variants}
+    return Knobs(variants, payloads)
+
+
+def _is_sound(name: Any) -> bool:
+    """A key or a variant that can stand in an event; PostHog's own limit is 400 characters."""
+    return isinstance(name, bool) or (isinstance(name, str) and name.isprintable() and len(name) <= 400)
+
+
+def _parsed(payload: Any) -> Any:
+    """PostHog keeps a payload as JSON text."""
+    try:
+        return json.loads(payload) if isinstance(payload, str) else payload
+    except (ValueError, RecursionError):
+        return payload
+
+
+class Flags:
+    """Reads flags, and remembers what they were. Never raises, and waits for `FLAGS_WAIT_S` at most.
+
+    Each request has a thread, because the SDK's time limit is one of every read from the network: a host that cannot
+    be looked up, or answers in drops, would hold a round for as long as it likes. An answer that comes too late is for
+    the rounds that follow.
+    """
+
+    def __init__(self, ask: Callable[..., Any], keys: Collection[str], warn: Callable[[str, str], None]) -> None:
+        """`ask` is the SDK's request with key and host; it raises where there is no answer. `warn` is as elsewhere."""
+        self.latest = Knobs()
+        self.has_asked = False
+        self._ask, self._keys, self._warn = ask, sorted(set(keys)), warn
+        self._asked = self._newest = 0  # requests are numbered: a late answer does not replace that of a later one
+        self._failures = self._failed_last = 0
+        self._ask_at = 0.0
+        self._threads: list[threading.Thread] = []
+
+    def read(self, distinct_id: str, device_id: str, person: Fields) -> Knobs:
+        """The flags as they are now, else the last that are known."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if time.monotonic() < self._ask_at or len(self._threads) >= 4:
+            return self.latest
+        self.has_asked = True
+        self._pause()
+        self._asked += 1
+        number, started = self._asked, time.monotonic()
+        found: list[Knobs] = []
+        is_done = threading.Event()
+
+        def ask() -> None:
+            try:
+                wanted = {"flag_keys_to_evaluate": self._keys} if self._keys else {}
+                who = {"distinct_id": distinct_id, "device_id": device_id, "person_properties": dict(person)}
+                answer = self._ask(**who, groups={}, group_properties={}, geoip_disable=True, **wanted)
+                found.append(knobs_of(answer, self.latest, self._keys))
+                if number > self._newest:
+                    self._newest, self.latest = number, found[0]
+                if time.monotonic() - started < FLAGS_WAIT_S:
+                    self._failures, self._ask_at = 0, 0.0
+            except Exception as error:
+                self._failed(number, described(error))
+            finally:
+                is_done.set()
+
+        thread = threading.Thread(target=ask, name="loopdesk-flags", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        if self._failures < FLAGS_PATIENCE and not is_done.wait(FLAGS_WAIT_S):
+            self._failed(number, f"no answer within {FLAGS_WAIT_S:g} s")
+        return found[0] if found else self.latest
+
+    def _failed(self, number: int, reason: str) -> None:
+        if number == self._failed_last:  # it was too late already
+            return
+        self._failed_last, self._failures = number, self._failures + 1
+        reason = "".join(c for c in " ".join(reason.split()) if c.isprintable())[:200]
+        self._pause()
+        held = "the last that are known hold" if self._newest else "defaults hold"
+        self._warn("flags", f"PostHog does not tell its flags ({reason}). Until it does, {held}.")
+
+    def _pause(self) -> None:
+        if self._failures:
+            self._ask_at = time.monotonic() + min(2.0 ** min(self._failures, 10), RETRY_S)
+
+
 # ------------------------------------------------------------------------------------------------------ client
 
 
@@ -818,6 +956,7 @@ class Round:
 
     round_id: str
     has_verdict: bool = False  # once it was kept or reverted
+    knobs: Knobs = field(default_factory=Knobs)
 
 
 _open_round: contextvars.ContextVar[Round | None] = contextvars.ContextVar("loopdesk_round", default=None)
@@ -889,6 +1028,8 @@ class Client:
         folder = (said.spool or spool_folder()).absolute()  # the loop may change its folder
         key = said.api_key if self._can_send(folder) else ""
         self._delivery = Delivery(folder, said.project, self.sdk.host, key, self._warn)
+        self._flags = self._reading_flags() if key else None
+        self._costs: dict[str | None, list[float]] = {}  # USD by run, as the verdicts of its rounds told them
         atexit.register(self.shutdown)
 
     def _can_send(self, folder: Path) -> bool:
@@ -939,6 +1080,8 @@ class Client:
             here = _open_round.get()
             if here and here.round_id == round_id and event in ("round_kept", "round_reverted"):
                 here.has_verdict = True
+            if event in ("round_kept", "round_reverted"):
+                self._costs.setdefault(around.get("run_id"), []).append(properties.get("cost_usd") or 0.0)
             return self.sdk.capture(event, distinct_id=self.agent_id(agent), properties=properties, uuid=new_uuid())
         except Exception as error:
             if self.settings.strict:
@@ -980,6 +1123,8 @@ class Client:
         clean["properties"] = {
             name: clipped(name, value) for name, value in json_only(properties, self._redactor.text).items()
         }
+        if (here := _open_round.get()) and here.round_id == properties.get("round_id"):
+            clean["properties"] = {**here.knobs.properties, **clean["properties"]}
         clean.update(uuid=message["uuid"], timestamp=message["timestamp"])  # whatever a client's rule looks like
         self._delivery.put(line_of(clean))
         return clean
@@ -1047,19 +1192,25 @@ class Client:
     def run(self, *, agent: str = "loop", run_id: Text = None) -> Iterator[str]:
         """One night of the loop: everything inside carries `run_id`, a ULID, which is what `with` gives."""
         run_id = run_id or new_id()
-        with self._inside(agent, run_id=run_id):
-            yield run_id
+        try:
+            with self._inside(agent, run_id=run_id):
+                yield run_id
+        finally:
+            self._costs.pop(run_id, None)
 
     @contextmanager
     def round_(self, *, agent: Text = None, round_id: Text = None) -> Iterator[str]:
-        """One round: everything inside carries `round_id`, a ULID, which is the `$ai_trace_id` of model calls too.
+        """One round: everything inside carries `round_id`, a ULID, which is the `$ai_trace_id` of model calls too, and
+        the flags' variants as they are at its beginning.
 
         An exception that leaves a round without a verdict is its verdict: `round_reverted`, failure mode "crash".
         """
         from posthog import get_tags
 
         here, around = Round(round_id or new_id()), _open_round.get()
-        with self._inside(agent or get_tags().get("agent") or "loop", round_id=here.round_id):
+        agent = agent or get_tags().get("agent") or "loop"
+        here.knobs = self._read_flags(agent, here.round_id)
+        with self._inside(agent, round_id=here.round_id):
             _open_round.set(here)
             try:
                 yield here.round_id
@@ -1079,6 +1230,68 @@ class Client:
             for name, value in {"agent": agent, **tags}.items():
                 tag(name, value)
             yield
+
+    # Knobs: what flags say, the same from a round's beginning to its end. Outside of a round it is the latest known.
+
+    def variant(self, key: str, default: bool | str = False) -> bool | str:
+        """The variant's name, or whether a flag without variants is on; `default` where nothing is known of it."""
+        return self._knobs().variants.get(key, default)
+
+    def payload(self, key: str, default: Any = None) -> Any:
+        """What the flag carries, as parsed JSON; `default` where it is off, carries nothing or is not known."""
+        return self._knobs().payloads.get(key, default)
+
+    def should_stop(self) -> str:
+        """Why the loop should end now, "" where it need not: the kill switch is on for this agent. Its payload may say
+        why, as a text. Where PostHog does not answer, the last that is known of it holds."""
+        key = self.settings.kill_switch
+        if not self.variant(key):
+            return ""
+        reason = self.payload(key)
+        return reason[:200] if isinstance(reason, str) and reason.strip() else f"the flag {key} is on"
+
+    def nightly_budget_usd(self) -> float | None:
+        """The smallest `usd` in the payloads of the flags that are on, such as `{"usd": 20}`; None without any."""
+        told = [
+            one for one in self._knobs().payloads.values() if isinstance(one, Mapping) and is_number(one.get("usd"))
+        ]
+        return min((usd for usd in (float(one["usd"]) for one in told) if usd >= 0), default=None)
+
+    def over_budget(self) -> bool:
+        """Whether what the rounds of this run have cost, as their verdicts told in this process, is the night's budget
+        or more. False without a budget."""
+        from posthog import get_tags
+
+        budget = self.nightly_budget_usd()
+        return budget is not None and math.fsum(self._costs.get(get_tags().get("run_id"), ())) >= budget
+
+    def _knobs(self) -> Knobs:
+        if here := _open_round.get():
+            return here.knobs
+        if self._flags is None or self._flags.has_asked:
+            return self._flags.latest if self._flags else Knobs()
+        from posthog import get_tags
+
+        return self._read_flags(get_tags().get("agent") or "loop", "")
+
+    def _read_flags(self, agent: str, round_id: str) -> Knobs:
+        if self._flags is None:
+            return Knobs()
+        try:
+            person = {**{name: self._common[name] for name in ("project", "client")}, "agent": agent}
+            return self._flags.read(self.agent_id(agent), round_id, person)
+        except Exception as error:  # no thread starts while the interpreter ends
+            self._warn("flags broken", f"Flags could not be read ({self._redactor.text(described(error))[:200]}).")
+            return self._flags.latest
+
+    def _reading_flags(self) -> Flags:
+        from posthog.request import flags
+
+        # The request alone: it says what failed, where `evaluate_flags` logs a traceback and answers with nothing. It
+        # also sends no `$feature_flag_called` for each look: a round's variants are on its events.
+        ask = functools.partial(flags, self.settings.api_key, self.sdk.host, timeout=FLAGS_TIMEOUT_S, max_retries=0)
+        keys = {*self.settings.flags, self.settings.kill_switch} if self.settings.flags else ()
+        return Flags(ask, keys, self._warn)
 
     # Steps. Each returns its `step_id`.
 
@@ -1299,6 +1512,11 @@ def _shared(method: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
 
 
 agent_id = _shared(Client.agent_id)
+variant = _shared(Client.variant)
+payload = _shared(Client.payload)
+should_stop = _shared(Client.should_stop)
+nightly_budget_usd = _shared(Client.nightly_budget_usd)
+over_budget = _shared(Client.over_budget)
 add_redaction = _shared(Client.add_redaction)
 flush = _shared(Client.flush)
 shutdown = _shared(Client.shutdown)
