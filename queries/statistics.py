@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, comb, erfc, exp, fsum, gamma, sqrt
+from math import ceil, erfc, exp, fsum, gamma, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 
 RESAMPLES = 4_000
@@ -197,4 +197,11 @@ def binomial_tail(hits: int, trials: int, rate: float) -> float:
     for hits of at least trials * rate + 1 (Hoeffding, 1956)."""
     if hits <= 0:
         return 1.0
-    return min(1.0, fsum(comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(hits, trials + 1)))
+    if not 0 < rate < 1:
+        return float(rate >= 1 and hits <= trials)
+
+    def chance(k: int) -> float:  # by logarithms: the coefficients of many trials are larger than a float
+        ways = lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1)
+        return exp(ways + k * log(rate) + (trials - k) * log1p(-rate))
+
+    return min(1.0, fsum(map(chance, range(hits, trials + 1))))
