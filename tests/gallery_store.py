@@ -61,6 +61,7 @@ class Filled:
 
 @contextmanager
 def filled(folder: Path, events: Iterable[dict], now: datetime = MORNING) -> Iterator[Filled]:
+    folder.mkdir(exist_ok=True)
     path = folder / "events.db"
     store = Store.open(path)
     assert store.ingest(list(events), now=now + timedelta(minutes=1)).rejected == ()
