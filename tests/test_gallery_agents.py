@@ -73,6 +73,7 @@ def test_the_best_score_follows_its_goal_and_the_kept_rates_are_named(tmp_path: 
         when = at("19:00") + timedelta(minutes=30 * place)
         events += ran(f"a{place}", when, "planner", score=1 + place / 10, goal="min", kept=place < 3)
         events += ran(f"b{place}", when, "planner", client="globex", score=place / 10, kept=place < 6)
+    events += ran("running", at("07:00", 20), "planner", kept=None, score=None)
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["agents"])
     assert column(sheet, "Best") == [1.1, 1.0]
@@ -83,12 +84,14 @@ def test_the_best_score_follows_its_goal_and_the_kept_rates_are_named(tmp_path: 
 def test_nights_are_counted_from_noon_to_noon(tmp_path: Path):
     events = [
         *ran("r1", at("17:30", 17), "planner"),
-        *ran("r2", at("03:00", 18), "planner"),
-        *ran("r3", at("11:50", 18), "planner"),
-        *ran("r4", at("12:10", 18), "planner"),
+        *ran("r2", at("18:30", 17), "planner"),
+        *ran("r3", at("03:00", 18), "planner"),
+        *ran("r4", at("11:50", 18), "coder"),
+        *ran("r5", at("12:10", 18), "coder"),
     ]
     with filled(tmp_path, events) as store:
-        assert column(store.sheet(BOARDS["agents"], WEEK), "Nights") == [2]
+        sheet = store.sheet(BOARDS["agents"], WEEK)
+    assert dict(zip(column(sheet, "Agent"), column(sheet, "Nights"), strict=True)) == {"planner": 1, "coder": 2}
 
 
 def test_what_is_not_sent_is_a_row_and_a_note(tmp_path: Path):

@@ -35,6 +35,8 @@ INNER JOIN (
     AND properties.project != 'loopdesk'
     AND timestamp >= toDateTime({since})
     AND timestamp < toDateTime({until})
+    AND ({project} = '' OR properties.project = {project})
+    AND ({client} = '' OR properties.client = {client})
     AND ({run} = '' OR properties.run_id = {run})
     AND ({type} = '' OR if(coalesce(properties.type, '') = '', '(no type)', properties.type) = {type})
 ) AS unusual ON unusual.loop = reverted.loop

@@ -64,13 +64,13 @@ def agents(found: QueryResult) -> Sheet:
     )
     columns = (
         Column("Project"),
-        Column("Client", rank=1),
+        Column("Client"),
         Column("Agent"),
         Column("Rounds", Unit.COUNT),
         Column("Kept", Unit.SHARE),
         Column("Mean", Unit.SCORE, 3),
-        Column("Best", Unit.SCORE, 2),
-        Column("Cost", Unit.USD, 4),
+        Column("Best", Unit.SCORE, 1),
+        Column("Cost", Unit.USD, 2),
         Column("Nights", Unit.COUNT),
     )
     return Sheet(_verdict(everyone), columns, tuple(map(_row, everyone)), notes=_notes(everyone))
