@@ -46,7 +46,7 @@ def test_a_better_variant_is_told_at_the_planned_sample():
     (one,) = found.compared
     assert one.is_planned and one.is_better is True and one.interval and one.interval.low > 0
     assert one.chance is not None and one.chance < 0.001 and one.rounds == (60, 55) and one.nights == 0
-    assert "better" in found.verdict and found.warnings == ()
+    assert "better" in found.verdict and "first 50 rounds of each" in found.verdict and found.warnings == ()
 
 
 def test_a_low_score_is_better_where_the_goal_says_so():
