@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from queries.limiter import Limiter, account
 from queries.remote import pause_before_retry
-from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
+from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, conflict, error_for
 from queries.remote_host import is_loopback
 from queries.remote_http import CutOff, Reply, Transport
 from queries.turns import Priority
@@ -71,7 +71,9 @@ class RemoteRest:
             try:
                 return self._once(method, path, document, deadline)
             except (Throttled, PostHogBusy, CutOff) as error:
-                if isinstance(error, NoTurn) or (isinstance(error, CutOff) and method == "POST"):
+                # Both may come after what was asked was done.
+                is_made = method == "POST" and isinstance(error, CutOff | PostHogBusy)
+                if isinstance(error, NoTurn) or is_made:
                     raise
                 if isinstance(error, Throttled) and error.seconds is not None:
                     self._limiter.throttled(self._account, error.seconds)
@@ -197,7 +199,7 @@ def _refused(refusal: Refusal) -> LoopdeskError:
             "It was deleted, or this PostHog or project is another one",
             "Check POSTHOG_PROJECT_ID and POSTHOG_HOST",
         )
-    return error_for(refusal)
+    return conflict(refusal) if refusal.status == 409 else error_for(refusal)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

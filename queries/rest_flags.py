@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
-from queries.remote_errors import PostHogBusy, PostHogFailed
+from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
 from queries.rest import Rest, listed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -72,14 +71,14 @@ class Change:
 
 def flags(rest: Rest) -> tuple[Flag, ...]:
     """By key. What is no flag that we could name is left out. Raises `LoopdeskError`."""
-    found = [one for row in listed(rest, "feature_flags/").rows if (one := _flag(row))]
+    found = [one for row in listed(rest, "feature_flags/").rows if (one := flag_of(row))]
     return tuple(sorted(found, key=lambda one: one.key))
 
 
 def flag_named(rest: Rest, key: str) -> Flag:
     """Raises `LoopdeskError` where there is none of that key."""
     rows = listed(rest, "feature_flags/", search=key).rows
-    found = next((one for row in rows if row.get("key") == key and (one := _flag(row))), None)
+    found = next((one for row in rows if row.get("key") == key and (one := flag_of(row))), None)
     if found is None:
         raise LoopdeskError(f"There is no flag {plain(key, _MOST_NAME)}", do="List them: loopdesk flags")
     return found
@@ -110,8 +109,8 @@ def apply(rest: Rest, change: Change) -> Flag:
 
     PostHog refuses a version that is not the newest, so a change between our reading and our writing is seen as well.
     """
-    path = f"feature_flags/{quote(str(change.flag.id))}/"
-    _refuse_moved(change.flag, _read(rest, path))
+    path = _path(change.flag.id)
+    refuse_moved(change.flag, read_flag(rest, change.flag.id))
     document: dict[str, object] = {}
     if change.is_on is not None:
         document["active"] = change.is_on
@@ -119,19 +118,22 @@ def apply(rest: Rest, change: Change) -> Flag:
         document["filters"] = _with_rollout(change.flag.filters, change.rollout)
     if change.flag.version is not None:
         document["version"] = change.flag.version
+    met: LoopdeskError = PostHogFailed(f"PostHog did not change {change.flag.key}", do="Look at it there")
+    answer = None
     try:
         answer = rest.ask("PATCH", path, document)
-    except PostHogBusy:
-        # A lost answer or a conflict: what is there now says which.
-        answer = None
-    made = _flag(answer) or _read(rest, path)
+    except (PostHogBusy, PostHogConflict) as error:
+        # An answer may be lost after its change, and a conflict be a change of somebody else: what is there says it.
+        met = error
+    made = flag_of(answer) or read_flag(rest, change.flag.id)
     if not _is_done(change, made):
-        _refuse_moved(change.flag, made)
-        raise PostHogFailed(f"PostHog did not change {change.flag.key}", "It may want an approval", "Look at it there")
+        refuse_moved(change.flag, made)
+        raise met
     return made
 
 
-def _refuse_moved(seen: Flag, now: Flag) -> None:
+def refuse_moved(seen: Flag, now: Flag) -> None:
+    """Raises `FlagMoved` where anything of it is not what was read."""
     differences = [
         f"{name} is {there}"
         for name, here, there in (
@@ -166,14 +168,20 @@ def _with_rollout(filters: Mapping[str, object], percent: float) -> dict[str, ob
     }
 
 
-def _read(rest: Rest, path: str) -> Flag:
-    found = _flag(rest.ask("GET", path))
+def read_flag(rest: Rest, id: int) -> Flag:
+    """Raises `LoopdeskError` where it is gone."""
+    found = flag_of(rest.ask("GET", _path(id)))
     if found is None:
         raise LoopdeskError("PostHog has no such flag any more", do="List them: loopdesk flags")
     return found
 
 
-def _flag(row: object) -> Flag | None:
+def _path(id: int) -> str:
+    return f"feature_flags/{id}/"
+
+
+def flag_of(row: object) -> Flag | None:
+    """None for what is deleted or has no name."""
     if not isinstance(row, dict) or type(id := row.get("id")) is not int or row.get("deleted"):
         return None
     key, filters, version = row.get("key"), row.get("filters"), row.get("version")
