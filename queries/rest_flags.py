@@ -32,7 +32,8 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Flag:
     """`rollout` is in percent; None where several condition sets have each their own, or there is none. `conditions` is
-    how many filters there are in all. `key` and `name` are printable; `filters` is the document as it was read."""
+    how many filters there are in all. `key` and `name` are printable; `filters` is the document as it was read.
+    `updated_at` is PostHog's own words for when it changed, empty where it does not say."""
 
     id: int
     key: str
@@ -43,6 +44,7 @@ class Flag:
     variants: tuple[Variant, ...]
     version: int | None
     filters: Mapping[str, object] = field(repr=False)
+    updated_at: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -199,6 +201,7 @@ def flag_of(row: object) -> Flag | None:
         variants=_variants(filters),
         version=version if type(version) is int else None,
         filters=filters,
+        updated_at=plain(row.get("updated_at") or "", _MOST_NAME),
     )
 
 

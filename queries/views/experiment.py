@@ -162,7 +162,7 @@ def of_samples(
     goal = Counter(sample.goal for sample in found).most_common(1)[0][0] if found else "max"
     pooled = [sample for sample in found if sample.goal == goal]
     others = sorted(name for name in by_variant if name != control)
-    loops = _by(found, _loop)
+    loops = _by(found, loop_of)
     compared: tuple[Comparison, ...] = ()
     by_loop: tuple[Comparison, ...] = ()
     if control is not None:
@@ -178,7 +178,7 @@ def of_samples(
         flag=plan.flag,
         goal=goal,
         distributions=tuple(
-            _distribution(name, [sample.score for sample in each], goal)
+            distribution(name, [sample.score for sample in each], goal)
             for name, each in sorted(_by(pooled, lambda sample: sample.variant).items(), key=lambda i: i[0] != control)
         ),
         compared=compared,
@@ -241,7 +241,7 @@ def _nights(missing: int | None, slower: Sequence[Sample], zone: str) -> int | N
     return ceil(missing * len(nights) / len(slower)) if slower else None
 
 
-def _distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
+def distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
     low, middle, high = quantiles(scores, n=4, method="inclusive") if len(scores) > 1 else [scores[0]] * 3
     return Distribution(
         variant=variant,
@@ -268,7 +268,7 @@ def _warnings(
         yield "The planned sample is not there yet: to stop now because of what is seen would find chance differences."
     if plan.rounds is None and plan.effect and any(one.needed is not None for one in compared):
         yield "The sample is worked out from the spread so far and moves with it; write it down as a number of rounds."
-    for what, of in (("project and client", _loop), ("agent", lambda sample: sample.agent)):
+    for what, of in (("project and client", loop_of), ("agent", lambda sample: sample.agent)):
         groups = sorted({of(sample) for sample in found})
         counts = [[sum(of(sample) == group for sample in each) for group in groups] for each in by_variant.values()]
         if same_mix(counts) < MOST_CHANCE_OF_MIX:
@@ -314,7 +314,7 @@ def _sentence(one: Comparison, control: str) -> str:
     return f"{one.variant} is {how} than {control}: {span}{left}."
 
 
-def _loop(sample: Sample) -> str:
+def loop_of(sample: Sample) -> str:
     return f"{sample.project}/{sample.client}" if sample.client else sample.project
 
 

@@ -23,7 +23,7 @@ from queries.views.window import Span
 from queries.views.words import counted
 from tui.commands import query_table
 from tui.commands.cli import Context
-from tui.commands.moments import moment
+from tui.moments import moment
 from tui.commands.query_error import marked
 from tui.commands.query_params import Asked, Parameter, find_text, read_parameters
 from workspace.errors import LoopdeskError
