@@ -1,4 +1,4 @@
-"""What rounds saw of the flags: how many saw which variant in a window, and what they scored by an experiment's plan."""
+"""What rounds saw of the flags: how many which variant in a window, and what they scored by an experiment's plan."""
 
 from __future__ import annotations
 

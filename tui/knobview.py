@@ -88,11 +88,13 @@ class FlagRow:
     rounds: Mapping[str, int] | None = None
     sending: str = ""
     experiment: Running | None = None
-    window: str = ""
 
     @property
     def kind(self) -> str:
-        return self.knob.kind if self.knob else FLAG
+        """Whoever reads flags takes any number of dollars in a payload for a budget."""
+        if self.knob is not None:
+            return self.knob.kind
+        return BUDGET if self.flag is not None and self.flag.usd is not None else FLAG
 
     @property
     def about(self) -> str:
@@ -228,36 +230,23 @@ def rounds_words(rounds: Mapping[str, int] | None) -> str:
     return ", ".join([*named, *([f"mixed {rounds[SEVERAL]:,}"] if SEVERAL in rounds else [])])
 
 
-def budget_usd(row: FlagRow) -> float | None:
-    """What the flag itself carries; what is configured where it is not made yet."""
-    import json
-
-    payloads = row.flag.filters.get("payloads") if row.flag else None
-    raw = payloads.get("true") if isinstance(payloads, Mapping) else row.knob.payload if row.knob else None
-    try:
-        found = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
-        return None
-    usd = found.get("usd") if isinstance(found, Mapping) else found
-    return float(usd) if isinstance(usd, int | float) and not isinstance(usd, bool) else None
-
-
 # The lines over the sections
 
 
 def head(state: KnobState, section: str, clock_time: ClockTime) -> Sequence[Said]:
     """`section` is the part that is shown: what is wrong with it is said first."""
-    part, said = state.part(section), []
-    flags = state.part(FLAGS)
-    said.append(("strong", _summary(state, clock_time)))
+    said = [("strong", _summary(state, clock_time))]
     for words in state.sending.values():
         said.append(("warn", f"On its way: {words}. It is done once PostHog has said so."))
     stopped = [row.key for row in budget_rows(state) if row.kind == KILL_SWITCH and row.flag and row.flag.is_on]
     if stopped:
         said.append(("warn", f"{listed(stopped)} is on: loops that read it begin no round."))
-    for one in dict.fromkeys((part, flags) if section != ANNOTATIONS else (part,)):
-        if one.problem and one.as_of is not None:
-            said.append(("warn", f"{one.problem} What is shown is of {clock_time(one.as_of)}."))
+    for name in dict.fromkeys((section, FLAGS) if section == EXPERIMENTS else (section,)):
+        part = state.part(name)
+        if part.problem and part.as_of is not None:
+            said.append(("warn", f"{part.problem} What is shown is of {clock_time(part.as_of)}."))
+        elif part.problem and section == EXPERIMENTS and experiment_rows(state):
+            said.append(("warn", part.problem))  # where there is no row, it stands in their place
     problem = state.problems.get(SEEN if section == FLAGS else COMPARED if section == EXPERIMENTS else "", "")
     if problem:
         said.append(("warn", f"Rounds are not counted: {problem}"))

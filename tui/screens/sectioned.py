@@ -214,6 +214,10 @@ class Sectioned(Jumping, Searching, BaseScreen):
             if is_yes:
                 do()
 
+        self.ask_yes(title, sentences, answered)
+
+    def ask_yes(self, title: str, sentences: Sequence[str], answered: Callable[[bool | None], None]) -> None:
+        """For whom a no means something too."""
         self.app.push_screen(ConfirmScreen(title, sentences), answered)
 
     def write(
