@@ -194,7 +194,7 @@ class Sectioned(Jumping, Searching, BaseScreen):
         elif self.list.is_filtered:
             self.take_filter_off()
         else:
-            self.desk.action_go("morning")
+            self.desk.go_back()
 
     def action_copy(self) -> None:
         row = self.list.current
