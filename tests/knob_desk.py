@@ -47,9 +47,7 @@ def filled(folder: Path) -> Config:
     then.ask("POST", "feature_flags/", {"key": "aggressive_escalation", "filters": some, "active": True})
     apply(then, started(flag_named(then, "scorer_v2"), Plan("scorer_v2", rounds=60)))
     make(then, draft("Second scorer for half of the rounds", BEGAN + timedelta(days=1)))
-    make(
-        then, draft("Weigh \x1b[31mcases by age", NOW - timedelta(hours=9), "4f2c1d9e8a7b")
-    )
+    make(then, draft("Weigh \x1b[31mcases by age", NOW - timedelta(hours=9), "4f2c1d9e8a7b"))
     return config
 
 

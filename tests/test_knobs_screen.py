@@ -81,7 +81,7 @@ async def test_an_experiment_shows_how_scores_lie_by_variant_and_loop(config: Co
     async with opened(app) as pilot:
         await press(pilot, "5", *EXPERIMENTS, "enter")
         text = screen_text(app)
-        assert "60 of 60 scored rounds on each side: it is complete" in text and "p < 0.001 by the rank test" in text
+        assert "60 of 60 on each side: complete" in text and "p < 0.001 by the rank test" in text
         assert "autoagent/acme" in text and "test: better" in text
         assert "autoresearch/internal" in text and "test: not told apart" in text
         assert sum("│" in line and "=" in line for line in text.splitlines()) == 6  # two variants, in all and by loop

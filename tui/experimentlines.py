@@ -14,7 +14,6 @@ from workspace.text import plain
 
 _WIDE = 40  # cells of a strip: as many as stand beside the rows at 160 columns
 _MEDIAN, _BOX, _WHISKER = "│", "=", "·"
-_NAME = 14
 
 
 def lines(compared: Compared, clock_time: ClockTime) -> Iterator[Line]:
@@ -57,10 +56,10 @@ def chance(value: float) -> str:
 def progress(one: Comparison) -> str:
     """`28 of 40 on each side; about 2 nights to go`."""
     if one.needed is None:
-        return "none: how many rounds would tell was not decided"
-    there = f"{min(one.needed, *one.rounds):,} of {one.needed:,} scored rounds on each side"
+        return "none: when to stop was not decided"
+    there = f"{min(one.needed, *one.rounds):,} of {one.needed:,} on each side"
     if not one.missing:
-        return f"{there}: it is complete"
+        return f"{there}: complete"
     nights = f"; about {counted(one.nights, 'night')} to go" if one.nights else f"; {one.missing:,} to go"
     return there + nights
 
@@ -88,8 +87,8 @@ def _side_by_side(found: Sequence[Distribution], low: float, high: float, *, bar
     """On one scale, so that the strips can be compared by eye."""
     most = max((max(_bins(one.scores, low, high)) for one in found), default=0)
     for one in found:
-        name = plain(one.variant, _NAME)
-        yield Line("text", f"{name:<{_NAME}} {counted(len(one.scores), 'round')}, median {score(one.quartiles[1])}")
+        figures = f"{counted(len(one.scores), 'round')}, median {score(one.quartiles[1])}, best {score(one.best)}"
+        yield Line("text", f"{plain(one.variant, 40)}: {figures}")
         if bars:
             yield Line("text", f"  {_bars(one.scores, low, high, most)}")
         yield Line("text", f"  {box(one, low, high)}")

@@ -16,7 +16,7 @@ from tui import history
 from tui.journal import Passing
 from tui.knobdoor import Annotated, Changed
 from tui.knobview import EXPERIMENTS as RUNNING_PART
-from tui.knobview import ExperimentRow, FlagRow, KnobState
+from tui.knobview import ExperimentRow, FlagRow, KnobState, budget_rows, flag_rows
 from tui.moments import moment
 from tui.screens.knobsections import ANNOTATIONS, EXPERIMENTS, does
 from workspace.errors import LoopdeskError
@@ -258,7 +258,12 @@ class KnobDeeds(Sectioned):
                 self.desk.history.put_back(entry)
                 self.desk.say(Passing("It stays as it is."))
 
-        self.ask_yes(title, [f"{change.said}.", _READ_AGAIN], answered)
+        row = next(
+            (row for row in (*flag_rows(self.state), *budget_rows(self.state)) if row.key == change.flag.key), None
+        )
+        to = change.flag.is_on if change.is_on is None else change.is_on
+        means = self._means(row, to) if row is not None and row.flag is not None else ()
+        self.ask_yes(title, [f"{change.said}.", *means, _READ_AGAIN], answered)
 
     # Annotations
 

@@ -119,10 +119,10 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
         fact("it is", _word(row)),
         fact("rollout", f"{_rollout(row)}{passing}"),
     ]
-    if row.kind == KILL_SWITCH:
-        found += [fact("means", does(row, flag.is_on))]
     if flag.usd is not None:
-        found += [fact("budget", f"{money(flag.usd)} a night, counted by each loop for its own run")]
+        found += [fact("budget", f"{money(flag.usd)} a night")]
+    if row.kind == KILL_SWITCH or (row.kind == BUDGET and flag.is_on):
+        found += [Line("text", ""), *text_lines(does(row, flag.is_on)), Line("text", "")]
     found += list(_variants(row))
     if row.experiment is not None:
         found.append(fact("experiment", f"{plain(row.experiment.name, 80)}, {_STATES[row.experiment.state]}"))
@@ -192,6 +192,10 @@ def _experiment_columns(clock_time: ClockTime) -> tuple[Column[ExperimentRow], .
         word = {True: "better", False: "worse", None: "open"}[one.is_better]
         return f"{signed(one.interval.difference)} {word}", ink
 
+    def within(row: ExperimentRow, palette: Palette) -> Run:
+        found = next((one.interval for one in _compared(row) if one.interval is not None), None)
+        return "" if found is None else f"{signed(found.low)} to {signed(found.high)}", palette.text
+
     def by_chance(row: ExperimentRow, palette: Palette) -> Run:
         found = next((one.chance for one in _compared(row) if one.chance is not None), None)
         return "" if found is None else f"p {chance(found)}", palette.text
@@ -206,13 +210,14 @@ def _experiment_columns(clock_time: ClockTime) -> tuple[Column[ExperimentRow], .
         return (row.compared.found.verdict if row.compared else row.problem), palette.text
 
     return (
-        Column("flag", 20, lambda r, p: (r.key, p.text), most=26),
+        Column("flag", 20, lambda r, p: (r.key, p.text), most=28),
         Column("is", 9, _experiment_state),
         Column("rounds", 9, sizes, right=True, rank=2),
         Column("difference", 14, difference, rank=1),
-        Column("chance", 9, by_chance, rank=4),
+        Column("95 % within", 17, within, rank=4),
+        Column("chance", 9, by_chance, rank=5),
         Column("plan", 11, plan, rank=3),
-        Column("verdict", 24, verdict, rank=5, grows=True),
+        Column("verdict", 24, verdict, rank=6, grows=True),
     )
 
 
