@@ -71,7 +71,8 @@ class Start:
         shares = ", ".join(f"{variant.key} {variant.share:g} %" for variant in self.flag.variants)
         what = f'launch the draft "{self.there.name}"' if self.there else "start an experiment"
         switch = "" if self.flag.is_on else "; the flag off → on"
-        return f"{key}: {what} over {words} ({shares}){switch}"
+        by_agent = "" if self.flag.goes_by_round else "; each agent keeps one variant, so few agents are compared"
+        return f"{key}: {what} over {words} ({shares}){switch}{by_agent}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Flag:
     """`rollout` is in percent; None where several condition sets have each their own, or there is none. `conditions` is
     how many filters there are in all. `usd` is the budget that its payload holds, None for none. `key` and `name` are
     printable; `filters` is the document as it was read; `updated_at` is PostHog's own word for when it changed, empty
-    where it does not say."""
+    where it does not say. One that `goes_by_round` draws anew for each round, else each agent keeps what it drew."""
 
     id: int
     key: str
@@ -48,6 +48,7 @@ class Flag:
     version: int | None
     usd: float | None
     filters: Mapping[str, object] = field(repr=False)
+    goes_by_round: bool = False
     updated_at: str = ""
 
     @property
@@ -244,6 +245,8 @@ def flag_of(row: object) -> Flag | None:
         version=version if type(version) is int else None,
         usd=_budget(filters.get("payloads")),
         filters=filters,
+        # The loops' client gives a round's id as the device's.
+        goes_by_round=row.get("bucketing_identifier") == "device_id",
         updated_at=plain(row.get("updated_at") or "", _MOST_NAME),
     )
 

@@ -19,11 +19,11 @@ class Creation:
 
     @property
     def said(self) -> str:
-        """`scorer_v2: make the flag, off, with the variants control 50 % and test 50 %`."""
+        """`scorer_v2: make the flag, off, with the variants control 50 %, test 50 %, drawn for each round`."""
         parts = [f"{self.knob.name}: make the flag, off"]
         if self.knob.variants:
             shares = (f"{name} {share} %" for name, share in self._shares())
-            parts.append(f"with the variants {', '.join(shares)}")
+            parts.append(f"with the variants {', '.join(shares)}, drawn for each round")
         if self.knob.payload:
             parts.append(f"with the payload {self.knob.payload}")
         return ", ".join(parts)
@@ -35,7 +35,9 @@ class Creation:
             filters["multivariate"] = {"variants": several}
         if self.knob.payload:
             filters["payloads"] = {"true": self.knob.payload}
-        return {"key": self.knob.name, "name": self.knob.description, "active": False, "filters": filters}
+        made = {"key": self.knob.name, "name": self.knob.description, "active": False, "filters": filters}
+        # By distinct id each agent would keep its variant, and a handful of agents are compared, not the rounds.
+        return {**made, "bucketing_identifier": "device_id"} if self.knob.variants else made
 
     def _shares(self) -> list[tuple[str, int]]:
         """Whole percents that make 100; the first take what is left over."""

@@ -104,8 +104,9 @@ def test_every_known_knob_is_made_once_off_and_with_its_meaning(rest: Rest):
         assert is_new and not made.is_on and made.name == knob.description
         assert create(rest, Creation(knob)) == (made, False)
     assert {flag.key for flag in flags(rest)} == KNOWN.keys()
+    assert {flag.key for flag in flags(rest) if flag.goes_by_round} == {"scorer_v2", "gtm_dim_weights_v3"}
     three = Creation(Knob("three", "x", variants=("control", "a", "b")))
-    assert three.said == "three: make the flag, off, with the variants control 34 %, a 33 %, b 33 %"
+    assert "off, with the variants control 34 %, a 33 %, b 33 %, drawn for each round" in three.said
     assert create(rest, three)[0].shares == {"control": 34, "a": 33, "b": 33}
 
 
@@ -179,11 +180,17 @@ def test_the_real_sdk_reads_what_was_made(is_local: bool, served: Served, rest: 
     try:
         if is_local:
             client.load_feature_flags()
-        found = client.get_all_flags_and_payloads("autoagent:acme:critic", only_evaluate_locally=is_local)
+        rounds = [
+            client.get_all_flags_and_payloads(
+                "autoagent:acme:critic", device_id=f"round-{place}", only_evaluate_locally=is_local
+            )
+            for place in range(12)
+        ]
     finally:
         client.shutdown()
+    assert {found["featureFlags"]["scorer_v2"] for found in rounds} == {"control", "test"}
+    found = rounds[0]
     values = found["featureFlags"]
     assert values["nightly_budget_20usd"] is True and values["stop_loops"] is False
-    assert values["scorer_v2"] in ("control", "test")
     payload = found["featureFlagPayloads"]["nightly_budget_20usd"]
     assert (json.loads(payload) if isinstance(payload, str) else payload) == {"usd": 12}

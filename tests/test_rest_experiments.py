@@ -102,8 +102,10 @@ def test_an_experiment_is_started_by_its_plan_and_ended(rest: Rest):
     change = started(make(rest), PLAN, experiments(rest))
     assert change.said == (
         "scorer_v2: start an experiment over 200 scored rounds of each variant (control 50 %, test 50 %); "
-        "the flag off → on"
+        "the flag off → on; each agent keeps one variant, so few agents are compared"
     )
+    by_round = make(rest, "another", bucketing_identifier="device_id")
+    assert "each agent" not in started(by_round, PLAN).said
     made = apply(rest, change)
     assert (made.flag, made.state) == ("scorer_v2", "running") and made.started_at and not made.ended_at
     assert made.plan == replace(PLAN, shares={"control": 50, "test": 50})

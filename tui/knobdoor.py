@@ -1,4 +1,4 @@
-"""The desk's way to flags, experiments and annotations: read through one thread, changed through another.
+"""The desk's way to flags, experiments and annotations: read by a few threads, changed by another, in its order.
 
 What speaks to PostHog is loaded on its first use: no first paint waits for it. A change waits for no reading, and is
 never cancelled: whoever leaves the desk meanwhile leaves it whole or not made.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Change = rest_flags.Change | rest_experiments.Change | Creation
 
+_READERS = 3  # flags, experiments and annotations: where one waits for PostHog, the others do not wait for it
 _LEAVES_WITHIN_S = 3.0
 Found = TypeVar("Found")
 
@@ -47,19 +48,18 @@ class Annotated(Message, bubble=False):
 
 
 class KnobDoor:
-    """`spawn` runs one call after the other, away from the screen."""
+    """`spawn` runs calls away from the screen, both what is asked and what is changed."""
 
     def __init__(self, config: Config, *, spawn: Spawn | None = None) -> None:
         self._config = config
-        self._work = Work(spawn or Threads(1).start)
+        self._work = Work(spawn or Threads(_READERS).start)
         self._spawn = spawn or Threads(1).start
-        self._reading: Rest | None = None
-        self._writing: Rest | None = None
+        self._own = threading.local()
         self._last: threading.Event | None = None
 
     def ask(self, target: Target, job: str, call: Callable[[Rest], object]) -> None:
         """`Told` or `Failed` arrives at `target`; the newest asking of a job wins."""
-        self._work.load(target, job, lambda: call(self._read()))
+        self._work.load(target, job, lambda: call(self._rest()))
 
     def accept(self, target: Target, message: Any) -> bool:
         return self._work.accept(target, message)
@@ -72,7 +72,7 @@ class KnobDoor:
         """`Changed` arrives at `target`, also where nothing was changed."""
 
         def run() -> None:
-            found, error = _tried(lambda: _applied(self._write(), change))
+            found, error = _tried(lambda: _applied(self._rest(), change))
             target.post_message(Changed(change, found, error, how))
 
         self._sent(run)
@@ -81,7 +81,7 @@ class KnobDoor:
         """`Annotated` arrives at `target`."""
 
         def run() -> None:
-            found, error = _tried(lambda: _annotated(self._write(), draft))
+            found, error = _tried(lambda: _annotated(self._rest(), draft))
             is_new, away = found or (False, None)
             target.post_message(Annotated(draft, is_new, error or away, is_kept=away is not None))
 
@@ -100,15 +100,14 @@ class KnobDoor:
 
         self._spawn(whole)
 
-    # A way to PostHog is for one thread.
+    def _rest(self) -> Rest:
+        """A way to PostHog is for one thread."""
+        rest = getattr(self._own, "rest", None)
+        if rest is None:
+            from queries.rest import open_rest
 
-    def _read(self) -> Rest:
-        self._reading = self._reading or _opened(self._config)
-        return self._reading
-
-    def _write(self) -> Rest:
-        self._writing = self._writing or _opened(self._config)
-        return self._writing
+            rest = self._own.rest = open_rest(self._config)
+        return rest
 
 
 def _tried(call: Callable[[], Found]) -> tuple[Found | None, LoopdeskError | None]:
@@ -118,12 +117,6 @@ def _tried(call: Callable[[], Found]) -> tuple[Found | None, LoopdeskError | Non
         return None, error
     except Exception as error:  # a fault of ours must not vanish in a thread
         return None, unforeseen(error)
-
-
-def _opened(config: Config) -> Rest:
-    from queries.rest import open_rest
-
-    return open_rest(config)
 
 
 def _applied(rest: Rest, change: Change) -> object:
