@@ -13,6 +13,7 @@ from queries.views.experiment import (
     Distribution,
     Experiment,
     Plan,
+    Sample,
     distribution,
     loop_of,
     of_samples,
@@ -66,23 +67,22 @@ def compared(backend: Backend, plan: Plan, span: Span) -> Compared:
     `LoopdeskError`."""
     result = _asked(backend, span, flag=plan.flag)
     found, mixed = samples(records(result), plan.flag)
+    whole = of_samples(found, plan, result.timezone, mixed=mixed)
+    names = [one.variant for one in whole.distributions]
     loops = sorted({loop_of(sample) for sample in found})
     by_loop = [(loop, [sample for sample in found if loop_of(sample) == loop]) for loop in loops]
     return Compared(
         span,
         result.asked_at,
-        of_samples(found, plan, result.timezone, mixed=mixed),
-        tuple((loop, _distributions(mine, plan)) for loop, mine in by_loop) if len(loops) > 1 else (),
+        whole,
+        tuple((loop, _distributions(mine, names)) for loop, mine in by_loop) if len(loops) > 1 else (),
         _is_cut(result),
     )
 
 
-def _distributions(found: Sequence, plan: Plan) -> tuple[Distribution, ...]:
-    names = sorted({sample.variant for sample in found}, key=lambda name: (name != plan.control, name))
-    return tuple(
-        distribution(name, [sample.score for sample in found if sample.variant == name], found[0].goal)
-        for name in names
-    )
+def _distributions(found: Sequence[Sample], names: Sequence[str]) -> tuple[Distribution, ...]:
+    scores = {name: [sample.score for sample in found if sample.variant == name] for name in names}
+    return tuple(distribution(name, each, found[0].goal) for name, each in scores.items() if each)
 
 
 def _asked(backend: Backend, span: Span, **given: str) -> QueryResult:

@@ -123,6 +123,9 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
         found += [fact("budget", f"{money(flag.usd)} a night")]
     if row.kind == KILL_SWITCH or (row.kind == BUDGET and flag.is_on):
         found += [Line("text", ""), *text_lines(does(row, flag.is_on)), Line("text", "")]
+    if flag.variants:
+        drawn = "anew for each round" if flag.goes_by_round else "once by each agent, which keeps its variant"
+        found.append(fact("drawn", drawn))
     found += list(_variants(row))
     if row.experiment is not None:
         found.append(fact("experiment", f"{plain(row.experiment.name, 80)}, {_STATES[row.experiment.state]}"))
