@@ -109,21 +109,9 @@ class LocalRest:
     """The workspace's own store, through the handlers that `loopdesk serve` mounts."""
 
     def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        from queries.local.api import private_table
-        from queries.local.keys import load_keys
-        from queries.local.objects import ObjectStore
-        from queries.local.rest.project import Project
-
-        workspace = config.workspace
-        if not workspace.events_db.exists():
-            raise LoopdeskError(
-                f"There is nothing to ask: {workspace.events_db} does not exist",
-                do="Send events to `loopdesk serve`, import a log, or run: loopdesk connect",
-            )
-        table = private_table(ObjectStore(workspace.events_db), Project(load_keys(workspace.root).project, config.zone))
-        self._table = [(_pattern(path), methods) for path, methods in table.items()]
-        self._now = now
-        self.place = f"embedded:{workspace.root.absolute()}"
+        self._config, self._now = config, now
+        self._table: list[tuple[re.Pattern[str], Mapping[str, Callable]]] = []
+        self.place = f"embedded:{config.workspace.root.absolute()}"
 
     def ask(self, method: str, path: str, document: Mapping[str, object] | None = None) -> object:
         from starlette.datastructures import URL
@@ -133,7 +121,7 @@ class LocalRest:
 
         whole = path if path.startswith("/") else f"/api/projects/@current/{path}"
         parts = urlsplit(whole)
-        for pattern, methods in self._table:
+        for pattern, methods in self._opened():
             found = pattern.fullmatch(parts.path)
             if found and method in methods:
                 query = dict(parse_qsl(parts.query))
@@ -146,6 +134,24 @@ class LocalRest:
 
     def close(self) -> None:
         pass
+
+    def _opened(self) -> list[tuple[re.Pattern[str], Mapping[str, Callable]]]:
+        from queries.local.api import private_table
+        from queries.local.keys import load_keys
+        from queries.local.objects import ObjectStore
+        from queries.local.rest.project import Project
+
+        workspace = self._config.workspace
+        if not workspace.events_db.exists():
+            raise LoopdeskError(
+                f"There is nothing to ask: {workspace.events_db} does not exist",
+                do="Send events to `loopdesk serve`, import a log, or run: loopdesk connect",
+            )
+        if not self._table:
+            project = Project(load_keys(workspace.root).project, self._config.zone)
+            table = private_table(ObjectStore(workspace.events_db), project)
+            self._table = [(_pattern(path), methods) for path, methods in table.items()]
+        return self._table
 
 
 @dataclass(frozen=True, slots=True)
