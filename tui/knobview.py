@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from queries.annotations import Annotation
 from queries.rest_experiments import DRAFT, ENDED, PAUSED, RUNNING, Running, experiment_on
 from queries.rest_flags import Flag
 from queries.variants import SEVERAL, Compared, Seen
 from queries.views.experiment import Plan
-from queries.views.marks import Effect
+from queries.views.marks import Around
+from queries.views.timeline import Annotation
 from queries.views.window import Span
 from queries.views.words import counted, listed
 from tui.sections import ClockTime, Said
@@ -20,7 +20,7 @@ from workspace.knobs import BUDGET, FLAG, KILL_SWITCH, Knob
 
 FLAGS, EXPERIMENTS, ANNOTATIONS = "flags", "experiments", "annotations"
 """What is asked of PostHog, each by itself."""
-SEEN, COMPARED, EFFECTS = "rounds", "comparisons", "before and after"
+SEEN, COMPARED, AROUND = "rounds", "comparisons", "before and after"
 """What is asked about events."""
 LOOKS_BACK = timedelta(days=30)
 """How far a flag's rounds are compared where no experiment says since when."""
@@ -47,7 +47,8 @@ class KnobState:
     parts: Mapping[str, Part] = field(default_factory=dict)
     seen: Seen | None = None
     compared: Mapping[str, Compared] = field(default_factory=dict)
-    effects: Mapping[int, tuple[Effect, ...]] = field(default_factory=dict)
+    around: Mapping[int, Around] = field(default_factory=dict)
+    """By the annotation's id."""
     problems: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, str] = field(default_factory=dict)
 
@@ -128,10 +129,10 @@ class ExperimentRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """`effects` are None until they were asked for."""
+    """`around` is None until it was asked for."""
 
     mark: Annotation
-    effects: tuple[Effect, ...] | None = None
+    around: Around | None = None
     problem: str = ""
 
 
@@ -218,8 +219,8 @@ def _span(row: ExperimentRow, now: datetime) -> Span:
 
 
 def mark_rows(state: KnobState) -> tuple[MarkRow, ...]:
-    problem = state.problems.get(EFFECTS, "")
-    return tuple(MarkRow(mark, state.effects.get(mark.id), problem) for mark in state.part(ANNOTATIONS).rows)
+    problem = state.problems.get(AROUND, "")
+    return tuple(MarkRow(mark, state.around.get(mark.id), problem) for mark in state.part(ANNOTATIONS).rows)
 
 
 def rounds_words(rounds: Mapping[str, int] | None) -> str:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from queries.views.marks import moments
 from tui import knobview as view
+from tui.asker import MOST_ANNOTATIONS
 from tui.journal import Passing
 from tui.knobview import KnobState, MarkRow, head
 from tui.messages import Arrived, Failed, Told
@@ -17,13 +19,10 @@ from tui.screens.sectioned import Sectioned
 from tui.sections import Said
 
 if TYPE_CHECKING:
-    from queries.backend import Backend
     from queries.rest import Rest
-    from queries.views.marks import Effect
 
 _PARTS = {"Flags": view.FLAGS, EXPERIMENTS: view.EXPERIMENTS, "Budgets": view.FLAGS, ANNOTATIONS: view.ANNOTATIONS}
 _STALE_AFTER = timedelta(seconds=60)  # so often at most a PostHog is asked by coming here
-_AROUND = timedelta(days=3)
 _ROUNDS = frozenset(("round_started", "round_scored", "round_kept", "round_reverted", "*"))
 
 
@@ -121,10 +120,14 @@ class KnobsScreen(KnobDeeds, Sectioned):
     def _ask_around(self, row: MarkRow) -> None:
         desk, mark, now = self.desk, row.mark, self.desk.now()
 
-        def around() -> object:
-            return mark.id, desk.asker.answer(lambda backend: _effects(backend, mark.at, now))
+        others = moments(self.state.part(view.ANNOTATIONS).rows, mark.at)
 
-        desk.work.load(self, view.EFFECTS, around)
+        def asked() -> object:
+            from queries.around import around
+
+            return mark.id, desk.asker.answer(lambda backend: around(backend, mark.at, others, now))
+
+        desk.work.load(self, view.AROUND, asked)
 
     def moved(self) -> None:
         self._ask_for_rounds()
@@ -151,9 +154,11 @@ class KnobsScreen(KnobDeeds, Sectioned):
         elif job == view.COMPARED:
             state = replace(state.with_problem(job), compared=found)
         else:
-            mark_id, effects = found
-            state = replace(state.with_problem(job), effects={**state.effects, mark_id: effects})
+            mark_id, around = found
+            state = replace(state.with_problem(job), around={**state.around, mark_id: around})
         self.state_is(state)
+        if job == view.ANNOTATIONS:
+            self.desk.happened.take(found[:MOST_ANNOTATIONS])  # charts show them from now on
         if job in (view.FLAGS, view.EXPERIMENTS):
             self._compare()
         self._finish()
@@ -209,7 +214,7 @@ class KnobsScreen(KnobDeeds, Sectioned):
     # Verbs that change nothing; the others are `KnobDeeds`'
 
     def opened(self, row: Any) -> bool:
-        if isinstance(row, MarkRow) and row.effects is None:
+        if isinstance(row, MarkRow) and row.around is None:
             self._ask_around(row)
         return False
 
@@ -241,15 +246,3 @@ def _marks(rest: Rest) -> object:
     from queries.annotations import on_time_lines
 
     return on_time_lines(rest)
-
-
-def _effects(backend: Backend, at: datetime, now: datetime) -> tuple[Effect, ...]:
-    from queries.catalog import catalog
-    from queries.views.marks import effects, spans
-
-    question = catalog.load("headline")
-    before, after = (
-        backend.query(question.text, question.values({"since": span.since, "until": span.until}), question.types)
-        for span in spans(at, _AROUND, now)
-    )
-    return effects(before, after)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from queries.rest_experiments import DRAFT, ENDED, PAUSED, RUNNING, planned
 from queries.variants import SEVERAL
-from queries.views.marks import Side
+from queries.views.marks import Side, notes, word
 from queries.views.trace.detail import Line
 from queries.views.words import counted, money, score, share, signed
 from tui.experimentlines import chance, lines, untold
@@ -270,16 +270,19 @@ def _mark_details(row: MarkRow, clock_time: ClockTime) -> list[Line]:
         Line("dim", f"{kind} of {clock_time(mark.at, seconds=True)}, annotation {mark.id}"),
         Line("text", ""),
     ]
-    if row.effects is None:
+    around = row.around
+    if around is None:
         return [*found, *(text_lines(row.problem, "bad") if row.problem else [Line("dim", _UNASKED)])]
-    if not row.effects:
-        return [*found, Line("text", "No round in the three days before and after it.")]
-    found.append(Line("dim", "Three days before it, and as long after it as there were:"))
-    for one in row.effects:
-        word = {True: ": the best score is better", False: ": the best score is worse", None: ""}[one.is_better]
+    since, until = clock_time(around.before.since), clock_time(around.after.until)
+    found += [
+        Line("name", plain(around.verdict, 500)),
+        Line("dim", f"Before: from {since}. After: to {until}."),
+        *(Line("bad", plain(note, 500)) for note in notes(around)),
+    ]
+    for one in around.effects:
         found += [
             Line("text", ""),
-            Line("name", f"{plain(one.project, 60)}{word}"),
+            Line("heading", f"{plain(one.project, 60)}: {word(one)}"),
             fact("before", _side(one.before)),
             fact("after", _side(one.after)),
         ]
