@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from queries.views.marks import moments
+from tui import knobmemory
 from tui import knobview as view
 from tui.asker import MOST_ANNOTATIONS
 from tui.journal import Passing
@@ -40,8 +41,10 @@ class KnobsScreen(KnobDeeds, Sectioned):
         self._was_asked = False
 
     def on_mount(self) -> None:
-        self.state = KnobState(known=self.desk.config.knobs)
+        self.state = KnobState(self.desk.config.knobs, knobmemory.read(self.desk.cache.kept(knobmemory.NAME)))
         super().on_mount()
+        if self.is_known():
+            self.show_state()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -160,6 +163,7 @@ class KnobsScreen(KnobDeeds, Sectioned):
         if job == view.ANNOTATIONS:
             self.desk.happened.take(found[:MOST_ANNOTATIONS])  # charts show them from now on
         if job in (view.FLAGS, view.EXPERIMENTS):
+            self._keep_known()
             self._compare()
         self._finish()
 
@@ -180,6 +184,11 @@ class KnobsScreen(KnobDeeds, Sectioned):
     def _accepts(self, message: Told[Any] | Failed) -> bool:
         door: Any = self.desk.knobs if message.job in _PARTS.values() else self.desk.work
         return door is not None and door.accept(self, message)
+
+    def _keep_known(self) -> None:
+        desk, kept = self.desk, knobmemory.document(self.state)
+        if kept is not None and not desk.is_read_only:
+            desk.work.aside(lambda: desk.cache.keep(knobmemory.NAME, kept))
 
     def _finish(self) -> None:
         if self._was_asked and not self.desk.work.pending(self):
