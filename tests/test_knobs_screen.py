@@ -302,6 +302,10 @@ async def test_a_moment_is_annotated_and_its_before_and_after_read(config: Confi
         assert "Annotated 05:12" in status(app) and "[Annotations 3]" in screen_text(app)
         newest = on_time_lines(rest_of(config))[0]
         assert newest.content == "New prompts" and newest.at == NOW - timedelta(hours=2)
+        await press(pilot, "u")
+        assert "[Annotations 2]" in screen_text(app) and "New prompts is on no time line any more" in status(app)
+        await press(pilot, "U")
+        assert "[Annotations 3]" in screen_text(app)
         await press(pilot, "g", "g", "j", "enter")
         text = screen_text(app)
         assert "4f2c1d9e8a7b Weigh cases by age" in text and "autoresearch" in text

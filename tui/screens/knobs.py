@@ -15,6 +15,7 @@ from tui.journal import Passing
 from tui.knobview import KnobState, MarkRow, head
 from tui.messages import Arrived, Failed, Told
 from tui.screens.knobdeeds import KnobDeeds
+from tui.screens.knobmarks import KnobMarks
 from tui.screens.knobsections import ALL, ANNOTATIONS, EXPERIMENTS
 from tui.screens.sectioned import Sectioned
 from tui.sections import Said
@@ -27,7 +28,7 @@ _STALE_AFTER = timedelta(seconds=60)  # so often at most a PostHog is asked by c
 _ROUNDS = frozenset(("round_started", "round_scored", "round_kept", "round_reverted", "*"))
 
 
-class KnobsScreen(KnobDeeds, Sectioned):
+class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
     KEYS = "knobs"
     SECTIONS = ALL
 
@@ -191,7 +192,8 @@ class KnobsScreen(KnobDeeds, Sectioned):
             desk.work.aside(lambda: desk.cache.keep(knobmemory.NAME, kept))
 
     def _finish(self) -> None:
-        if self._was_asked and not self.desk.work.pending(self):
+        is_asking = self.desk.work.pending(self) or (self.desk.knobs is not None and self.desk.knobs.is_asking(self))
+        if self._was_asked and not is_asking:
             self._was_asked = False
             self.say(f"Asked again at {self.desk.clock_time(self.desk.now(), seconds=True)}.")
         self.update_status()
@@ -220,7 +222,7 @@ class KnobsScreen(KnobDeeds, Sectioned):
         seen = self.state.seen
         return self.desk.context(None, seen.window if seen else None)
 
-    # Verbs that change nothing; the others are `KnobDeeds`'
+    # Verbs that change nothing; the others are `KnobDeeds`' and `KnobMarks`'
 
     def opened(self, row: Any) -> bool:
         if isinstance(row, MarkRow) and row.around is None:
