@@ -164,7 +164,6 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
         if job == view.ANNOTATIONS:
             self.desk.happened.take(found[:MOST_ANNOTATIONS])  # charts show them from now on
         if job in (view.FLAGS, view.EXPERIMENTS):
-            self._keep_known()
             self._compare()
         self._finish()
 
@@ -200,8 +199,11 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
 
     def state_is(self, state: KnobState) -> None:
         if state != self.state:
+            is_seen_anew = state.parts != self.state.parts
             self.state = state
             self.show_state()
+            if is_seen_anew:
+                self._keep_known()
 
     # What is shown
 
