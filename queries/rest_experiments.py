@@ -264,7 +264,8 @@ def _refuse_unfit(flag: Flag) -> None:
     raise LoopdeskError(
         f"{flag.key} has {has}, but an experiment compares at least one with a variant {CONTROL!r}",
         "Nothing was sent",
-        f"Give the flag the variants {CONTROL} and test in PostHog's editor, or make another with them",
+        f"Give it the variants {CONTROL} and test in PostHog's editor, or describe another one with variants under "
+        "[knobs] in config.toml and make it: loopdesk flags create NAME",
     )
 
 
