@@ -186,7 +186,7 @@ async def test_a_rollout_that_is_no_percentage_is_asked_for_again(config: Config
     assert [group["rollout_percentage"] for group in groups] == [25]
 
 
-async def test_the_kill_switch_says_what_it_does_to_the_loops(config: Config):
+async def test_the_kill_switch_says_what_it_does_and_a_budget_is_edited_in_dollars(config: Config):
     app = knob_desk(config)
     async with opened(app) as pilot:
         await press(pilot, "5", *BUDGETS, "space")
@@ -194,18 +194,13 @@ async def test_the_kill_switch_says_what_it_does_to_the_loops(config: Config):
         await press(pilot, "enter")
         assert "stop_loops is on: loops that read it begin no round." in screen_text(app)
         assert "stop all loops: on" in screen_text(app)
-    assert flag_now(config, "stop_loops")["active"] is True
-
-
-async def test_a_budget_is_edited_in_dollars(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", *BUDGETS, "j", "i", "ctrl+u", *"-3", "enter")
+        await press(pilot, "j", "i", "ctrl+u", *"-3", "enter")
         assert "is no budget" in screen_text(app)
         await press(pilot, "ctrl+u", *"35", "enter")
         assert "budget $20 → $35" in screen_text(app)
         await press(pilot, "enter")
         assert "$35.00 a night" in screen_text(app)
+    assert flag_now(config, "stop_loops")["active"] is True
 
 
 async def test_a_known_knob_is_made_off_and_once(config: Config):
@@ -268,7 +263,9 @@ async def test_a_read_only_desk_changes_nothing(config: Config):
 async def test_an_experiment_is_started_by_a_plan_and_ended(config: Config):
     app = knob_desk(config)
     async with opened(app) as pilot:
-        await press(pilot, "5", *EXPERIMENTS, "G", "space")
+        await press(pilot, "5", *EXPERIMENTS, "j", "space", *"40", "enter")
+        assert "has no variants" in screen_text(app)
+        await press(pilot, "escape", "G", "space")
         for wrong, why in (("many", "no number"), ("3", "between 8 and"), ("-0.5", "above 0")):
             await press(pilot, "ctrl+u", *wrong, "enter")
             assert isinstance(app.screen, NoteScreen) and why in screen_text(app)
@@ -280,13 +277,6 @@ async def test_an_experiment_is_started_by_a_plan_and_ended(config: Config):
         assert "2 experiments run" in screen_text(app)
         await press(pilot, "g", "g", "space", "enter")
         assert [one.state for one in experiments(rest_of(config)) if one.flag == "prompt_tone"] == [ENDED]
-
-
-async def test_a_flag_without_a_control_is_no_experiment(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", *EXPERIMENTS, "j", "space", *"40", "enter")
-        assert "has no variants" in screen_text(app)
 
 
 # Annotations
@@ -304,19 +294,12 @@ async def test_a_moment_is_annotated_and_its_before_and_after_read(config: Confi
         assert newest.content == "New prompts" and newest.at == NOW - timedelta(hours=2)
         await press(pilot, "u")
         assert "[Annotations 2]" in screen_text(app) and "New prompts is on no time line any more" in status(app)
-        await press(pilot, "U")
-        assert "[Annotations 3]" in screen_text(app)
-        await press(pilot, "g", "g", "j", "enter")
+        await press(pilot, "U", "A", *"Now", "enter", "enter")  # no time is now
+        assert "[Annotations 4]" in screen_text(app) and on_time_lines(rest_of(config))[0].at == NOW
+        await press(pilot, "g", "g", "j", "j", "enter")
         text = screen_text(app)
         assert "4f2c1d9e8a7b Weigh cases by age" in text and "autoresearch" in text
         assert "before      " in text and "% kept, best 0.7" in text and "per kept" in text
-
-
-async def test_now_is_the_moment_of_an_annotation_unless_another_is_given(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", "A", *"Now", "enter", "enter")
-    assert on_time_lines(rest_of(config))[0].at == NOW
 
 
 # What is wrong with PostHog

@@ -126,11 +126,11 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
     if flag.variants:
         drawn = "anew for each round" if flag.goes_by_round else "once by each agent, which keeps its variant"
         found.append(fact("drawn", drawn))
-    found += list(_variants(row))
     if row.experiment is not None:
         found.append(fact("experiment", f"{plain(row.experiment.name, 80)}, {_STATES[row.experiment.state]}"))
     if row.changed_at is not None:
         found.append(fact("changed", clock_time(row.changed_at, seconds=True)))
+    found += list(_variants(row))
     if flag.name and flag.name != row.about:
         found += [Line("text", ""), *text_lines(flag.name, "dim")]
     return found
