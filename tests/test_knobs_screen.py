@@ -19,6 +19,7 @@ from tests.knob_desk import filled, flag_now, knob_desk, rest_of
 from tests.posthog_double import Double, Received, Scripted, json_answer, refusal
 from tests.test_desk import NARROW, WIDE, opened, press, status
 from tui.knobdoor import KnobDoor
+from tui.left import Left
 from tui.messages import Arrived
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.knobs import KnobsScreen
@@ -27,7 +28,7 @@ from workspace.config import Config
 from workspace.paths import Workspace, state_folder
 
 EXPERIMENTS, BUDGETS, ANNOTATIONS = (("tab",) * tabs for tabs in (1, 2, 3))
-ESCALATION, TONE, SCORER = (), ("j",), ("j", "j")
+TONE, SCORER = ("j",), ("j", "j")
 """The rows of Flags, as keys."""
 
 
@@ -47,7 +48,7 @@ def config(kept: Path, tmp_path: Path) -> Config:
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_each_section_has_its_rows_and_says_everything_about_one(config: Config, size: tuple[int, int]):
-    app = knob_desk(config)
+    app = knob_desk(config, left=Left())
     expected = {
         "Flags": ("5 flags, 2 on; 1 experiment runs, as of 07:12.", "✓ on", "50 %", "false 20, true 20", "– none"),
         "Experiments": ("● running", "+0.031 better", "60 of 60", "test is better than control"),
@@ -87,6 +88,13 @@ async def test_an_experiment_shows_how_scores_lie_by_variant_and_loop(config: Co
         assert sum("│" in line and "=" in line for line in text.splitlines()) == 6  # two variants, in all and by loop
         await press(pilot, "escape", "j", "enter")
         assert "no experiment says how many of them would tell" in screen_text(app)
+
+
+async def test_words_from_posthog_are_shown_as_they_are_and_do_nothing(config: Config):
+    app = knob_desk(config)
+    async with opened(app) as pilot:
+        await press(pilot, "5", *TONE)
+        assert "Tone of [bold]prompts[/] and answers" in screen_text(app)
 
 
 async def test_what_loops_send_meanwhile_is_counted(config: Config):
@@ -182,8 +190,14 @@ async def test_a_rollout_that_is_no_percentage_is_asked_for_again(config: Config
         await press(pilot, "ctrl+u", *"25", "enter")
         assert "aggressive_escalation: rollout 50 % → 25 %." in screen_text(app)
         await press(pilot, "enter")
-    groups = flag_now(config, "aggressive_escalation")["filters"]["groups"]  # type: ignore[index]
-    assert [group["rollout_percentage"] for group in groups] == [25]
+        assert rollout(config) == 25
+        await press(pilot, "space", "enter", "u", "enter", "u", "enter")  # both are taken back, the last one first
+        assert rollout(config) == 50 and flag_now(config, "aggressive_escalation")["active"] is True
+
+
+def rollout(config: Config) -> object:
+    (group,) = flag_now(config, "aggressive_escalation")["filters"]["groups"]  # type: ignore[index]
+    return group["rollout_percentage"]
 
 
 async def test_the_kill_switch_says_what_it_does_and_a_budget_is_edited_in_dollars(config: Config):
