@@ -37,7 +37,7 @@ NARROWED: dict[str, dict[str, object]] = {
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
 }
-# No loop of the simulation reads flags. A round as it is sent: event, minutes, score, variants.
+# Beside what the simulation's loops saw, corners of it. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
     "01KKTW00000000000000000001": [
         ("round_started", 0, None, {"scorer_v2": "test", "aggressive_escalation": True}),
@@ -65,7 +65,7 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and ten days before the morning, where only one question looks, rounds that read flags."""
+    """The weekend, and ten days before the morning, where only one question looks, rounds with odd variants."""
     return [*weekend(), *_with_variants()]
 
 
