@@ -63,9 +63,9 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.0f} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 round`, `23 rounds`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 round`, `23 rounds`, `2 batches`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
