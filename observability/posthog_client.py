@@ -362,10 +362,11 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("://", r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
     (
         "sk- k_live k_test phc_ phx_ phs_ gho_ ghp_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA AIza xoxa- xoxb- xoxc- "
-        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN",
+        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN ya29. SG. dckr_pat_",
         _BEGINS + r"(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
         r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
         r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
+        r"|ya29\.[\w.-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|dckr_pat_[\w-]{16,}"
         r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|lsv2_\w{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?"
         # The configuration of a tagging server: in base64 `id=GTM-...` and what lets one in.
         r"|aWQ9R1RN[\w+/=-]{8,})",
@@ -375,6 +376,14 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     (
         "authorization",
         r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}",
+        r"\1[redacted]",
+    ),
+    ("cookie", r"(?i)(cookie\\?[\"']?\s*:\s*\\?[\"']?[\w.-]{1,64}=)[^\s\"'\\][^\r\n\"'\\]*", r"\1[redacted]"),
+    ("hooks.slack.com", r"(hooks\.slack\.com/(?:services|workflows)/)[\w/-]{8,}", r"\1[redacted]"),
+    (
+        "--",  # as an argument of a command
+        r"(?i)(--(?:[a-z]{1,20}-){0,3}(?:passw(?:or)?d|passphrase|secret|(?:api|access|private)-key"
+        r"|(?:access|auth|api|bearer)-token)\s+)[^\s\"'\\-][^\s\"'\\]{3,}",
         r"\1[redacted]",
     ),
     ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
