@@ -274,6 +274,11 @@ def described(error: BaseException) -> str:
         return type(error).__name__
 
 
+def one_line(text: str) -> str:
+    """What can be shown on a terminal of a text from elsewhere."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:200].strip()
+
+
 def size_of(result: object) -> int:
     """Bytes of a tool's result as text."""
     if result is None or isinstance(result, (bytes, bytearray)):
@@ -815,7 +820,7 @@ class Delivery:
         )
 
     def _explain(self, error: Exception) -> None:
-        said = "".join(c for c in " ".join(described(error).split()) if c.isprintable())[:200]
+        said = one_line(described(error))
         kept = f"events are kept in {self._folder}"
         status = getattr(error, "status", None)
         if isinstance(status, int) and 400 <= status < 500 and status not in (408, 429):
@@ -946,7 +951,7 @@ class Flags:
         if number == self._failed_last:  # it was too late already
             return
         self._failed_last, self._failures = number, self._failures + 1
-        reason = "".join(c for c in " ".join(reason.split()) if c.isprintable())[:200]
+        reason = one_line(reason)
         self._pause()
         held = "the last that are known hold" if self._newest else "defaults hold"
         self._warn("flags", f"PostHog does not tell its flags ({reason}). Until it does, {held}.")
@@ -1257,7 +1262,7 @@ class Client:
         if not self.variant(key):
             return ""
         reason = self.payload(key)
-        return reason[:200] if isinstance(reason, str) and reason.strip() else f"the flag {key} is on"
+        return (one_line(reason) if isinstance(reason, str) else "") or f"the flag {key} is on"
 
     def nightly_budget_usd(self) -> float | None:
         """The smallest `usd` in the payloads of the flags that are on, such as `{"usd": 20}`; None without any."""
