@@ -208,6 +208,20 @@ def test_a_full_disk_leaves_the_old_file(loop: Path, monkeypatch: pytest.MonkeyP
     assert list(loop.iterdir()) == [place] and place.read_bytes() == OLDER
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_who_may_read_the_loop_may_read_the_copy(loop: Path):
+    place, before = loop / "posthog_client.py", os.umask(0o077)  # as the command has it
+    try:
+        run(loop)
+        assert place.stat().st_mode & 0o777 == 0o644
+        place.write_bytes(OLDER)
+        place.chmod(0o664)
+        run(loop, "--yes")
+    finally:
+        os.umask(before)
+    assert place.read_bytes() == OURS and place.stat().st_mode & 0o777 == 0o664
+
+
 def test_what_changes_while_somebody_reads_the_diff_is_not_overwritten(loop: Path):
     place = loop / "posthog_client.py"
     place.write_bytes(OLDER)

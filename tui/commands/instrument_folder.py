@@ -97,6 +97,7 @@ def write(copy: Copy) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                part.chmod(mode)  # whatever the umask is: what loopdesk keeps is private, a loop's code is not
                 file.write(ours())
                 file.flush()
                 os.fsync(file.fileno())
