@@ -16,6 +16,7 @@ from queries.catalog import catalog
 from queries.simulator import simulate
 from queries.views import window as windows
 from queries.views.filters import Filters
+from tests import odd_events
 from tests.hogql_corpus import ZONE
 from tests.hogql_oracle import Oracle, comparable
 
@@ -33,10 +34,20 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_with_dimension": _HOURS,
     "rounds_escalated": {"to_model": "claude-opus-4-1", "reason": "stall", **_HOURS},
     "rounds_stopped": {"reason": "max_rounds"},
+    "rounds_with_model": {"model": "claude-haiku-4-5", "source": "token_machine.request"},
+    "rounds_with_tokens": {"source": "$ai_generation"},
+    "rounds_with_case": {"dimension": "naming"},
+    "rounds_with_scorer": {"version": "review-2.0", "variant": "full"},
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
 }
+# Questions of the gallery's boards are also asked about events that no loop should send.
+ODD = (
+    "model_latency", "model_latency_course", "router_latency", "router_latency_course", "round_tokens",
+    "generation_tokens", "case_dimensions", "run_regressions", "run_cases", "scorer_versions", "scorer_mix",
+    "rounds_with_model", "rounds_with_tokens", "rounds_with_case", "rounds_regressed", "rounds_with_scorer",
+)  # fmt: skip
 # No loop of the simulation reads flags. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
     "01KKTW00000000000000000001": [
@@ -65,8 +76,9 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and ten days before the morning, where only one question looks, rounds that read flags."""
-    return [*weekend(), *_with_variants()]
+    """The weekend; ten days before the morning, where only one question looks, rounds that read flags; and ten days
+    before those what no loop should send."""
+    return [*weekend(), *_with_variants(), *odd_events.sent(MORNING - timedelta(days=20))]
 
 
 def _with_variants() -> Iterator[dict]:
@@ -101,6 +113,9 @@ def asked() -> dict[str, tuple[catalog.Question, dict[str, object]]]:
             found[name + suffix] = (question, question.values(given))
             if name in NARROWED and not suffix:
                 found[f"{name} narrowed"] = (question, question.values(given | NARROWED[name]))
+            if name in ODD and not suffix:
+                span = {"since": MORNING - timedelta(days=21), "until": MORNING - timedelta(days=19), "bucket": "hour"}
+                found[f"{name} of odd events"] = (question, question.values(given | span))
     return found
 
 

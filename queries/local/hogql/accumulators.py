@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import marshal
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from queries.local.hogql.scalars.complaints import Complaints, whole
+from queries.local.hogql.scalars.quantiles import pack
 
 _MAX_BYTES = 50_000_000
 _MAX_VALUES = 5_000_000
@@ -56,8 +56,8 @@ class ArgMin(_ArgExtreme):
 
 
 class Sorted:
-    """All values in order, packed as one blob for `scalars.quantiles`: SQLite runs equal aggregates once, so several
-    quantiles of a column gather it once. The blob never leaves the process."""
+    """All values in order, packed for `scalars.quantiles`: SQLite runs equal aggregates once, so several quantiles of a
+    column gather it once."""
 
     __slots__ = ("values",)
 
@@ -71,8 +71,7 @@ class Sorted:
                 whole(len(self.values), _MAX_VALUES, "What a quantile has to remember")
 
     def finalize(self) -> bytes:
-        self.values.sort()
-        return marshal.dumps(self.values)
+        return pack(self.values)
 
 
 class Top:
