@@ -16,7 +16,7 @@ from queries.views import drill
 from queries.views.answers import buckets, records
 from queries.views.heatmap import DimensionRow
 from queries.views.window import Window
-from queries.views.words import counted, score
+from queries.views.words import counted, score, size
 
 NO_DIMENSION = "(no dimension)"
 FEWEST = 8
@@ -81,9 +81,7 @@ def dimensions(window: Window, scores: Scores, now: QueryResult, before: QueryRe
         Column(f"{scores.noun}s", Unit.COUNT, 4),
         Column("over time", Unit.COURSE, 3),
     )
-    return Sheet(
-        _verdict(found, scores), columns, tuple(_row(one, scores) for one in found), names, notes=_notes(rows, scores)
-    )
+    return Sheet(_verdict(found), columns, tuple(_row(one, scores) for one in found), names, notes=_notes(rows, scores))
 
 
 def _by_key(rows: Sequence[Mapping], scores: Scores) -> dict[Key, dict[str, tuple[float, int]]]:
@@ -158,16 +156,17 @@ def _behind(one: Dimension, scores: Scores) -> drill.Drill:
     return drill.of_dimension(DimensionRow("", one.name, one.average, None, (), one.project, one.client))
 
 
-def _verdict(found: Sequence[Dimension], scores: Scores) -> str:
-    lowest = [one for one in found if not one.place and not one.is_few]
-    if not lowest:
+def _verdict(found: Sequence[Dimension]) -> str:
+    first = found[0]
+    if first.is_few:
         total = sum(one.count for one in found)
         return f"{counted(total, 'score')} over {counted(len(found), 'dimension')}: too few to call one the lowest."
-    # Clients are named in full only where there are several projects.
-    is_one = len({one.project for one in found}) == 1
-    said = [f"{(one.client if is_one else '') or one.owner} on {one.name} ({score(one.average)})" for one in lowest]
-    more = f", {len(said) - 2} more" if len(said) > 2 else ""
-    return f"Lowest: {', '.join(said[:2])}{more}."
+    # A client's name alone, where no other project has one of that name.
+    is_told = first.client and len({one.project for one in found if one.client == first.client}) == 1
+    said = f"{first.client if is_told else first.owner} is lowest on {first.name}: {score(first.average)}"
+    if first.below is not None and first.below < 0:
+        said += f", {size(first.below)} below its others"
+    return said + "."
 
 
 def _notes(rows: Sequence[Mapping], scores: Scores) -> tuple[str, ...]:

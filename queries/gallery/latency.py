@@ -127,7 +127,7 @@ def _slower(row: Mapping, then: Mapping) -> float | None:
 def _fails_more(row: Mapping, then: Mapping) -> bool:
     if min(row["calls"], then.get("calls", 0)) < FEWEST or row["errors"] < FEWEST_FAILED:
         return False
-    table = [[side["errors"], side["calls"] - side["errors"]] for side in (row, then)]
+    table = [[side["errors"], max(0, side["calls"] - side["errors"])] for side in (row, then)]
     return row["errors"] / row["calls"] > then["errors"] / then["calls"] and same_mix(table) < MOST_CHANCE
 
 
@@ -170,9 +170,11 @@ def _verdict(models: Sequence[Model], calls: Calls, compared_with: str) -> str:
     if known:
         slowest = known[0]
         is_slowest = " is slowest" if len(known) > 1 else ""
-        said = f"{slowest.name}{is_slowest}: p95 {lasting(slowest.p95_s)}, median {lasting(slowest.median_s)}"
+        said = f"{slowest.name}{is_slowest}: p95 {lasting(slowest.p95_s)}"
         if slowest.slower and slowest.slower >= SLOWER:
             said += f", {slowest.slower:.1f}× {compared_with}"
+        else:
+            said += f", median {lasting(slowest.median_s)}"
         return f"{said}; {further}." if further else f"{said}."
     if not any(model.timed for model in models):
         said = f"Nobody sends {calls.latency}"

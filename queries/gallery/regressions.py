@@ -49,7 +49,6 @@ class Run:
     began: datetime
     cases: int | None = None
     dims: Counter[str] = field(default_factory=Counter)
-    regressed_cases: int = 0
     worst: Worst | None = None
 
     @property
@@ -105,7 +104,6 @@ def _runs(rows: Sequence[Mapping], cases: Sequence[Mapping]) -> list[Run]:
     for row in rows:
         run = runs[_key(row)]
         run.dims[_named(row["dim"])] += row["regressions"]
-        run.regressed_cases += row["cases"]
         worst = _worst(row, directions[row["project"], _named(row["dim"])])
         if worst and (run.worst is None or abs(worst.delta) > abs(run.worst.delta)):
             run.worst = worst
@@ -174,15 +172,15 @@ def _verdict(runs: Sequence[Run], earlier: tuple[int, int], compared_with: str) 
     total, cases = sum(run.regressions for run in runs), sum(run.cases or 0 for run in runs)
     if not total:
         return f"No regression in {counted(cases, 'eval case')}; {_before(earlier)} {compared_with}."
-    hit = [run for run in runs if run.regressions]
-    of = f", {_rate(total, cases)} of {cases:,} cases" if cases else ""
-    worst = max((run for run in hit if run.worst), key=lambda run: abs(_delta(run)), default=None)
-    said = f"{counted(total, 'regression')} in {counted(len(hit), 'run')}{of}"
+    said = f"{counted(total, 'regression')} in {counted(sum(run.regressions > 0 for run in runs), 'run')}"
+    if cases >= FEWEST_CASES:
+        said += f": {_rate(total, cases)} of cases"
+    elif cases:
+        said += f", of {counted(cases, 'case')}"
     if sum(earlier):
-        said += f", {_before(earlier)} {compared_with}"
-    if worst and worst.worst:
-        said += f"; worst {worst.worst.dim} {signed(worst.worst.delta)}"
-    return said + "."
+        said += f" ({_before(earlier)} before)"
+    worst = max((run for run in runs if run.worst), key=lambda run: abs(_delta(run)), default=None)
+    return f"{said}; worst {worst.worst.dim} {signed(_delta(worst))}." if worst and worst.worst else f"{said}."
 
 
 def _delta(run: Run) -> float:
@@ -190,15 +188,16 @@ def _delta(run: Run) -> float:
 
 
 def _before(earlier: tuple[int, int]) -> str:
+    """As a share of the cases where there were enough of them."""
     regressed, cases = earlier
-    if regressed and cases:
+    if cases >= FEWEST_CASES:
         return _rate(regressed, cases)
     return f"{regressed:,}" if regressed or cases else "nothing sent"
 
 
 def _rate(regressed: int, cases: int) -> str:
     part = regressed / cases
-    return share(part) if part >= 0.005 else "under 1 %"
+    return share(part) if not part or part >= 0.005 else "under 1 %"
 
 
 def _notes(rows: Sequence[Mapping], runs: Sequence[Run]) -> Iterator[str]:

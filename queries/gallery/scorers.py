@@ -200,7 +200,11 @@ def _verdict(found: Sequence[Scorer], compared: Sequence[Comparison]) -> str:
     )
     how = "kinder" if most.is_kinder else "stricter"
     said = f"{most.scorer.project}: {_named(most.scorer)} is {size(most.change)} {how} than {_named(most.earlier)}"
-    return f"{said}, but on other {' and '.join(most.unfair)}." if most.unfair else f"{said}, on the same mix."
+    return (
+        f"{said}, but on other {' and '.join(most.unfair)}."
+        if most.unfair
+        else f"{said}, on the same clients and nights."
+    )
 
 
 def _notes(found: Sequence[Scorer], compared: Sequence[Comparison]) -> Iterator[str]:

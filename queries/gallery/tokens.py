@@ -186,20 +186,18 @@ def _verdict(loops: Sequence[Loop], compared_with: str) -> str:
         return f"{counted(most, 'round')} with tokens in this window: too few to tell whether prompts grow."
     first = known[0]
     if first.prompts_grew and first.prompts_grew >= GROWN:
-        most_ = "grew most" if len(known) > 1 else "grew"
-        return (
-            f"{first.project}'s prompts {most_}: {in_short(first.now.prompt_each)} tokens a round, "
-            f"{first.prompts_grew:.1f}× {compared_with}."
-        )
-    longest = max(known, key=lambda loop: loop.now.prompt_each or 0.0)
-    said = f"{longest.project} sends {in_short(longest.now.prompt_each)} prompt tokens a round"
-    said += ", the most" if len(known) > 1 else ""
+        grew = "grew most" if len(known) > 1 else "grew"
+        length = f"{in_short(first.now.prompt_each)} tokens a round"
+        return f"{first.project}'s prompts {grew}: {length}, {first.prompts_grew:.1f}× {compared_with}."
     answers = max(known, key=lambda loop: loop.answers_grew or 0.0)
     if answers.answers_grew and answers.answers_grew >= GROWN:
         return f"No prompts grew, but {answers.project}'s answers did: {answers.answers_grew:.1f}× {compared_with}."
+    longest = max(known, key=lambda loop: loop.now.prompt_each or 0.0)
+    length = f"{in_short(longest.now.prompt_each)} tokens a round"
     if not any(loop.prompts_grew for loop in known):
-        return f"{said}; too little earlier to compare with."
-    return f"No loop's prompts grew; {said}."
+        are = "are longest," if len(known) > 1 else "have"
+        return f"{longest.project}'s prompts {are} {length}; nothing to compare with."
+    return f"No loop's prompts grew; {longest.project}'s are longest, {length}."
 
 
 def _notes(loops: Sequence[Loop], told: Told) -> Iterator[str]:
