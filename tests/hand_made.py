@@ -52,7 +52,7 @@ def store(folder: Path, events: Iterable[dict]) -> LocalBackend:
     return LocalBackend(path, "UTC", now=lambda: MORNING)
 
 
-def results(board: Board, backend: LocalBackend, filters: Filters, window: Window = NIGHT) -> Iterator[QueryResult]:
+def results(board: Board, backend: LocalBackend, filters: Filters, window: Window) -> Iterator[QueryResult]:
     spans = {NOW: window.span, BEFORE: window.before}
     for name, which in board.asks:
         question = catalog.load(name)
@@ -60,8 +60,8 @@ def results(board: Board, backend: LocalBackend, filters: Filters, window: Windo
         yield backend.query(question.text, values, question.types)
 
 
-def sheet(board: Board, backend: LocalBackend, project: str = "", client: str = "") -> Sheet:
-    return cast(Sheet, board.view(NIGHT, tuple(results(board, backend, Filters(project, client)))))
+def sheet(board: Board, backend: LocalBackend, project: str = "", client: str = "", window: Window = NIGHT) -> Sheet:
+    return cast(Sheet, board.view(window, tuple(results(board, backend, Filters(project, client), window))))
 
 
 def cells(found: Sheet, name: str, column: int = 0) -> dict[str, object]:

@@ -41,8 +41,8 @@ CASES = Scores("eval.case", "case", "scored")
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """`below` is the average minus the mean of the same client's other dimensions, None where it has no other. `place`
-    is 0 for the lowest of its client."""
+    """`below` is the average minus the mean of the same client's other dimensions, without those of few scores; None
+    where there is no other. `place` is 0 for the lowest of its client."""
 
     project: str
     client: str
@@ -115,7 +115,7 @@ def _dimensions(
     found = []
     for keys in of_client.values():
         for place, key in enumerate(keys):
-            others = [averages[other] for other in keys if other != key]
+            others = [averages[other] for other in keys if other != key and counts[other] >= FEWEST]
             found.append(
                 Dimension(
                     *key,

@@ -75,7 +75,10 @@ class Comparison:
 
 def scorers(window: Window, now: QueryResult, mix: QueryResult) -> Sheet:
     """From `scorer_versions`' and `scorer_mix`' rows. Loops with several scorers come first, the newest first."""
-    found = [_scorer(row) for row in records(now)]
+    rows = records(now)
+    # A loop's scores have one direction, though some of its rounds may leave it to the default.
+    low_is_good = {row["project"] for row in rows if row["goal"] == "min"}
+    found = [_scorer(row, "min" if row["project"] in low_is_good else "max") for row in rows]
     if not found:
         return empty("No round was scored in this window.")
     mixes = _mixes(records(mix))
@@ -97,26 +100,26 @@ def scorers(window: Window, now: QueryResult, mix: QueryResult) -> Sheet:
         Column("kept", Unit.SHARE, 2),
         Column("rounds", Unit.COUNT, 3),
     )
-    rows = tuple(_row(scorer, compared.get((scorer.project, *scorer.key))) for loop in ordered for scorer in loop)
+    shown = tuple(_row(scorer, compared.get((scorer.project, *scorer.key))) for loop in ordered for scorer in loop)
     return Sheet(
-        _verdict(found, list(compared.values())), columns, rows, notes=tuple(_notes(found, list(compared.values())))
+        _verdict(found, list(compared.values())), columns, shown, notes=tuple(_notes(found, list(compared.values())))
     )
 
 
-def _scorer(row: Mapping) -> Scorer:
+def _scorer(row: Mapping, goal: str) -> Scorer:
     has_quartiles = row["upper"] is not None and row["lower"] is not None
     return Scorer(
         project=row["project"],
         version=row["version"] or NO_VERSION,
         variant=row["variant"] or NO_VARIANT,
-        goal=row["goal"],
+        goal=goal,
         first_at=datetime.fromisoformat(row["first_at"]),
         scorings=row["scorings"],
         scored=row["scored"],
         mean=row["mean"],
         median=row["median"],
         spread=row["upper"] - row["lower"] if has_quartiles else None,
-        best=best_of(row["goal"], row),
+        best=best_of(goal, row),
         kept=row["kept"] / row["decided"] if row["decided"] else None,
     )
 
