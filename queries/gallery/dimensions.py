@@ -81,7 +81,8 @@ def dimensions(window: Window, scores: Scores, now: QueryResult, before: QueryRe
         Column(f"{scores.noun}s", Unit.COUNT, 4),
         Column("over time", Unit.COURSE, 3),
     )
-    return Sheet(_verdict(found), columns, tuple(_row(one, scores) for one in found), names, notes=_notes(rows, scores))
+    notes = (*_notes(rows, scores), *missing.cut(now, "averages"))
+    return Sheet(_verdict(found), columns, tuple(_row(one, scores) for one in found), names, notes=notes)
 
 
 def _by_key(rows: Sequence[Mapping], scores: Scores) -> dict[Key, dict[str, tuple[float, int]]]:

@@ -88,7 +88,8 @@ def regressions(
     zone = ZoneInfo(now.timezone)
     found = tuple(_row(run, _is_high(run, runs), zone) for run in runs)
     earlier = (sum(row["regressions"] for row in records(before)), sum(row["cases"] for row in records(cases_before)))
-    return Sheet(_verdict(runs, earlier, window.compared_with), columns, found, notes=_notes(rows, runs))
+    notes = (*_notes(rows, runs), *missing.cut(now, "dimensions of runs"), *missing.cut(cases, "runs with cases"))
+    return Sheet(_verdict(runs, earlier, window.compared_with), columns, found, notes=notes)
 
 
 def _runs(rows: Sequence[Mapping], cases: Sequence[Mapping]) -> list[Run]:
