@@ -18,6 +18,7 @@ from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
+from tui.screens.marked import MarkScreen
 from tui.screens.morning import MorningScreen
 from tui.screens.noting import NoteScreen
 from tui.screens.rounds import RoundsScreen
@@ -45,6 +46,7 @@ SCREENS = {
     "confirm": ConfirmScreen,
     "note": NoteScreen,
     "form": ConnectScreen,
+    "marked": MarkScreen,
     "help": HelpScreen,
 }
 

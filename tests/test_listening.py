@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from engine import main
+from engine.experimenting import Experiments
 from engine.inbox import Inbox
 from engine.listening import AT_LEAST_EVERY, EVERY, Listening
 from engine.sources import registry
 from queries.local.store import Store as Events
+from queries.rest import open_rest
 from queries.simulator import simulate
 from tests.engines import Desk, signal
 from tests.events import event
@@ -101,6 +105,39 @@ def test_a_source_that_fails_is_told_once_and_holds_up_nobody(settings: Config, 
     assert once(settings, MORNING, listening).signals >= 7
     once(settings, MORNING + AT_LEAST_EVERY, listening)
     assert len(told) == 1 and "The plateau could not be found" in told[0]
+
+
+def test_experiments_are_read_now_and_then_and_a_posthog_that_hangs_holds_up_nobody(settings: Config):
+    rest = open_rest(settings)
+    rest.ask("POST", "experiments/", {"name": "x", "feature_flag_key": "scorer_v2", "start_date": MORNING.isoformat()})
+    reading = Experiments(settings)
+    hangs, asked = threading.Event(), []
+    read = reading._read
+
+    def slow() -> tuple:
+        asked.append(1)
+        hangs.wait(30)
+        return read()
+
+    reading._read = slow  # type: ignore[method-assign]
+
+    async def known(at: datetime) -> list[str] | None:
+        found = await reading.known(at)
+        return None if found is None else [one.flag for one in found()]
+
+    async def whole() -> None:
+        assert await known(MORNING) is None
+        hangs.set()
+        while (found := await known(MORNING)) is None:
+            pass
+        assert found == ["scorer_v2"] and await known(MORNING + timedelta(minutes=14)) == found
+        assert await known(MORNING + timedelta(minutes=15)) == found
+
+    asyncio.run(whole())
+    assert len(asked) == 2
+    listening = Listening(settings)
+    listening._experiments = reading
+    assert once(settings, MORNING, listening).signals == 8
 
 
 def _parts(source: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from textual import events
@@ -23,11 +23,13 @@ from queries import boards
 from queries.boards import Answer
 from queries.cache import AnswerCache
 from queries.views.filters import Filters
+from queries.views.timeline import Mark
 from queries.views.window import Window
 from themes import loader
-from tui.asker import Asker, Place
+from tui.asker import ANNOTATED, Asker, Place
 from tui.decisions import Decisions
 from tui.driver import desk_driver
+from tui.happened import Happened
 from tui.history import Change
 from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
@@ -121,6 +123,7 @@ class Desk(Decisions, inherit_bindings=False):
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
+        self.happened = Happened(cache, None if read_only else self.work.aside)
         self.begin_journal()
         self.begin_decisions(door)
         self.posthog = posthog
@@ -227,8 +230,9 @@ class Desk(Decisions, inherit_bindings=False):
         if isinstance(self.screen, WelcomeScreen):
             self.screen.dismiss()
             return
+        is_of_rounds = message.events != {ANNOTATED}
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") == "trace":
+            if isinstance(screen, BoardsScreen) or (is_of_rounds and getattr(screen, "KEYS", "") == "trace"):
                 screen.post_message(Arrived(message.events))
                 return
 
@@ -378,6 +382,15 @@ class Desk(Decisions, inherit_bindings=False):
         from tui.screens.full import FullScreen
 
         self.push_screen(FullScreen(board))
+
+    def open_spot(self, target: object, answer: Answer) -> None:
+        """What is behind a spot of a picture: of a number its rounds, of a mark what it changed."""
+        if isinstance(target, Mark):
+            from tui.screens.marked import MarkScreen
+
+            self.push_screen(MarkScreen(target, answer))
+        else:
+            self.open_behind(cast("Drill", target), answer)
 
     def open_behind(self, drill: Drill, answer: Answer) -> None:
         """The rounds behind a number of an answer, over what is shown."""

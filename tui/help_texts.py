@@ -24,6 +24,7 @@ class HelpText:
 
 _BETTER = Mark("up", "better than the time before, by the direction of the project's score", "good")
 _WORSE = Mark("down", "worse than the time before", "bad")
+_HAPPENED = Mark("flag", "something that happened: a mark of a person or a commit; its rounds before and after", "warn")
 _ENDINGS = (
     Mark("ok", "kept", "good"),
     Mark("ring", "reverted", "dim"),
@@ -57,6 +58,7 @@ TEXTS: Mapping[str, HelpText] = {
             _BETTER,
             _WORSE,
             Mark("caret", "the loop's code changed here, with the beginning of its git_sha", "dim"),
+            _HAPPENED,
             Mark("sparks", "the best score of each stretch of time, on the project's own scale", "accent"),
         ),
     ),
@@ -67,6 +69,7 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("0–9", "tenths of the scale, where there is no room for values; the last line says which", "strong"),
             Mark("zero", "nothing was scored in that stretch of time", "dim"),
             Mark("colour", "the further along the scale, the stronger; the number says the same"),
+            _HAPPENED,
             _BETTER,
             _WORSE,
         ),
@@ -79,6 +82,7 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("cheaper", "less per kept round than in the time before", "good"),
             Mark("dearer", "more per kept round", "bad"),
             Mark("sparks", "dollars per kept round over time, from zero: half the height is half the price", "accent"),
+            _HAPPENED,
         ),
     ),
     "escalations": HelpText(
@@ -87,6 +91,7 @@ TEXTS: Mapping[str, HelpText] = {
         (
             Mark("sparks", "how often in each stretch of time, on one scale for all models", "accent"),
             Mark("zero", "none in that stretch of time", "dim"),
+            _HAPPENED,
         ),
     ),
     "stops": HelpText(
@@ -96,6 +101,16 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("ok", "an ending as planned: budget, plateau, goal", "dim"),
             Mark("fail", "a run that broke: crash, kill switch", "bad"),
             Mark("ring", "runs that never said why, and send nothing any more", "warn"),
+        ),
+    ),
+    "marked": HelpText(
+        "A mark",
+        "What a mark changed: each project's rounds in the three days before and after it, fewer where another mark "
+        "lies a night away. Words are left out where there are too few rounds to say any.",
+        (
+            Mark("better", "the best score, by the project's goal", "good"),
+            Mark("more", "a larger share of rounds was kept, by more than chance", "good"),
+            Mark("unclear", "the shares differ no more than by chance", "dim"),
         ),
     ),
     "morning": HelpText(

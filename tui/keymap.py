@@ -55,8 +55,9 @@ SCOPES: Mapping[str, str] = {
     "dialog": "Dialogs",
     "confirm": "Questions",
     "note": "Notes",
+    "marked": "A mark",
     "form": "Forms",
-    "reading": "Help",
+    "reading": "Help and marks",
 }
 
 # Screen -> its scopes, the most particular one first: the order of `?`.
@@ -78,6 +79,7 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "note": ("note",),
     "form": ("form",),
     "help": ("reading",),
+    "marked": ("marked", "reading"),
 }
 
 VERBS: tuple[Verb, ...] = (
@@ -284,6 +286,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("note-down", "down", "note", "Scroll down", "focused.move(1)"),
     Verb("note-up", "up", "note", "Scroll up", "focused.move(-1)"),
     Verb("leave-note", "escape,ctrl+c", "note", "Close without sending anything", "screen.back", short="close"),
+    Verb("later-mark", "right,l", "marked", "The mark after this one", "screen.other(1)", short="later"),
+    Verb("earlier-mark", "left,h", "marked", "The mark before this one", "screen.other(-1)", short="earlier"),
     Verb("read-down", "down,j", "reading", "Scroll down", "focused.move(1)"),
     Verb("read-up", "up,k", "reading", "Scroll up", "focused.move(-1)"),
     Verb("read-page-down", "pagedown,space", "reading", "Scroll a page down", "focused.page(1)", "more"),

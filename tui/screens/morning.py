@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.containers import Container
@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from queries.boards import Answer
 from queries.views.cost import CostPerKept
-from queries.views.drill import Drill
 from queries.views.escalations import Escalations
 from queries.views.stops import Stops
 from tui.journal import Passing
@@ -75,7 +74,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
             self.AUTO_FOCUS = f"#{self.desk.left.pane}"  # type: ignore[misc]
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
-        panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
+        panes = [self._made(board, known.get(board)) for board in PANES]
         together = Container(id="panes")
         self._fit(headline, panes, together)
         yield headline
@@ -84,6 +83,9 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
             yield from panes
         if self.desk.palette.ascii:
             together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
+
+    def _made(self, board: str, answer: Answer | None) -> BoardPane:
+        return BoardPane(board, PAINTERS[board], answer, self.desk.happened.marks(answer) if answer else ())
 
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
@@ -100,7 +102,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         return self.query_one(f"#{board}", BoardPane)
 
     def show_answer(self, answer: Answer) -> None:
-        self.pane(answer.board).show(answer)
+        self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
         if answer.board == "headline":
             self.window_chosen()
         elif answer.board in PANES[3:]:
@@ -192,7 +194,7 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         """The rounds behind the number under the cursor; without one, all of the same window and filters."""
         pane = self.focused
         if isinstance(pane, BoardPane) and pane.spot and pane.answer:
-            self.desk.open_behind(cast(Drill, pane.spot.target), pane.answer)
+            self.desk.open_spot(pane.spot.target, pane.answer)
         else:
             self.desk.action_go("rounds")
 
