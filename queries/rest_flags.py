@@ -35,8 +35,8 @@ class Variant:
 class Flag:
     """`rollout` is in percent; None where several condition sets have each their own, or there is none. `conditions` is
     how many filters there are in all. `usd` is the budget that its payload holds, None for none. `key` and `name` are
-    printable; `filters` is the document as it was read. One that `goes_by_round` draws anew for each round, else each
-    agent keeps what it drew."""
+    printable; `filters` is the document as it was read; `updated_at` is PostHog's own word for when it changed, empty
+    where it does not say. One that `goes_by_round` draws anew for each round, else each agent keeps what it drew."""
 
     id: int
     key: str
@@ -49,6 +49,7 @@ class Flag:
     usd: float | None
     filters: Mapping[str, object] = field(repr=False)
     goes_by_round: bool = False
+    updated_at: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -246,6 +247,7 @@ def flag_of(row: object) -> Flag | None:
         filters=filters,
         # The loops' client gives a round's id as the device's.
         goes_by_round=row.get("bucketing_identifier") == "device_id",
+        updated_at=plain(row.get("updated_at") or "", _MOST_NAME),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from themes.loader import load
 from tui.desk import Desk
-from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
+from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, readme_table
 from tui.palette import palette
 from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
@@ -18,6 +18,7 @@ from tui.screens.full import FullScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
+from tui.screens.knobs import KnobsScreen
 from tui.screens.marked import MarkScreen
 from tui.screens.morning import MorningScreen
 from tui.screens.noting import NoteScreen
@@ -26,6 +27,7 @@ from tui.screens.trace import TraceScreen
 from tui.screens.tracecompare import CompareScreen
 from tui.screens.triage import TriageScreen
 from tui.screens.welcome import WelcomeScreen
+from tui.strokes import parse, typed
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
 
@@ -40,6 +42,7 @@ SCREENS = {
     "trace": TraceScreen,
     "compare": CompareScreen,
     "engine": EngineScreen,
+    "knobs": KnobsScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,

@@ -48,6 +48,7 @@ from workspace.connection import CURRENT, HOSTS, Connection
 if TYPE_CHECKING:
     from queries.morning import Chosen
     from queries.views.drill import Drill
+    from tui.knobdoor import KnobDoor
     from tui.posthogdoor import PostHogDoor
 
 HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
@@ -76,11 +77,23 @@ def _engine() -> Screen:
     return EngineScreen()
 
 
+def _knobs() -> Screen:
+    from tui.screens.knobs import KnobsScreen
+
+    return KnobsScreen()
+
+
 class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox, "engine": _engine}
+    MODES: ClassVar = {
+        "morning": MorningScreen,
+        "rounds": _rounds,
+        "inbox": _inbox,
+        "engine": _engine,
+        "knobs": _knobs,
+    }
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -101,6 +114,7 @@ class Desk(Decisions, inherit_bindings=False):
         connection: Connection | None = None,
         door: InboxDoor | None = None,
         posthog: PostHogDoor | None = None,
+        knobs: KnobDoor | None = None,
         config: Config | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
@@ -127,6 +141,7 @@ class Desk(Decisions, inherit_bindings=False):
         self.begin_journal()
         self.begin_decisions(door)
         self.posthog = posthog
+        self.knobs = knobs
         self.config = config or Config()
         begins_there = self.left.screen == "inbox"
         self.unseen_since = now() if begins_there else self.left.left_at or _EVER
@@ -232,7 +247,8 @@ class Desk(Decisions, inherit_bindings=False):
             return
         is_of_rounds = message.events != {ANNOTATED}
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardsScreen) or (is_of_rounds and getattr(screen, "KEYS", "") == "trace"):
+            keys = getattr(screen, "KEYS", "")
+            if isinstance(screen, BoardsScreen) or keys == "knobs" or (is_of_rounds and keys == "trace"):
                 screen.post_message(Arrived(message.events))
                 return
 

@@ -210,6 +210,45 @@ TEXTS: Mapping[str, HelpText] = {
         "The newest decisions from the desk and the command line, and what came of each. For ten seconds one can be "
         "taken back as if it had never been; after that the opposite is sent.",
     ),
+    "knobs": HelpText(
+        "Knobs",
+        "What can be turned without a deploy? Flags that loops read when a round begins, the experiments on them, "
+        "budgets and the kill switch, and the marks on the time lines. A change is shown before it is sent; the flag "
+        "is read again first, and where somebody else changed it nothing is sent. Undoing sends the opposite, after "
+        "the same look.",
+        (
+            Mark("ok", "on"),
+            Mark("ring", "off", "dim"),
+            Mark("dash", "known, and not made as a flag yet", "dim"),
+            Mark("arrow", "a change is on its way", "warn"),
+        ),
+    ),
+    "knobs.flags": HelpText(
+        "Flags",
+        "Each with its rollout, its variants and how many rounds of the window saw which. Mixed are rounds during "
+        "which the flag changed: they count for no variant.",
+    ),
+    "knobs.experiments": HelpText(
+        "Experiments",
+        "Which variant scores better, how sure that is, and what is missing of the plan: each scored round is one "
+        "value. The interval holds the difference with 95 %; p is how often chance alone would part the ranks so far. "
+        "A flag with variants and no experiment is compared too, but nothing says when to stop looking.",
+        (
+            Mark("=", "the middle half of the scores"),
+            Mark("·", "the rest of them"),
+            Mark("│", "the median"),
+        ),
+    ),
+    "knobs.budgets": HelpText(
+        "Budgets and the kill switch",
+        "Flags that stop loops: while the kill switch is on none begins another round; a budget that is on ends a run "
+        "once it has cost so much. Loops read them at the start of each round.",
+    ),
+    "knobs.annotations": HelpText(
+        "Annotations",
+        "What happened and when, from people and from commits, the newest first. Of a mark, the rounds in the three "
+        "days before it stand beside those after it.",
+    ),
     "journal": HelpText(
         "Journal",
         "What this desk and earlier ones did: windows, filters, sortings, copies, exports, refreshes, connections and "

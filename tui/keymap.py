@@ -6,10 +6,10 @@ read from here. Keys are matched by `Keymap.press` rather than by Textual's bind
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tui.strokes import parse, spell
 from workspace.errors import LoopdeskError
 
 
@@ -47,7 +47,9 @@ SCOPES: Mapping[str, str] = {
     "diff": "Change of a proposal",
     "trace": "Trace",
     "compare": "Comparing rounds",
+    "sections": "Engine and Knobs",
     "engine": "Engine",
+    "knobs": "Knobs",
     "journal": "Journal",
     "list": "Lists",
     "sorted": "Tables",
@@ -71,7 +73,8 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "diff": ("diff", "proposal", "list", "screens", "everywhere"),
     "trace": ("trace", "list", "screens", "everywhere"),
     "compare": ("compare", "list", "screens", "everywhere"),
-    "engine": ("engine", "list", "screens", "everywhere"),
+    "engine": ("engine", "sections", "list", "screens", "everywhere"),
+    "knobs": ("knobs", "sections", "list", "screens", "everywhere"),
     "journal": ("journal", "list", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
@@ -87,6 +90,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("rounds", "2", "screens", "Rounds: one row a round", "app.go('rounds')"),
     Verb("inbox", "3", "screens", "Inbox: reports by what they ask of you", "app.go('inbox')"),
     Verb("engine", "4", "screens", "Engine: sources, blocked signals, jobs, budgets, memory", "app.go('engine')"),
+    Verb("knobs", "5", "screens", "Knobs: flags, experiments, budgets, annotations", "app.go('knobs')"),
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: what is in focus, its marks and its keys", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
@@ -230,8 +234,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("leave-compare", "v", "compare", "Back to the trace", "screen.back"),
     Verb("copy-compare", "y", "compare", "Copy the sentence", "screen.copy"),
     Verb("next-section", "tab", "engine", "Next section", "screen.turn(1)", short="sections"),
-    Verb("previous-section", "shift+tab", "engine", "Previous section", "screen.turn(-1)"),
-    Verb("jump-to-section", ";", "engine", "Jump to a section by its letter", "screen.jump"),
+    Verb("previous-section", "shift+tab", "sections", "Previous section", "screen.turn(-1)"),
+    Verb("jump-to-section", ";", "sections", "Jump to a section by its letter", "screen.jump"),
     Verb(
         "switch",
         "space",
@@ -248,8 +252,23 @@ VERBS: tuple[Verb, ...] = (
     Verb("consent", "c", "engine", "Answer whether a model may judge", "screen.consent", writes=True),
     Verb("start-engine", "E", "engine", "Start an engine that ends when nobody needs it", "screen.start", writes=True),
     Verb("read-row", "enter", "engine", "Read all of a row, or open the report of a job", "screen.open", "read"),
-    Verb("copy-row", "y", "engine", "Copy the row", "screen.copy"),
-    Verb("ask-engine", "r", "engine", "Ask again", "screen.refresh"),
+    Verb("copy-row", "y", "sections", "Copy the row", "screen.copy"),
+    Verb("ask-engine", "r", "sections", "Ask again", "screen.refresh"),
+    Verb("next-knobs", "tab", "knobs", "Next section", "screen.turn(1)", short="sections"),
+    Verb(
+        "switch-knob",
+        "space",
+        "knobs",
+        "Switch a flag on or off, start or end an experiment, after a look at the change",
+        "screen.switch",
+        "on, off",
+        writes=True,
+    ),
+    Verb("edit-knob", "i", "knobs", "Edit a flag's rollout or a budget", "screen.edit_row", "edit", writes=True),
+    Verb("annotate", "A", "knobs", "Annotate: mark a moment", "screen.annotate", "annotate", writes=True),
+    Verb("read-knob", "enter", "knobs", "Read all of a row; of a mark, before and after it", "screen.open", "read"),
+    Verb("knobs-window", "w", "knobs", "Window in which rounds are counted", "screen.window"),
+    Verb("knobs-filter", "f", "knobs", "Count rounds of a project or client only", "screen.filter"),
     Verb("copy-note", "y", "journal", "Copy the line", "screen.copy"),
     Verb("down", "down,j", "list", "Next row", "focused.move(1)"),
     Verb("up", "up,k", "list", "Previous row", "focused.move(-1)"),
@@ -296,21 +315,6 @@ VERBS: tuple[Verb, ...] = (
     Verb("read-bottom", "G,end", "reading", "Scroll to the end", "focused.edge(1)"),
     Verb("close", "escape,q,?,enter,ctrl+c", "reading", "Close", "screen.back", short="close"),
 )
-
-# Names of keys that are longer than one character; anything else longer than that is a sequence.
-_NAMED = frozenset(
-    ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space")
-) | {"backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25))}
-_CHARACTERS = {"comma": ","}  # the table parts keys by commas; a press is its character
-_SPELLED = {
-    "escape": "esc",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-}
 
 
 class Keymap:
@@ -411,27 +415,6 @@ def conflicts(verbs: Sequence[Verb], strokes: Mapping[str, tuple[tuple[str, ...]
                     found.setdefault((clash.key, other, name), clash)
             earlier.append((stroke, name))
     return list(found.values())
-
-
-def parse(keys: str) -> tuple[tuple[str, ...], ...]:
-    """`"gg,home"` -> `(("g", "g"), ("home",))`."""
-    tokens = [token.strip() for token in keys.split(",")]
-    return tuple(_stroke(token) for token in tokens if token)
-
-
-def _stroke(token: str) -> tuple[str, ...]:
-    token = _CHARACTERS.get(token, token)
-    is_one_key = len(token) == 1 or token in _NAMED or re.match(r"(ctrl|shift|alt|super)\+.", token)
-    return (token,) if is_one_key else tuple(token)
-
-
-def spell(stroke: Iterable[str]) -> str:
-    return "".join(_SPELLED.get(key, key) for key in stroke)
-
-
-def typed(key: str, character: str | None) -> str:
-    """A key press as the table names it: the character where there is a visible one, else Textual's name."""
-    return character if character and character.isprintable() and character != " " else key
 
 
 def readme_table(keymap: Keymap | None = None) -> str:

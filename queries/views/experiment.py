@@ -171,7 +171,7 @@ def of_samples(
     goal = _goal(found)
     pooled = [sample for sample in found if sample.goal == goal]
     others = sorted(name for name in by_variant if name != control)
-    loops = _by(found, _loop)
+    loops = _by(found, loop_of)
     compared: tuple[Comparison, ...] = ()
     by_loop: tuple[Comparison, ...] = ()
     if control is not None:
@@ -187,7 +187,7 @@ def of_samples(
         flag=plan.flag,
         goal=goal,
         distributions=tuple(
-            _distribution(name, [sample.score for sample in each], goal)
+            distribution(name, [sample.score for sample in each], goal)
             for name, each in sorted(_by(pooled, lambda sample: sample.variant).items(), key=lambda i: i[0] != control)
         ),
         compared=compared,
@@ -256,7 +256,7 @@ def _nights(missing: int | None, slower: Sequence[Sample], zone: str) -> int | N
     return ceil(missing * len(nights) / len(slower)) if slower else None
 
 
-def _distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
+def distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
     low, middle, high = quantiles(scores, n=4, method="inclusive") if len(scores) > 1 else [scores[0]] * 3
     return Distribution(
         variant=variant,
@@ -285,7 +285,7 @@ def _warnings(
         yield f"How many rounds it takes is known from the first {PILOT} of each variant on; until then it moves."
     if len(compared) > 1:
         yield f"{counted(len(compared), 'variant')} are compared: that one of them differs by chance is likelier so."
-    for what, of in (("project and client", _loop), ("agent", lambda sample: sample.agent)):
+    for what, of in (("project and client", loop_of), ("agent", lambda sample: sample.agent)):
         groups = sorted({of(sample) for sample in found})
         counts = [[sum(of(sample) == group for sample in each) for group in groups] for each in by_variant.values()]
         if same_mix(counts) < MOST_CHANCE_OF_MIX:
@@ -331,7 +331,7 @@ def _sentence(one: Comparison, control: str) -> str:
     return f"{one.variant} is {how} than {control}: {span}{left}."
 
 
-def _loop(sample: Sample) -> str:
+def loop_of(sample: Sample) -> str:
     return f"{sample.project}/{sample.client}" if sample.client else sample.project
 
 

@@ -22,7 +22,7 @@ from queries.views.marks import Side, moments, notes, word
 from queries.views.words import counted, money, score, share
 from tui.commands import annotate_hook
 from tui.commands.cli import Context
-from tui.commands.moments import moment
+from tui.moments import moment
 from workspace.errors import LoopdeskError
 from workspace.paths import state_folder
 from workspace.text import plain

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.journal import Passing
-from tui.keymap import typed
+from tui.strokes import typed
 from tui.widgets.statusbar import StatusBar
 from tui.widgets.strips import said, strip, wrap
 
