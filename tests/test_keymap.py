@@ -6,7 +6,7 @@ import pytest
 
 from themes.loader import load
 from tui.desk import Desk
-from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, parse, readme_table, typed
+from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, readme_table
 from tui.palette import palette
 from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
@@ -15,6 +15,7 @@ from tui.screens.connect import ConnectScreen
 from tui.screens.diff import DiffScreen
 from tui.screens.engine import EngineScreen
 from tui.screens.full import FullScreen
+from tui.screens.gallery import GalleryScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
@@ -25,6 +26,7 @@ from tui.screens.trace import TraceScreen
 from tui.screens.tracecompare import CompareScreen
 from tui.screens.triage import TriageScreen
 from tui.screens.welcome import WelcomeScreen
+from tui.strokes import parse, typed
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
 
@@ -39,6 +41,7 @@ SCREENS = {
     "trace": TraceScreen,
     "compare": CompareScreen,
     "engine": EngineScreen,
+    "boards": GalleryScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,

@@ -74,11 +74,23 @@ def _engine() -> Screen:
     return EngineScreen()
 
 
+def _gallery() -> Screen:
+    from tui.screens.gallery import GalleryScreen
+
+    return GalleryScreen()
+
+
 class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {"morning": MorningScreen, "rounds": _rounds, "inbox": _inbox, "engine": _engine}
+    MODES: ClassVar = {
+        "morning": MorningScreen,
+        "rounds": _rounds,
+        "inbox": _inbox,
+        "engine": _engine,
+        "boards": _gallery,
+    }
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -217,7 +229,7 @@ class Desk(Decisions, inherit_bindings=False):
 
     def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
         """Those of the boards whose answer these events may change."""
-        return tuple(name for name in names if "*" in arrived or arrived & boards.events_of(name))
+        return tuple(name for name in names if boards.is_changed(name, arrived))
 
     def on_arrived(self, message: Arrived) -> None:
         from tui.screens.welcome import WelcomeScreen

@@ -6,10 +6,10 @@ read from here. Keys are matched by `Keymap.press` rather than by Textual's bind
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tui.strokes import parse, spell
 from workspace.errors import LoopdeskError
 
 
@@ -34,10 +34,11 @@ class Verb:
 SCOPES: Mapping[str, str] = {
     "everywhere": "Everywhere",
     "screens": "Screens",
-    "boards": "Morning and Rounds",
-    "answers": "Boards and rounds",
-    "tables": "Lists of rounds and full screens",
-    "panes": "Morning",
+    "boards": "Morning, Rounds and Boards",
+    "answers": "Panes and rounds",
+    "tables": "Boards, lists of rounds, full screens",
+    "panes": "Morning and Boards",
+    "gallery": "Boards",
     "full": "Full screen",
     "rounds": "Rounds",
     "proposal": "Inbox, triage and changes",
@@ -71,6 +72,7 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "trace": ("trace", "list", "screens", "everywhere"),
     "compare": ("compare", "list", "screens", "everywhere"),
     "engine": ("engine", "list", "screens", "everywhere"),
+    "boards": ("gallery", "panes", "tables", "boards", "answers", "screens", "everywhere"),
     "journal": ("journal", "list", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
@@ -85,6 +87,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("rounds", "2", "screens", "Rounds: one row a round", "app.go('rounds')"),
     Verb("inbox", "3", "screens", "Inbox: reports by what they ask of you", "app.go('inbox')"),
     Verb("engine", "4", "screens", "Engine: sources, blocked signals, jobs, budgets, memory", "app.go('engine')"),
+    Verb("boards", "6", "screens", "Boards: the other questions, and your own", "app.go('boards')"),
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: what is in focus, its marks and its keys", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
@@ -113,14 +116,20 @@ VERBS: tuple[Verb, ...] = (
         "export",
         writes=True,
     ),
-    Verb("next-pane", "tab", "panes", "Next pane", "app.focus_next"),
-    Verb("previous-pane", "shift+tab", "panes", "Previous pane", "app.focus_previous"),
+    Verb("next-pane", "tab", "panes", "Next pane", "screen.next_pane(1)"),
+    Verb("previous-pane", "shift+tab", "panes", "Previous pane", "screen.next_pane(-1)"),
     Verb("pane-up", "up,k", "panes", "The number above; past the first one the pane above", "screen.step(0, -1)"),
     Verb("pane-down", "down,j", "panes", "The number below; past the last one the pane below", "screen.step(0, 1)"),
     Verb("pane-left", "left,h", "panes", "The number or the pane to the left", "screen.step(-1, 0)"),
     Verb("pane-right", "right,l", "panes", "The number or the pane to the right", "screen.step(1, 0)"),
     Verb("jump", ";", "panes", "Jump to a pane by its letter", "screen.jump"),
     Verb("open", "enter", "panes", "Open the rounds behind the number, or all of the window", "screen.open", "rounds"),
+    Verb("pick-boards", "p", "gallery", "Pick which boards are shown", "screen.pick", short="pick"),
+    Verb("board-earlier", "<", "gallery", "Move the pane one place earlier", "screen.shift(-1)"),
+    Verb("board-later", ">", "gallery", "Move the pane one place later", "screen.shift(1)"),
+    Verb("other-source", "s", "gallery", "The same figure from its other source", "screen.other_source", "source"),
+    Verb("next-page", "],pagedown", "gallery", "Next page of panes", "screen.page(1)"),
+    Verb("previous-page", "[,pageup", "gallery", "Previous page of panes", "screen.page(-1)"),
     Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
     Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
     Verb("jump-to-view", ";", "full", "Jump to a view by its letter", "screen.jump"),
@@ -293,21 +302,6 @@ VERBS: tuple[Verb, ...] = (
     Verb("close", "escape,q,?,enter,ctrl+c", "reading", "Close", "screen.back", short="close"),
 )
 
-# Names of keys that are longer than one character; anything else longer than that is a sequence.
-_NAMED = frozenset(
-    ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space")
-) | {"backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25))}
-_CHARACTERS = {"comma": ","}  # the table parts keys by commas; a press is its character
-_SPELLED = {
-    "escape": "esc",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-}
-
 
 class Keymap:
     """The table with the user's own keys put in: `overrides` are verb name -> keys, "" for none. `read_only` leaves out
@@ -407,27 +401,6 @@ def conflicts(verbs: Sequence[Verb], strokes: Mapping[str, tuple[tuple[str, ...]
                     found.setdefault((clash.key, other, name), clash)
             earlier.append((stroke, name))
     return list(found.values())
-
-
-def parse(keys: str) -> tuple[tuple[str, ...], ...]:
-    """`"gg,home"` -> `(("g", "g"), ("home",))`."""
-    tokens = [token.strip() for token in keys.split(",")]
-    return tuple(_stroke(token) for token in tokens if token)
-
-
-def _stroke(token: str) -> tuple[str, ...]:
-    token = _CHARACTERS.get(token, token)
-    is_one_key = len(token) == 1 or token in _NAMED or re.match(r"(ctrl|shift|alt|super)\+.", token)
-    return (token,) if is_one_key else tuple(token)
-
-
-def spell(stroke: Iterable[str]) -> str:
-    return "".join(_SPELLED.get(key, key) for key in stroke)
-
-
-def typed(key: str, character: str | None) -> str:
-    """A key press as the table names it: the character where there is a visible one, else Textual's name."""
-    return character if character and character.isprintable() and character != " " else key
 
 
 def readme_table(keymap: Keymap | None = None) -> str:

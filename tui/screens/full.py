@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from textual.widget import Widget
 
-from queries.boards import TITLES, Answer
+from queries.boards import Answer, title
 from queries.views import answers, drill
 from queries.views.deploys import Deploy, Deploys
 from queries.views.drill import Drill
+from tui.help_texts import HelpText, of_board
 from tui.journal import Passing
 from tui.messages import Told
 from tui.screens.jumping import Jumping
@@ -18,7 +19,7 @@ from tui.screens.listing import ListScreen
 from tui.screens.tables import deploy_table, result_table
 from tui.sheets import Sheet, sheet
 from tui.widgets.pane import BoardPane, Painter, spot_words
-from tui.widgets.pictures import CHARTED, PAINTERS
+from tui.widgets.pictures import CHARTED, painter
 from tui.widgets.reader import Reader
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
@@ -39,8 +40,9 @@ class FullScreen(Jumping, ListScreen):
     def __init__(self, board: str) -> None:
         super().__init__()
         self.board = board
+        self._painter = painter(board)
         self._views = [
-            *([PICTURE] if board in PAINTERS else []),
+            *([PICTURE] if self._painter else []),
             TABLE,
             *([DEPLOYS] if board == "trend" else []),
             HOGQL,
@@ -50,8 +52,8 @@ class FullScreen(Jumping, ListScreen):
 
     def content(self) -> Iterable[Widget]:
         yield Line(id="title")
-        if PICTURE in self._views:
-            yield BoardPane(self.board, PAINTERS[self.board], has_title=False)
+        if self._painter:
+            yield BoardPane(self.board, self._painter, has_title=False)
         empty: Table[Any] = Table((), self.desk.palette)
         yield RowList(empty, id="table")
         if DEPLOYS in self._views:
@@ -115,7 +117,7 @@ class FullScreen(Jumping, ListScreen):
     def title_parts(self) -> tuple[str, str]:
         named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
         views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
-        return TITLES[self.board], views
+        return title(self.board), views
 
     # Answers
 
@@ -170,8 +172,8 @@ class FullScreen(Jumping, ListScreen):
         elif self.desk.work.accept(self, message):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
 
-    def help_topics(self) -> Sequence[str]:
-        return (self.board, self.KEYS)
+    def help_topics(self) -> Sequence[str | HelpText]:
+        return (of_board(self.board), self.KEYS)
 
     def long_text(self) -> str | None:
         answer = self._answers.get(self.board)

@@ -14,7 +14,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from queries.boards import TITLES, Answer
+from queries import boards
+from queries.boards import Answer
 from tui.palette import Palette
 from tui.widgets import spots
 from tui.widgets.inked import Inked
@@ -48,7 +49,9 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         super().__init__(id=board)
         self._titles = int(has_title)
         self.board = board
-        self.title = TITLES[board]
+        self.title = boards.title(board)
+        self.source = ""
+        """Where its figures come from, behind the title: for a board that has them from one of several places."""
         self.answer = answer
         self.problem: LoopdeskError | None = None
         self.remark = ""
@@ -198,6 +201,9 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         width, palette = self.size.width, self.palette
         head: list[Run] = [*self._marker(palette), (said(self.title, palette), palette.title)]
         room = width - cells_wide(head)
+        if self.source and room > 12:
+            head.append((clip(f"  from {said(self.source, palette)}", room - 2, palette), palette.dim))
+            room = width - cells_wide(head)
         note = clip(said(self._note, palette), room - 2, palette) if room > 6 else ""
         gap = " " * max(0, room - cell_len(note))
         note_style = palette.warn if self.problem else palette.dim
