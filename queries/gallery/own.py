@@ -5,6 +5,7 @@ Nothing of a file is executed: its text is HogQL, and goes only to whom the desk
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Container
@@ -70,14 +71,18 @@ def title(name: str) -> str:
         return plain(path.name, 80)
 
 
-def questions(taken: Container[str]) -> dict[str, Question]:
-    """Of the files that are good, by the name of the file."""
-    found = {}
+def question(word: str, taken: Container[str]) -> Question | None:
+    """The question of the file with this name; None where there is none. Raises as `read` does."""
+    path = _file(f"{_PREFIX}{word}")
+    return read(path, taken) if path else None
+
+
+def questions(taken: Container[str]) -> list[Question]:
+    """Of the files that are good."""
+    found = []
     for path in _files():
-        try:
-            found[path.stem] = read(path, taken)
-        except LoopdeskError:
-            continue  # its pane says why
+        with contextlib.suppress(LoopdeskError):  # its pane says why
+            found.append(read(path, taken))
     return found
 
 

@@ -42,10 +42,15 @@ def find(name: str) -> Board:
     """Raises `LoopdeskError` for a name that no board has, and for a file that cannot be a board."""
     known = _grouped()
     if own.is_own(name):
-        return own.find(name, {*boards.NAMES, *catalog.names(), *known})
+        return own.find(name, taken())
     if name not in known:
         raise LoopdeskError(f"There is no board named {name}")
     return known[name]
+
+
+def taken() -> frozenset[str]:
+    """Names that no file of the user's own may have: they mean a board or a question of ours."""
+    return frozenset((*boards.NAMES, *catalog.names(), *_grouped()))
 
 
 def title(name: str) -> str:

@@ -71,7 +71,10 @@ def tabular(question: Question, window: Window, found: QueryResult) -> Sheet:
     gathered, is_doubled = _gathered(texts, bucket, rows)
     if is_doubled:
         notes.append("Of rows with one bucket and the same words, the last one is shown.")
-    return _over_time(question, _buckets(gathered, window, found.timezone), texts, numbers, gathered, notes)
+    buckets, noun = _buckets(gathered, window, found.timezone)
+    verdict = f"{_asked(question)} {counted(len(gathered), 'row')} over {counted(len(buckets), noun)}."
+    columns, shown = _over_time(buckets, texts, numbers, gathered)
+    return Sheet(verdict, columns, shown, buckets, notes=tuple(notes))
 
 
 _Group = Mapping[str, Sequence]
@@ -91,13 +94,8 @@ def _gathered(texts: Sequence[_Field], bucket: _Field, rows: Iterable[Sequence])
 
 
 def _over_time(
-    question: Question,
-    buckets: tuple[str, ...],
-    texts: Sequence[_Field],
-    numbers: Sequence[_Field],
-    groups: Sequence[_Group],
-    notes: Sequence[str],
-) -> Sheet:
+    buckets: tuple[str, ...], texts: Sequence[_Field], numbers: Sequence[_Field], groups: Iterable[_Group]
+) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     """A row a group: its words, then of each number the last one and its course."""
     columns = [Column(field.heading, field.unit, rank) for rank, field in enumerate(texts)]
     for place, field in enumerate(numbers):
@@ -111,15 +109,15 @@ def _over_time(
             course = tuple(_number(group[name][field.place]) if name in group else None for name in buckets)
             cells += [next((value for value in reversed(course) if value is not None), None), course]
         rows.append(Row(tuple(cells), drill=_drill(texts, first)))
-    verdict = f"{_asked(question)} {counted(len(rows), 'row')} over {counted(len(buckets), 'bucket')}."
-    return Sheet(verdict, tuple(columns), tuple(rows), buckets, notes=tuple(notes))
+    return tuple(columns), tuple(rows)
 
 
-def _buckets(groups: Iterable[_Group], window: Window, zone: str) -> tuple[str, ...]:
-    """Those of the window, so that what is missing is a gap; where the query names others, those that it has."""
+def _buckets(groups: Iterable[_Group], window: Window, zone: str) -> tuple[tuple[str, ...], str]:
+    """Those of the window, so that what is missing is a gap; where the query names others, those that it has. With the
+    word for one."""
     named = sorted({name for group in groups for name in group})
     of_window = answers.buckets(window, zone)
-    return of_window if set(named) <= set(of_window) else tuple(named)
+    return (of_window, window.bucket) if set(named) <= set(of_window) else (tuple(named), "bucket")
 
 
 def _field(place: int, column: catalog.Column) -> _Field:

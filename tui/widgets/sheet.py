@@ -18,7 +18,7 @@ from tui.widgets.blocks import Slots, axis, bar, gathered, marks, mean, slots, s
 from tui.widgets.formats import spelled, unknown
 from tui.widgets.strips import Cell, Run, cell, linked, more, painted, said, verdict, wrap
 
-_FEW = 2  # rows that come before anything beside them
+_FEW = 3  # rows, or two and how many more, that come before anything beside them
 _TALLEST = 3  # lines of a course
 _SHORTEST, _EACH = 18, 4  # cells of a course, and of one of its buckets at most
 _LEAST_BAR, _MOST_BAR = 8, 20
