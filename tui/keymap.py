@@ -375,8 +375,8 @@ class Keymap:
 
 
 def screen_name(screen: str) -> str:
-    """As a sentence names it: by its most particular scope."""
-    return SCOPES[REACHABLE[screen][0]]
+    """As a sentence names it: by its most particular scope, which of Morning is the panes' that Boards has too."""
+    return "Morning" if screen == "morning" else SCOPES[REACHABLE[screen][0]]
 
 
 @dataclass(frozen=True, slots=True)
