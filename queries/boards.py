@@ -91,6 +91,15 @@ def title(name: str) -> str:
     return registry.title(name)
 
 
+def source(name: str) -> str:
+    """Where a board's figures come from, where that is a question; of the six their pictures say it."""
+    if name in BOARDS:
+        return ""
+    from queries.gallery import registry
+
+    return registry.source(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A board's answer: the rows as they came, and what a screen shows of them."""
@@ -196,8 +205,9 @@ def _placed(error: QueryRefused, question: Question) -> LoopdeskError:
     if error.start is None:
         return LoopdeskError(error.what, error.means, do)
     line = question.text.count("\n", 0, error.start)
-    text = plain(question.text.splitlines()[line], 80)
-    return LoopdeskError(f"Line {line + 1} of its query is not understood: {text}", plain(error.what, 300), do)
+    text = plain(question.text.split("\n")[line], 80)
+    why = plain(error.what.replace("\\n", " "), 200)  # the parser spells line ends
+    return LoopdeskError(f"Line {line + 1} of its query is not understood: {text}", why, do)
 
 
 def _span(window: Window, which: str) -> Span:

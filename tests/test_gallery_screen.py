@@ -10,10 +10,12 @@ from textual.pilot import Pilot
 from queries.gallery import registry
 from queries.gallery.sheet import Sheet
 from tests import sheets
-from tests.desks import FakeAsker, Held, Memory, desk, screen_text, settled
+from tests.desks import FakeAsker, Held, Memory, answer, desk, screen_text, settled
 from tests.test_desk import NARROW, WIDE, opened, press, status
 from tui.arrangement import Arrangement, read
 from tui.desk import Desk
+from tui.left import Left
+from tui.messages import Arrived
 from tui.screens.behind import BehindScreen
 from tui.screens.full import FullScreen
 from tui.screens.gallery import GalleryScreen
@@ -113,8 +115,6 @@ async def test_what_arrives_is_asked_for_now_where_it_is_seen_and_later_where_no
         await boards(pilot, asker)
         await press(pilot, "]", "[")
         asker.asked.clear()
-        from tui.messages import Arrived
-
         app.post_message(Arrived(frozenset({"round_kept", "round_started"})))
         await settled(pilot)
         assert "spend" in asker.asked and "anomalies" not in asker.asked and "more_5" not in asker.asked
@@ -237,8 +237,10 @@ async def test_a_pane_drills_fills_the_screen_is_copied_exported_and_explained(m
         assert "Spend by task type" in screen_text(app) and "What did a kept round cost?" in screen_text(app)
         await press(pilot, "escape", "+")
         assert isinstance(app.screen, FullScreen) and "$6.50" in screen_text(app)
-        await press(pilot, "tab")
-        assert "autoresearch" in screen_text(app)  # its table
+        assert "from round_kept.cost_usd" in screen_text(app).splitlines()[0]
+        await press(pilot, "tab", "enter")
+        assert isinstance(app.screen, BehindScreen)
+        await press(pilot, "escape")
         await press(pilot, "tab")
         assert "SELECT count() FROM events" in screen_text(app)
         await press(pilot, "+")
@@ -268,6 +270,26 @@ async def test_panes_live_beside_one_that_cannot_be_asked_and_without_a_window_o
         asker.errors["window"] = LoopdeskError("events.db is locked")
         await press(pilot, "R")
         assert screen_text(app).count("events.db is locked") == 1
+
+
+async def test_a_desk_that_was_left_here_begins_here_with_what_was_known_and_in_ascii():
+    known = [answer(board, view) for board, view in sheets.VIEWS.items()]
+    app, asker = gallery(Memory(*known), left=Left(screen="boards"), spawn=(held := Held()), ascii=True)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        assert "Three kinds of tasks cost $11.20" in screen_text(app) and not asker.asked
+        assert screen_text(app).isascii() and focused(app) == "spend"
+        held.run_all()
+
+
+async def test_without_colour_words_and_weight_are_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app, asker = gallery()
+    async with opened(app) as pilot:
+        await boards(pilot, asker)
+        assert "dearer" in screen_text(app)
+        strips = app.screen._compositor.render_strips()
+        assert not [s for strip in strips for s in strip if s.style and s.style.color and s.style.color.triplet]
 
 
 # The user's own

@@ -23,6 +23,7 @@ from queries.local.store import Store
 from queries.views import drill
 from queries.views.filters import Filters
 from queries.views.window import Window, night
+from tests import hostile
 from tests.conftest import NOW
 from tests.events import event
 from tests.test_commands import loopdesk
@@ -114,6 +115,14 @@ def test_a_file_is_a_board(folder: Path, backend: LocalBackend):
     assert registry.source(board) == "round_kept.cost_usd" and registry.asks(board) == "who kept rounds?"
     assert boards.is_changed(board, frozenset({"round_kept"}))
     assert not boards.is_changed(board, frozenset({"step.plan"}))
+
+
+@pytest.mark.parametrize("sample", ["csi", "title", "osc52", "bidi", "markup-action", "surrogates", "unbroken"])
+def test_hostile_words_in_a_header_and_in_its_rows_do_nothing(sample: str, folder: Path, backend: LocalBackend):
+    text = hostile.CORPUS[sample].encode("utf-8", "replace").decode().replace("\n", " ")[:500]
+    board = written(folder, GOOD.replace("Kept by project", text).replace("who kept rounds?", text))
+    for said in (boards.title(board), ask(backend, board).verdict, registry.asks(board)):
+        hostile.assert_harmless(said)
 
 
 def test_the_window_and_the_filters_are_the_desks(folder: Path, backend: LocalBackend):
@@ -228,6 +237,12 @@ def test_what_is_no_file_or_is_gone_is_not_waited_for(folder: Path, backend: Loc
     assert "gone" in str(refused(backend, "own-nothing"))
     (folder / "nowhere.sql").symlink_to(folder / "missing")
     assert "cannot be read" in str(refused(backend, "own-nowhere"))
+
+
+def test_a_folder_full_of_files_is_read_up_to_a_number(folder: Path):
+    for place in range(own.MOST_FILES + 2):
+        (folder / f"b{place}.sql").write_text(GOOD)
+    assert len(own.names()) == own.MOST_FILES and own.left_out() == 2
 
 
 def test_without_the_folder_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

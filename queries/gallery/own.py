@@ -51,6 +51,11 @@ def names() -> tuple[str, ...]:
     return tuple(map(_name, _files()))
 
 
+def left_out() -> int:
+    """How many files there are more than are read."""
+    return max(0, len(_found()) - MOST_FILES)
+
+
 def find(name: str, taken: Container[str]) -> Board:
     """`taken` are names that a file may not have. Raises `LoopdeskError` saying why it is no board."""
     path = _file(name)
@@ -102,7 +107,7 @@ def read(path: Path, taken: Container[str] = ()) -> Question:
     problem = _problem(found)
     if problem:
         raise LoopdeskError(problem, do=f"Mend {said}, then ask again")
-    return replace(found, title=found.title or path.stem)
+    return replace(found, title=plain(found.title, 60) or path.stem, asks=plain(found.asks, 200))
 
 
 def _problem(question: Question) -> str:
@@ -140,8 +145,12 @@ def _view(question: Question, window: Window, found: tuple[QueryResult, ...]) ->
 
 
 def _files() -> list[Path]:
+    return _found()[:MOST_FILES]
+
+
+def _found() -> list[Path]:
     try:
-        return sorted(folder().glob("*.sql"))[:MOST_FILES]
+        return sorted(folder().glob("*.sql"))
     except OSError:
         return []
 

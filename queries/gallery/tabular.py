@@ -179,7 +179,7 @@ def _ignored(question: Question) -> str:
 
 def _asked(question: Question) -> str:
     """The header's question, as a sentence of its own."""
-    text = plain(question.asks, 200) or question.title
+    text = question.asks or question.title
     text = text[:1].upper() + text[1:]
     return text if text.endswith(("?", ".", "!")) else f"{text}:"
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from textual.widget import Widget
 
-from queries.boards import Answer, title
+from queries.boards import Answer, source, title
 from queries.views import answers, drill
 from queries.views.deploys import Deploy, Deploys
 from queries.views.drill import Drill
@@ -40,7 +40,7 @@ class FullScreen(Jumping, ListScreen):
     def __init__(self, board: str) -> None:
         super().__init__()
         self.board = board
-        self._painter = painter(board)
+        self._painter, self._source = painter(board), source(board)
         self._views = [
             *([PICTURE] if self._painter else []),
             TABLE,
@@ -117,7 +117,7 @@ class FullScreen(Jumping, ListScreen):
     def title_parts(self) -> tuple[str, str]:
         named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
         views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
-        return title(self.board), views
+        return title(self.board), f"{views}   from {self._source}" if self._source else views
 
     # Answers
 
@@ -214,6 +214,8 @@ class FullScreen(Jumping, ListScreen):
             self.desk.open_behind(found, answer)
         elif record.get("round_id"):
             self.desk.open_trace(str(record["round_id"]))
+        elif record.get("project"):
+            self.desk.open_behind(drill.all_rounds(str(record["project"])), answer)
 
     def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
         self.action_open()

@@ -125,6 +125,8 @@ class GalleryScreen(PanesScreen, Exporting):
             page = f"Page {self._first // size + 1} of {-(-count // size)}. " if count > size else ""
             others = len(registry.without_siblings(registry.names())) - count
             said = f"{page}{counted(count, 'board')}{f'; {more} from {others} more' if others > 0 and more else ''}."
+            if left_out := own.left_out():
+                said += f" {counted(left_out, 'file')} more than {own.MOST_FILES} are not read."
         note = self.desk.chosen.note if self.desk.chosen else ""
         self.query_one("#title", Line).say("Boards", f"{note} {said}".strip())
 
