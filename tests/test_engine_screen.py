@@ -274,13 +274,17 @@ async def test_a_read_only_desk_changes_nothing(workspace: Workspace):
     assert newest(workspace) == before
 
 
-async def test_a_job_leads_to_its_report(workspace: Workspace):
+async def test_a_job_leads_to_its_report_and_back(workspace: Workspace):
     app = engine_desk(workspace)
     async with opened(app) as pilot:
         await press(pilot, "4", *JOBS, "enter")
         assert isinstance(app.screen, InboxScreen)
         entry = app.screen.entry
         assert entry is not None and entry.id == state(workspace).jobs[0].job.report_id
+        await press(pilot, "escape")
+        assert isinstance(app.screen, EngineScreen)
+        await press(pilot, "3", "escape")
+        assert isinstance(app.screen, MorningScreen)
 
 
 # What arrives

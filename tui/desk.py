@@ -128,6 +128,7 @@ class Desk(Decisions, inherit_bindings=False):
         self.asker, self.cache = asker, cache
         self.place = place or self.left.place
         self.chosen: Chosen | None = None
+        self._came_from = "morning"
         self.keys = keys or Keymap(read_only=read_only)
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
@@ -316,10 +317,15 @@ class Desk(Decisions, inherit_bindings=False):
 
     # Verbs of every screen
 
-    def action_go(self, mode: str) -> None:
+    def action_go(self, mode: str, came_from: str = "morning") -> None:
         if mode == "inbox":
             self.unseen_since = self.now()
+        self._came_from = came_from
         self.switch_mode(mode)
+
+    def go_back(self) -> None:
+        """From a screen with nothing over it: to the one that opened it, or to Morning."""
+        self.action_go(self._came_from)
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
@@ -376,7 +382,7 @@ class Desk(Decisions, inherit_bindings=False):
         from tui.screens.inbox import InboxScreen
 
         self.left = replace(self.left, report_id=report_id)
-        self.action_go("inbox")
+        self.action_go("inbox", came_from=self.current_mode)
         if isinstance(self.screen, InboxScreen):
             self.screen.go_to(report_id)
 

@@ -220,7 +220,7 @@ class EngineScreen(EngineDeeds, Jumping, Searching, BaseScreen):
         elif self.list.is_filtered:
             self.take_filter_off()
         else:
-            self.desk.action_go("morning")
+            self.desk.go_back()
 
     def action_refresh(self) -> None:
         self._was_asked = True

@@ -300,7 +300,7 @@ class InboxScreen(Besides, Sortable, Searching, BaseScreen):
         elif self._status:
             self._filter_by("")
         else:
-            self.desk.action_go("morning")
+            self.desk.go_back()
 
     def action_mark(self) -> None:
         self.list.mark()
