@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from queries.rest import Rest, listed
+from queries.views.timeline import Annotation, annotation_of, newest_first, same_commit
 from workspace.errors import LoopdeskError
 from workspace.locks import only_one
 from workspace.paths import refuse_writable_by_others, write_private
@@ -23,7 +24,8 @@ from workspace.text import plain, plain_lines
 
 MOST_CHARACTERS = 8_192  # PostHog's own limit
 MOST_WAITING = 500
-_SHOWN_SHA = 12
+_LEAST_SHA, _SHOWN_SHA = 7, 12
+_SUBJECT = 500  # characters of a commit's words
 _TRIES, _PAUSE_S = 100, 0.05  # the file is changed in milliseconds
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 
@@ -49,19 +51,11 @@ class Draft:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """`content` is printable, but for line ends."""
-
-    id: int
-    content: str
-    at: datetime
-    is_commit: bool
-
-
 def draft(text: str, at: datetime, sha: str = "") -> Draft:
-    """Raises `LoopdeskError` for what is no annotation."""
+    """Raises `LoopdeskError` for what is no annotation. A commit is one whatever its subject is."""
     content = "\n".join(plain_lines(text[: 2 * MOST_CHARACTERS])).strip()
+    if sha:
+        content = plain(content, _SUBJECT) or "no subject"
     if not content or len(content) > MOST_CHARACTERS:
         raise LoopdeskError(f"An annotation has between 1 and {MOST_CHARACTERS:,} characters")
     if sha and not _SHA.fullmatch(sha.lower()):
@@ -71,15 +65,14 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
 
 def on_time_lines(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
     """The newest moment first. Raises `LoopdeskError`."""
-    found = [one for row in listed(rest, "annotations/", most).rows if (one := _annotation(row))]
-    return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))
+    return newest_first(one for row in listed(rest, "annotations/", most).rows if (one := annotation_of(row)))
 
 
 def make(rest: Rest, wanted: Draft) -> tuple[int, bool]:
     """The annotation's id, and whether it is new. Raises `LoopdeskError`."""
-    searched = wanted.sha[:_SHOWN_SHA] or wanted.text.splitlines()[0][:100]
+    searched = wanted.sha[:_LEAST_SHA] or wanted.text.splitlines()[0][:100]
     for row in listed(rest, "annotations/", search=searched).rows:
-        one = _annotation(row)
+        one = annotation_of(row)
         if one is not None and _is_same(one, wanted):
             return one.id, False
     made = rest.ask("POST", "annotations/", wanted.document())
@@ -91,22 +84,8 @@ def make(rest: Rest, wanted: Draft) -> tuple[int, bool]:
 
 def _is_same(one: Annotation, wanted: Draft) -> bool:
     if wanted.sha:
-        return one.content.startswith(wanted.sha[:_SHOWN_SHA])
+        return same_commit(one.sha, wanted.sha)
     return one.content == wanted.text and one.at == wanted.at.astimezone(UTC)
-
-
-def _annotation(row: dict) -> Annotation | None:
-    """None for one without a moment, which is on no time line, and for what is deleted."""
-    try:
-        at = datetime.fromisoformat(row["date_marker"])
-        id = row["id"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    if type(id) is not int or row.get("deleted"):
-        return None
-    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    content = "\n".join(plain_lines(str(row.get("content") or ""))).strip()
-    return Annotation(id, content, at, row.get("creation_type") == "GIT")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from queries.backend import QueryResult
 from queries.boards import Answer, answered
 from queries.views.filters import Filters
+from queries.views.timeline import Annotation
 from queries.views.window import Span, Window
 from workspace import databases
 from workspace.errors import LoopdeskError
@@ -34,6 +35,7 @@ CREATE TABLE journal (id INTEGER PRIMARY KEY, at TEXT NOT NULL, desk TEXT NOT NU
 """
 MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 JOURNAL_MOST = 1000  # lines kept
+_ANNOTATED = "annotations"  # kept beside the boards' answers, for the same source
 _BUSY_MS = 500  # a cache never makes the desk wait for another desk
 
 
@@ -80,6 +82,26 @@ class AnswerCache:
         text = json.dumps(document, default=datetime.isoformat, ensure_ascii=False)
         key = (self._source, answer.board, kind, _key(answer.filters))
         self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *key, text)
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What is marked on the time lines, as it was last known."""
+        row = self._first(
+            "SELECT document FROM answers WHERE source = ? AND board = ? AND kind = '' AND filters = ''",
+            self._source,
+            _ANNOTATED,
+        )
+        try:
+            rows = json.loads(row[0]) if row else []
+            return tuple(
+                Annotation(id, content, datetime.fromisoformat(at), is_commit) for id, content, at, is_commit in rows
+            )
+        except (ValueError, TypeError):
+            return ()  # written by another version
+
+    def save_annotations(self, found: tuple[Annotation, ...]) -> None:
+        rows = [(one.id, one.content, one.at.isoformat(), one.is_commit) for one in found]
+        text = json.dumps(rows, ensure_ascii=False)
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, '', '', ?)", self._source, _ANNOTATED, text)
 
     def count(self) -> int:
         """How many answers are remembered."""

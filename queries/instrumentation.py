@@ -19,9 +19,10 @@ from workspace.text import plain
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _SLACK = 0.02  # costs are rounded on their way
-_MONEY = re.compile(r"\s*[$€£]\s*[0-9.,]+\s*|\s*[0-9.,]+\s*(?:[$€£]|usd|eur)\s*", re.IGNORECASE)
+_SIGN = r"(?:us)?[$€£]|usd|eur"
+_MONEY = re.compile(rf"\s*-?\s*(?:(?:{_SIGN})\s*-?[0-9.,]+|[0-9.,]+\s*(?:{_SIGN}))\s*", re.IGNORECASE)
 
-# Event -> what must be a number, as the loops' contract has it.
+# Event -> what must be a number, as the loops' contract has it. No other event is looked at.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "round_started": ("diff_lines", "baseline_score", "n_prior_rounds"),
     "proposal_generated": ("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms"),
@@ -32,6 +33,12 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
     "model_escalated": ("stall_rounds",),
     "stop_triggered": ("rounds_completed", "total_cost_usd", "final_best_score"),
     "finetune_batch_published": ("n_examples",),
+    "step.plan": (),
+    "step.observation": (),
+    "step.reflection": (),
+    "step.retry": ("attempt",),
+    "step.tool_called": ("timeout_ms",),
+    "step.tool_returned": ("latency_ms", "result_bytes"),
     "eval.run": ("n_cases",),
     "eval.case": ("score",),
     "eval.regression": ("prior_score", "new_score", "delta"),
@@ -40,7 +47,7 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
 }
 _OF_A_ROUND = frozenset(
     {"round_started", "proposal_generated", "proposal_applied", "round_scored", "round_kept", "round_reverted"}
-)
+) | {name for name in NUMBERS if name.startswith("step.")}
 _OF_A_RUN = _OF_A_ROUND | {"model_escalated", "stop_triggered"}
 
 _COUNTS = """

@@ -47,6 +47,11 @@ class PostHogBusy(LoopdeskError):
     """PostHog's database or the gateway before it has no room: worth trying again soon."""
 
 
+class PostHogConflict(LoopdeskError):
+    """PostHog refused a change to an object because of another change, or of a rule that wants it approved: asking
+    again the same changes nothing."""
+
+
 class PostHogFailed(LoopdeskError):
     """PostHog answered, but with an error of its own, or with something that is no answer."""
 
@@ -118,6 +123,21 @@ def error_for(refusal: Refusal) -> LoopdeskError:
             do="Try again; if it stays, look at status.posthog.com",
         )
     return PostHogFailed(_told(refusal, f"PostHog refused the request (HTTP {status})"), do="Check POSTHOG_HOST")
+
+
+def conflict(refusal: Refusal) -> PostHogConflict:
+    """Of a 409 that an object's REST answers; a query's 409 is another thing."""
+    code = refusal.body.get("code") if isinstance(refusal.body, dict) else None
+    if re.search(r"approv|change_request", f"{code} {refusal.detail}", re.IGNORECASE):
+        return PostHogConflict(
+            _told(refusal, "PostHog wants this change approved first"),
+            "Nothing changes until somebody approves it",
+            "Ask for the approval in PostHog",
+        )
+    return PostHogConflict(
+        _told(refusal, "PostHog refused the change because it conflicts with another"),
+        do="Look at it again, then decide again",
+    )
 
 
 def redirected(host: str, location: str) -> LoopdeskError:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from queries.limiter import Limiter, account
 from queries.remote import pause_before_retry
-from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
+from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, conflict, error_for
 from queries.remote_host import is_loopback
 from queries.remote_http import CutOff, Reply, Transport
 from queries.turns import Priority
@@ -71,7 +71,9 @@ class RemoteRest:
             try:
                 return self._once(method, path, document, deadline)
             except (Throttled, PostHogBusy, CutOff) as error:
-                if isinstance(error, NoTurn) or (isinstance(error, CutOff) and method == "POST"):
+                # Both may come after what was asked was done.
+                is_made = method == "POST" and isinstance(error, CutOff | PostHogBusy)
+                if isinstance(error, NoTurn) or is_made:
                     raise
                 if isinstance(error, Throttled) and error.seconds is not None:
                     self._limiter.throttled(self._account, error.seconds)
@@ -107,21 +109,9 @@ class LocalRest:
     """The workspace's own store, through the handlers that `loopdesk serve` mounts."""
 
     def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        from queries.local.api import private_table
-        from queries.local.keys import load_keys
-        from queries.local.objects import ObjectStore
-        from queries.local.rest.project import Project
-
-        workspace = config.workspace
-        if not workspace.events_db.exists():
-            raise LoopdeskError(
-                f"There is nothing to ask: {workspace.events_db} does not exist",
-                do="Send events to `loopdesk serve`, import a log, or run: loopdesk connect",
-            )
-        table = private_table(ObjectStore(workspace.events_db), Project(load_keys(workspace.root).project, config.zone))
-        self._table = [(_pattern(path), methods) for path, methods in table.items()]
-        self._now = now
-        self.place = f"embedded:{workspace.root.absolute()}"
+        self._config, self._now = config, now
+        self._table: list[tuple[re.Pattern[str], Mapping[str, Callable]]] = []
+        self.place = f"embedded:{config.workspace.root.absolute()}"
 
     def ask(self, method: str, path: str, document: Mapping[str, object] | None = None) -> object:
         from starlette.datastructures import URL
@@ -131,7 +121,7 @@ class LocalRest:
 
         whole = path if path.startswith("/") else f"/api/projects/@current/{path}"
         parts = urlsplit(whole)
-        for pattern, methods in self._table:
+        for pattern, methods in self._opened():
             found = pattern.fullmatch(parts.path)
             if found and method in methods:
                 query = dict(parse_qsl(parts.query))
@@ -144,6 +134,24 @@ class LocalRest:
 
     def close(self) -> None:
         pass
+
+    def _opened(self) -> list[tuple[re.Pattern[str], Mapping[str, Callable]]]:
+        from queries.local.api import private_table
+        from queries.local.keys import load_keys
+        from queries.local.objects import ObjectStore
+        from queries.local.rest.project import Project
+
+        workspace = self._config.workspace
+        if not workspace.events_db.exists():
+            raise LoopdeskError(
+                f"There is nothing to ask: {workspace.events_db} does not exist",
+                do="Send events to `loopdesk serve`, import a log, or run: loopdesk connect",
+            )
+        if not self._table:
+            project = Project(load_keys(workspace.root).project, self._config.zone)
+            table = private_table(ObjectStore(workspace.events_db), project)
+            self._table = [(_pattern(path), methods) for path, methods in table.items()]
+        return self._table
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +205,7 @@ def _refused(refusal: Refusal) -> LoopdeskError:
             "It was deleted, or this PostHog or project is another one",
             "Check POSTHOG_PROJECT_ID and POSTHOG_HOST",
         )
-    return error_for(refusal)
+    return conflict(refusal) if refusal.status == 409 else error_for(refusal)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

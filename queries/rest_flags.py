@@ -6,11 +6,12 @@ is read again, and where it moved nothing is sent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from math import isfinite
 
-from queries.remote_errors import PostHogBusy, PostHogFailed
+from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
 from queries.rest import Rest, listed
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -33,7 +34,9 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Flag:
     """`rollout` is in percent; None where several condition sets have each their own, or there is none. `conditions` is
-    how many filters there are in all. `key` and `name` are printable; `filters` is the document as it was read."""
+    how many filters there are in all. `usd` is the budget that its payload holds, None for none. `key` and `name` are
+    printable; `filters` is the document as it was read; `updated_at` is PostHog's own word for when it changed, empty
+    where it does not say. One that `goes_by_round` draws anew for each round, else each agent keeps what it drew."""
 
     id: int
     key: str
@@ -43,7 +46,10 @@ class Flag:
     conditions: int
     variants: tuple[Variant, ...]
     version: int | None
+    usd: float | None
     filters: Mapping[str, object] = field(repr=False)
+    goes_by_round: bool = False
+    updated_at: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -58,6 +64,7 @@ class Change:
     flag: Flag
     is_on: bool | None = None
     rollout: float | None = None
+    usd: float | None = None
 
     @property
     def said(self) -> str:
@@ -67,19 +74,26 @@ class Change:
             parts.append(f"{_word(self.flag.is_on)} → {_word(self.is_on)}")
         if self.rollout is not None:
             parts.append(f"rollout {_percent(self.flag.rollout)} → {_percent(self.rollout)}")
+        if self.usd is not None:
+            parts.append(f"budget {_usd(self.flag.usd)} → {_usd(self.usd)}")
         return f"{self.flag.key}: {', '.join(parts)}"
 
 
 def flags(rest: Rest) -> tuple[Flag, ...]:
     """By key. What is no flag that we could name is left out. Raises `LoopdeskError`."""
-    found = [one for row in listed(rest, "feature_flags/").rows if (one := _flag(row))]
+    found = [one for row in listed(rest, "feature_flags/").rows if (one := flag_of(row))]
     return tuple(sorted(found, key=lambda one: one.key))
+
+
+def find_flag(rest: Rest, key: str) -> Flag | None:
+    """Raises `LoopdeskError`."""
+    rows = listed(rest, "feature_flags/", search=key).rows
+    return next((one for row in rows if row.get("key") == key and (one := flag_of(row))), None)
 
 
 def flag_named(rest: Rest, key: str) -> Flag:
     """Raises `LoopdeskError` where there is none of that key."""
-    rows = listed(rest, "feature_flags/", search=key).rows
-    found = next((one for row in rows if row.get("key") == key and (one := _flag(row))), None)
+    found = find_flag(rest, key)
     if found is None:
         raise LoopdeskError(f"There is no flag {plain(key, _MOST_NAME)}", do="List them: loopdesk flags")
     return found
@@ -105,39 +119,62 @@ def rolled_out(flag: Flag, percent: float) -> Change:
     return Change(flag, rollout=float(percent))
 
 
+def budgeted(flag: Flag, usd: float) -> Change:
+    """Raises `LoopdeskError` for what is no amount, for the one it has, and for a flag that is no budget."""
+    if not (isfinite(usd) and usd >= 0):
+        raise LoopdeskError(f"{usd:g} is no budget", do="Give a number of USD from 0 on")
+    if flag.usd is None:
+        raise LoopdeskError(
+            f"{flag.key} is no budget: its payload holds no number called usd",
+            do="Make one: loopdesk flags create nightly_budget_20usd",
+        )
+    if flag.usd == usd:
+        raise LoopdeskError(f"{flag.key} is {_usd(usd)} already")
+    return Change(flag, usd=float(usd))
+
+
 def apply(rest: Rest, change: Change) -> Flag:
     """The flag as it is afterwards. Raises `FlagMoved`, with nothing sent, or another `LoopdeskError`.
 
     PostHog refuses a version that is not the newest, so a change between our reading and our writing is seen as well.
     """
-    path = f"feature_flags/{quote(str(change.flag.id))}/"
-    _refuse_moved(change.flag, _read(rest, path))
+    path = _path(change.flag.id)
+    refuse_moved(change.flag, read_flag(rest, change.flag.id))
     document: dict[str, object] = {}
     if change.is_on is not None:
         document["active"] = change.is_on
+    filters = dict(change.flag.filters)
     if change.rollout is not None:
-        document["filters"] = _with_rollout(change.flag.filters, change.rollout)
+        filters = _with_rollout(filters, change.rollout)
+    if change.usd is not None:
+        filters = _with_usd(filters, change.usd)
+    if filters != change.flag.filters:
+        document["filters"] = filters
     if change.flag.version is not None:
         document["version"] = change.flag.version
+    met: LoopdeskError = PostHogFailed(f"PostHog did not change {change.flag.key}", do="Look at it there")
+    answer = None
     try:
         answer = rest.ask("PATCH", path, document)
-    except PostHogBusy:
-        # A lost answer or a conflict: what is there now says which.
-        answer = None
-    made = _flag(answer) or _read(rest, path)
+    except (PostHogBusy, PostHogConflict) as error:
+        # An answer may be lost after its change, and a conflict be a change of somebody else: what is there says it.
+        met = error
+    made = flag_of(answer) or read_flag(rest, change.flag.id)
     if not _is_done(change, made):
-        _refuse_moved(change.flag, made)
-        raise PostHogFailed(f"PostHog did not change {change.flag.key}", "It may want an approval", "Look at it there")
+        refuse_moved(change.flag, made)
+        raise met
     return made
 
 
-def _refuse_moved(seen: Flag, now: Flag) -> None:
+def refuse_moved(seen: Flag, now: Flag) -> None:
+    """Raises `FlagMoved` where anything of it is not what was read."""
     differences = [
         f"{name} is {there}"
         for name, here, there in (
             ("its key", seen.key, now.key),
             ("it", _word(seen.is_on), _word(now.is_on)),
             ("its rollout", _percent(seen.rollout), _percent(now.rollout)),
+            ("its budget", _usd(seen.usd), _usd(now.usd)),
         )
         if here != there
     ]
@@ -152,7 +189,8 @@ def _refuse_moved(seen: Flag, now: Flag) -> None:
 def _is_done(change: Change, made: Flag) -> bool:
     is_on = change.flag.is_on if change.is_on is None else change.is_on
     rollout = change.flag.rollout if change.rollout is None else change.rollout
-    return made.is_on == is_on and made.rollout == rollout
+    usd = change.flag.usd if change.usd is None else change.usd
+    return (made.is_on, made.rollout, made.usd) == (is_on, rollout, usd)
 
 
 def _with_rollout(filters: Mapping[str, object], percent: float) -> dict[str, object]:
@@ -160,20 +198,35 @@ def _with_rollout(filters: Mapping[str, object], percent: float) -> dict[str, ob
     groups = filters["groups"]
     assert isinstance(groups, list) and len(groups) == 1  # only then has the flag a rollout of its own
     group = groups[0]
-    return {
-        **filters,
-        "groups": [{**group, "rollout_percentage": int(percent) if percent == int(percent) else percent}],
-    }
+    return {**filters, "groups": [{**group, "rollout_percentage": _short(percent)}]}
 
 
-def _read(rest: Rest, path: str) -> Flag:
-    found = _flag(rest.ask("GET", path))
+def _with_usd(filters: Mapping[str, object], usd: float) -> dict[str, object]:
+    """What else the payload holds stays in it."""
+    payloads = filters["payloads"]
+    assert isinstance(payloads, Mapping)  # only then has the flag a budget
+    payload = _payload(payloads)
+    return {**filters, "payloads": {**payloads, "true": json.dumps({**payload, "usd": _short(usd)})}}
+
+
+def _short(number: float) -> int | float:
+    return int(number) if number == int(number) else number
+
+
+def read_flag(rest: Rest, id: int) -> Flag:
+    """Raises `LoopdeskError` where it is gone."""
+    found = flag_of(rest.ask("GET", _path(id)))
     if found is None:
         raise LoopdeskError("PostHog has no such flag any more", do="List them: loopdesk flags")
     return found
 
 
-def _flag(row: object) -> Flag | None:
+def _path(id: int) -> str:
+    return f"feature_flags/{id}/"
+
+
+def flag_of(row: object) -> Flag | None:
+    """None for what is deleted or has no name."""
     if not isinstance(row, dict) or type(id := row.get("id")) is not int or row.get("deleted"):
         return None
     key, filters, version = row.get("key"), row.get("filters"), row.get("version")
@@ -190,7 +243,11 @@ def _flag(row: object) -> Flag | None:
         conditions=sum(len(group["properties"]) for group in groups if isinstance(group.get("properties"), list)),
         variants=_variants(filters),
         version=version if type(version) is int else None,
+        usd=_budget(filters.get("payloads")),
         filters=filters,
+        # The loops' client gives a round's id as the device's.
+        goes_by_round=row.get("bucketing_identifier") == "device_id",
+        updated_at=plain(row.get("updated_at") or "", _MOST_NAME),
     )
 
 
@@ -200,6 +257,24 @@ def _rollout(group: Mapping[str, object]) -> float | None:
     if found is None:
         return 100.0
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _budget(payloads: object) -> float | None:
+    """By the loops' rule: a finite number called `usd` in the payload of a flag that is on."""
+    found = _payload(payloads).get("usd")
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if abs(found) < 1e15 else None  # of NaN too
+
+
+def _payload(payloads: object) -> dict[str, object]:
+    """A payload is JSON in a text; what is none, or no object, is empty."""
+    found = payloads.get("true") if isinstance(payloads, Mapping) else None
+    try:
+        found = json.loads(found) if isinstance(found, str) else found
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
@@ -214,6 +289,10 @@ def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
 
 def _word(is_on: bool) -> str:
     return "on" if is_on else "off"
+
+
+def _usd(value: float | None) -> str:
+    return "none" if value is None else f"${_short(value):,}"
 
 
 def _percent(value: float | None) -> str:

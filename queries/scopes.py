@@ -6,6 +6,7 @@ Reading asks for one object. Writing changes an object that cannot be (id 0): Po
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from queries.remote_errors import KeyRefused, PostHogUnreachable
@@ -21,6 +22,7 @@ class Scope:
     needed_for: str
 
 
+_NOBODY = "00000000-0000-0000-0000-000000000000"
 SCOPES = (
     Scope("annotation:read", "GET", "annotations/?limit=1", "annotate --list, and marks on the charts"),
     Scope("annotation:write", "PATCH", "annotations/0/", "annotate"),
@@ -29,7 +31,9 @@ SCOPES = (
     Scope("feature_flag:read", "GET", "feature_flags/?limit=1", "knobs"),
     Scope("feature_flag:write", "PATCH", "feature_flags/0/", "turning knobs"),
     Scope("experiment:read", "GET", "experiments/?limit=1", "experiments"),
+    Scope("experiment:write", "PATCH", "experiments/0/", "starting and ending experiments"),
     Scope("task:read", "GET", "signals/reports/?limit=1", "inbox posthog"),
+    Scope("task:write", "PATCH", f"signals/reports/{_NOBODY}/", "decisions about PostHog's own reports"),
 )
 """Beside `query:read`, without which nothing can be checked at all."""
 
@@ -46,6 +50,12 @@ class Has:
 def scopes(rest: Rest) -> tuple[Has, ...]:
     """Blocking. Raises `LoopdeskError` where PostHog does not know the key at all, or cannot be reached."""
     return tuple(_tried(rest, scope) for scope in SCOPES)
+
+
+def lacking(rest: Rest, names: Collection[str]) -> tuple[str, ...]:
+    """Those of the scopes that the key surely lacks. Blocking. Raises `LoopdeskError` as `scopes` does."""
+    tried = [_tried(rest, scope) for scope in SCOPES if scope.name in names]
+    return tuple(one.scope.name for one in tried if one.has is False)
 
 
 def _tried(rest: Rest, scope: Scope) -> Has:

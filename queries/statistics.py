@@ -42,21 +42,25 @@ def bootstrap_difference(
     Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13).
 
     The same values and seed give the same interval. Raises `ValueError` where a sample has fewer than 2 values: drawn
-    again, one value is always itself.
+    again, one value is always itself; and where one is no finite number.
     """
     if min(len(control), len(test)) < 2:
         raise ValueError("a bootstrap needs 2 values on each side")
     import numpy
 
+    before, after = (numpy.asarray(side, dtype=float) for side in (control, test))
+    if not (numpy.isfinite(before).all() and numpy.isfinite(after).all()):
+        raise ValueError("a bootstrap needs finite numbers")
+    # Measured from one of them: the means of equal values would differ in their last digits, and exclude zero.
+    before, after = before - control[0], after - control[0]
     random = numpy.random.default_rng(seed)
-    differences = _drawn_means(numpy, random, test, resamples) - _drawn_means(numpy, random, control, resamples)
+    differences = _drawn_means(numpy, random, after, resamples) - _drawn_means(numpy, random, before, resamples)
     low, high = numpy.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(numpy.mean(test) - numpy.mean(control)), float(low), float(high))
+    return Interval(float(after.mean() - before.mean()), float(low), float(high))
 
 
-def _drawn_means(numpy, random, values: Sequence[float], resamples: int):
-    """The mean of each resample, an array of `resamples` numbers."""
-    known = numpy.asarray(values, dtype=float)
+def _drawn_means(numpy, random, known, resamples: int):
+    """The mean of each resample of an array, an array of `resamples` numbers."""
     at_once = max(1, _BLOCK // len(known))
     parts = [
         known[random.integers(0, len(known), (min(at_once, resamples - done), len(known)))].mean(axis=1)

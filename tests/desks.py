@@ -14,6 +14,7 @@ from queries.morning import Chosen, Run, Scope
 from queries.views.deploys import Deploy, Deploys
 from queries.views.filters import Filters
 from queries.views.rounds import Round, Rounds
+from queries.views.timeline import Annotation
 from queries.views.window import Window, night, rolling
 from tests.board_views import COST, ESCALATIONS, FUNNEL, HEADLINE, HEATMAP, STOPS, TREND
 from tests.conftest import NOW
@@ -104,6 +105,7 @@ class FakeAsker:
         self.note = ""
         self.new_events: frozenset[str] = frozenset()
         self.results = TABLE
+        self.happened: tuple[Annotation, ...] = ()
         self.backend: Backend | None = None
         """Who answers what is no board."""
 
@@ -128,6 +130,11 @@ class FakeAsker:
             raise LoopdeskError("This desk has no store")
         return call(self.backend)
 
+    def annotations(self) -> tuple[Annotation, ...]:
+        if "annotations" in self.errors:
+            raise self.errors["annotations"]
+        return self.happened
+
     def scope(self) -> Scope:
         runs = (Run("01RUN", "autoagent", "internal", NOW - timedelta(hours=9), NOW, 64),)
         return Scope(("autoagent", "autoresearch", "gtm-autoresearch"), ("acme", "internal"), runs, NOW)
@@ -145,6 +152,7 @@ class Memory:
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = {(found.board, "night", found.filters): found for found in answers}
+        self.happened: tuple[Annotation, ...] = ()
         self.values: dict[str, object] = {}
         self.lines: list[tuple[datetime, str, str, str]] = []
 
@@ -153,6 +161,12 @@ class Memory:
 
     def save(self, found: Answer, kind: str) -> None:
         self.answers[found.board, kind, found.filters] = found
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        return self.happened
+
+    def save_annotations(self, found: tuple[Annotation, ...]) -> None:
+        self.happened = found
 
     def state(self, name: str, default: object) -> object:
         return self.values.get(name, default)

@@ -7,8 +7,9 @@ from types import ModuleType
 from hypothesis import strategies as st
 
 from queries.boards import NOW, Board
-from queries.gallery.sheet import Column, Mark, Row, Sheet, Tone, Unit
+from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit
 from queries.views import drill
+from queries.views.timeline import Mark
 from tests.board_views import HOURS
 
 SPEND = Sheet(

@@ -86,6 +86,17 @@ class TestMaking:
         assert again == {"outcome": "known", "id": first["id"]}
         assert len(run(embedded, "--list")[1]) == 1
 
+    def test_a_commit_is_known_by_a_shorter_sha_too(self, embedded):
+        first = run(embedded, "short", "--sha", SHA[:7])[1]
+        assert run(embedded, "long", "--sha", SHA)[1] == {"outcome": "known", "id": first["id"]}
+        assert run(embedded, "other", "--sha", "a1b2c3e0000000")[1]["outcome"] == "made"
+
+    @pytest.mark.parametrize("subject", ["", "\u200b\x1b[0m", "x" * 9_000])
+    def test_a_commit_is_annotated_whatever_its_subject_is(self, embedded, subject):
+        assert run(embedded, subject, "--sha", SHA)[1]["outcome"] == "made"
+        (found,) = run(embedded, "--list")[1]
+        assert found["content"].startswith(SHA[:12] + " ") and len(found["content"]) < 600
+
     def test_same_words_at_another_moment_are_another_annotation(self, embedded):
         for at in ("2026-11-20T06:00", "2026-11-20T07:00", "2026-11-20T07:00"):
             run(embedded, "restarted", "--at", at)
@@ -98,6 +109,7 @@ class TestMaking:
             ("\x1b[0m",),
             ("x" * 9_000,),
             ("text", "--sha", "HEAD; rm"),
+            ("text", "--sha", "abc"),
             ("text", "--at", "soon"),
             (),
             ("t", "--list"),
@@ -143,6 +155,17 @@ class TestWaiting:
         run(settings, "now")
         assert {one["content"] for one in run(settings, "--list")[1]} == {f"{SHA[:12]} while away", "now"}
         assert file.read_text() == ""
+
+    def test_before_the_first_event_is_stored_a_commit_waits(self, state, tmp_path):
+        root = tmp_path / "workspace"
+        root.mkdir(mode=0o700)
+        settings = {"workspace_dir": str(root), "backend": "embedded"}
+        with pytest.raises(LoopdeskError, match="nothing to ask"):
+            run(settings, "by hand")
+        assert run(settings, "early", "--sha", SHA, "--queue")[1]["outcome"] == "queued"
+        Store.open(root / "events.db").close()
+        run(settings, "later")
+        assert {one["content"] for one in run(settings, "--list")[1]} == {f"{SHA[:12]} early", "later"}
 
     def test_what_is_meant_for_another_posthog_is_left(self, embedded, state):
         run(asking("http://127.0.0.1:9"), "for elsewhere")
@@ -227,6 +250,63 @@ class TestTheHook:
         hook = subprocess.run([repository / ".git/hooks/post-commit"], cwd=repository, capture_output=True)
         assert (hook.returncode, hook.stdout, hook.stderr) == (0, b"", b"")
         git(repository, "commit", "-q", "--allow-empty", "-m", "fine")
+
+    def test_where_the_path_has_no_command_it_uses_the_one_that_installed_it(
+        self, repository, on_path, monkeypatch, tmp_path
+    ):
+        elsewhere = tmp_path / "it's here"
+        elsewhere.mkdir()
+        (tmp_path / "bin" / "loopdesk").rename(elsewhere / "loopdesk")
+        annotate_hook.install(repository, command=str(elsewhere / "loopdesk"))
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        for name in ("git", "sh", "dirname"):
+            (tools / name).symlink_to(subprocess.run(["which", name], capture_output=True, text=True).stdout.strip())
+        monkeypatch.setenv("PATH", str(tools))
+        git(repository, "commit", "-q", "--allow-empty", "-m", "under cron")
+        assert wait_for(on_path, 1)[0].endswith("under cron")
+
+    def test_a_commit_does_not_wait_for_a_command_that_hangs_nor_hold_its_readers_up(
+        self, repository, on_path, tmp_path
+    ):
+        release = tmp_path / "release"
+        os.mkfifo(release)
+        (tmp_path / "bin" / "loopdesk").write_text(f'#!/bin/sh\necho began >> "{on_path}"\nread line < "{release}"\n')
+        annotate_hook.install(repository)
+        # `git` reads all output to its end: a child that kept the pipe would hold it up for ever.
+        git(repository, "commit", "-q", "--allow-empty", "-m", "one")
+        wait_for(on_path, 1)
+        release.write_text("go\n")
+
+    def test_a_command_that_fails_fails_no_commit(self, repository, on_path, tmp_path):
+        (tmp_path / "bin" / "loopdesk").write_text(f'#!/bin/sh\necho ran >> "{on_path}"\nexit 3\n')
+        annotate_hook.install(repository)
+        git(repository, "commit", "-q", "--allow-empty", "-m", "one")
+        wait_for(on_path, 1)
+        assert git(repository, "log", "--format=%s") == "one"
+
+    def test_a_linked_worktree_and_a_folder_within_have_the_hooks_of_their_repository(
+        self, repository, on_path, tmp_path
+    ):
+        git(repository, "commit", "-q", "--allow-empty", "-m", "first")
+        linked = tmp_path / "linked worktree"
+        git(repository, "worktree", "add", "-q", str(linked), "-b", "other")
+        (linked / "within").mkdir()
+        hook, _ = annotate_hook.install(linked / "within")
+        assert hook.resolve() == (repository / ".git/hooks/post-commit").resolve()
+        git(linked, "commit", "-q", "--allow-empty", "-m", "in the worktree")
+        (called,) = wait_for(on_path, 1)
+        assert git(linked, "rev-parse", "HEAD") in called and called.endswith("in the worktree")
+
+    def test_hooks_of_this_repository_alone_may_be_anywhere_in_it(self, repository, on_path):
+        git(repository, "config", "core.hooksPath", ".git/our hooks")
+        hook, _ = annotate_hook.install(repository)
+        assert hook == repository / ".git/our hooks/post-commit"
+        git(repository, "commit", "-q", "--allow-empty", "-m", "one")
+        wait_for(on_path, 1)
+        git(repository, "config", "core.hooksPath", "tracked-hooks")
+        with pytest.raises(LoopdeskError, match="hooksPath"):
+            annotate_hook.install(repository)
 
     def test_a_hook_that_was_there_still_runs(self, repository, on_path, tmp_path):
         before = repository / ".git/hooks/post-commit"

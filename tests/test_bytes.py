@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from queries.local.store import Store
+from queries.rest import LocalRest
+from queries.rest_knobs import Creation, create
 from tests import inboxes
 from tests.engine_desk import filled
 from tests.events import event
 from tests.proposed import inbox, large
 from tests.terminals import Terminal, desk_command
 from tests.test_user_boards import GOOD, OVER_TIME
+from workspace.config import Config
+from workspace.knobs import KNOWN
 
 START, TAB, LIST_KEY, PAGE = 48_000, 8_000, 600, 10_000
 # With a row of the trace, all that is known of it changes beside it.
@@ -88,6 +92,17 @@ def test_the_engine_uses_the_line_sparingly(tmp_path: Path, desk: Terminal):
     desk.press(b"4", until=b"Plateaus")
     assert pressed(desk, b"j", 2) <= LIST_KEY
     assert pressed(desk, b"\t", 1) <= TAB
+    assert idle(desk) == b""
+
+
+def test_the_knobs_use_the_line_sparingly(tmp_path: Path, desk: Terminal):
+    rest = LocalRest(Config(workspace_dir=str(tmp_path / "workspace"), backend="embedded"))
+    for knob in KNOWN.values():
+        create(rest, Creation(knob))
+    desk.read(until=b"as of")
+    desk.press(b"5", until=b"scorer_v2")
+    assert pressed(desk, b"j") <= LIST_KEY
+    assert pressed(desk, b"\t", 2) <= TAB
     assert idle(desk) == b""
 
 

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from tests.board_views import FUNNEL
 from tests.desks import FakeAsker, Memory, answer, desk, settled
+from tests.test_chart_marks import HAPPENED, Sides
 from workspace.errors import LoopdeskError
 
 NARROW, WIDE = (80, 24), (160, 48)
@@ -32,6 +33,22 @@ def after(*keys: str):
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x48"])
 def test_morning(snap_compare, size: tuple[int, int]):
     assert snap_compare(desk(), terminal_size=size, run_before=ready)
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"),
+    [
+        (WIDE, ()),
+        (WIDE, ("tab", "plus")),
+        (NARROW, ("tab", "plus", *("j",) * 7)),
+        (NARROW, ("tab", "plus", *("j",) * 7, "enter")),
+    ],
+    ids=["morning", "chart", "80x24", "compared"],
+)
+def test_marks(snap_compare, size: tuple[int, int], keys: tuple[str, ...]):
+    asker = FakeAsker()
+    asker.happened, asker.backend = HAPPENED, Sides()  # type: ignore[assignment]
+    assert snap_compare(desk(asker), terminal_size=size, run_before=after(*keys))
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x48"])

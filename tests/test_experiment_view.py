@@ -77,6 +77,43 @@ def test_an_effect_becomes_a_number_of_rounds():
     assert smaller.compared[0].needed == pytest.approx(needed / 4, abs=1)
 
 
+def test_a_number_that_follows_from_an_effect_is_settled_by_the_first_rounds():
+    control, test = scores(1, 0.8, 80), [*scores(2, 0.8, 40), *(0.1 * n for n in range(40))]
+    early, late = (shown(ran(control[:n], "control"), ran(test[:n], "test"), effect=0.03) for n in (30, 80))
+    assert early.compared[0].needed == late.compared[0].needed
+    few = shown(ran(control[:20], "control"), ran(test[:20], "test"), effect=10)
+    assert few.compared[0].needed == 30 and any("first 30" in each for each in few.warnings)
+    fewer = shown(ran(control[:3], "control"), ran(test[:3], "test"), effect=10)
+    assert any("not there yet" in each for each in fewer.warnings)
+
+
+def test_rounds_that_the_rollout_does_not_reach_are_in_no_experiment():
+    even = [ran(scores(1, 0.8, 30), "control"), ran(scores(2, 0.85, 30), "test")]
+    outside = ran(scores(3, 0.1, 90), "false", client="other")
+    shares = {"control": 50.0, "test": 50.0}
+    assert shown(*even, outside, rounds=30, shares=shares) == shown(*even, rounds=30, shares=shares)
+
+
+def test_equal_scores_and_no_numbers_make_no_winner():
+    same = shown(ran([0.1] * 30, "control"), ran([0.1] * 41, "test"), rounds=30)
+    assert same.compared[0].is_better is None and same.compared[0].chance == 1 and "not told apart" in same.verdict
+    row = {"flag": "f", "round_id": "r", "variant": '"test"', "n_variants": 1, "project": "p", "client": None,
+           "agent": None, "started": START.isoformat(), "n_scored": 1, "goal": None}  # fmt: skip
+    found, _ = samples([row | {"score": score} for score in (None, float("nan"), float("inf"), 0.5)], "f")
+    assert [one.score for one in found] == [0.5]
+
+
+def test_several_variants_are_warned_of():
+    groups = [ran(scores(n, 0.8, 30), name) for n, name in enumerate(("control", "a", "b"))]
+    assert any("2 variants" in each for each in shown(*groups, rounds=30).warnings)
+
+
+def test_a_variant_that_nobody_saw_is_not_the_rollouts():
+    groups = [ran(scores(n, 0.8, 30), name) for n, name in enumerate(("control", "a"))]
+    shares = {"control": 34.0, "a": 33.0, "b": 33.0}
+    assert any("rollout" in each for each in shown(*groups, rounds=30, shares=shares).warnings)
+
+
 def test_no_plan_warns_of_peeking():
     found = shown(ran(scores(1, 0.8, 40), "control"), ran(scores(2, 0.8, 40), "test"))
     assert found.compared[0].missing is None and len(found.warnings) == 1 and not found.compared[0].is_planned

@@ -82,3 +82,56 @@ def test_variants_are_compared_by_round(context: Context):
     assert one["rounds"] == [12, 12] and one["is_better"] is True and one["missing"] == 0
     assert "better" in run(context, "compare", "scorer_v2", "--rounds", "12")
     assert "No scored round" in run(context, "compare", "another")
+
+
+def test_an_experiment_is_started_compared_by_its_plan_and_ended(context: Context):
+    with pytest.raises(LoopdeskError, match="one plan"):
+        run(context, "experiment", "start", "scorer_v2", "--yes")
+    with pytest.raises(LoopdeskError, match="between 8"):
+        run(context, "experiment", "start", "scorer_v2", "--rounds", "3", "--yes")
+    with pytest.raises(LoopdeskError, match="Nobody is there"):
+        run(context, "experiment", "start", "scorer_v2", "--rounds", "12")
+    with pytest.raises(LoopdeskError, match="No experiment runs"):
+        run(context, "experiment", "end", "scorer_v2", "--yes")
+    assert "12 scored rounds of each variant" in run(
+        context, "experiment", "start", "scorer_v2", "--rounds", "12", "--yes"
+    )
+    (one,) = json.loads(run(context, "experiment", "list", "--json"))
+    assert (one["flag"], one["state"], one["plan"]["rounds"]) == ("scorer_v2", "running", 12)
+    assert "scorer_v2" in run(context, "experiment", "list")
+    found = json.loads(run(context, "compare", "scorer_v2", "--json"))
+    assert found["plan"] == {"rounds": 12, "effect": None, "experiment": one["id"]}
+    # The rounds that were before it do not count.
+    assert found["since"] == one["started_at"] and found["distributions"] == []
+    found = json.loads(run(context, "compare", "scorer_v2", "--days", "30", "--json"))
+    assert found["compared"][0]["needed"] == 12 and found["compared"][0]["missing"] == 0
+    assert "planned over 12" in run(context, "compare", "scorer_v2")
+    run(context, "experiment", "end", "scorer_v2", "--yes")
+    assert json.loads(run(context, "experiment", "list", "--json"))[0]["state"] == "ended"
+
+
+def test_which_rounds_saw_which_variant(context: Context):
+    found = json.loads(run(context, "rounds", "scorer_v2", "--json"))
+    assert {row["round_id"]: row["variant"] for row in found} == {
+        f"round-{place}": "test" if place % 2 else "control" for place in range(24)
+    }
+    lines = run(context, "rounds", "scorer_v2", "--project", "autoagent", "--client", "acme").splitlines()
+    assert len(lines) == 24 and lines[0].split()[:2] == ["round-0", "control"] and "autoagent/acme" in lines[0]
+    assert json.loads(run(context, "rounds", "scorer_v2", "--client", "other", "--json")) == []
+
+
+def test_a_known_knob_is_made_once_and_shown_with_its_meaning(context: Context):
+    assert "flags create nightly_budget_20usd" in run(context)
+    with pytest.raises(LoopdeskError, match="Nobody is there"):
+        run(context, "create", "nightly_budget_20usd")
+    with pytest.raises(LoopdeskError, match="no knob that loopdesk knows"):
+        run(context, "create", "nightly_bugdet", "--yes")
+    assert '{"usd": 20}' in run(context, "create", "nightly_budget_20usd", "--yes")
+    assert "already" in run(context, "create", "nightly_budget_20usd", "--yes")
+    assert "$20 → $15" in run(context, "budget", "nightly_budget_20usd", "15", "--yes")
+    flags = {flag["key"]: flag for flag in json.loads(run(context, "--json"))}
+    assert flags["nightly_budget_20usd"]["usd"] == 15 and flags["nightly_budget_20usd"]["kind"] == "budget"
+    assert flags["scorer_v2"]["description"] == context.config.knobs["scorer_v2"].description
+    shown = run(context)
+    assert "$15" in shown and flags["scorer_v2"]["description"] in shown
+    assert "flags create nightly_budget_20usd" not in shown

@@ -215,6 +215,22 @@ def test_dimensions_without_a_number_keep_the_table_out() -> None:
     assert " dims AS" not in compile_query(renamed, {}).sql
 
 
+def test_names_that_begin_alike_are_read_by_sqlite_with_the_same_rows(tmp_path: Path) -> None:
+    odd = {
+        "$feature/plain": "test", "$feature/on": True, "$feature/off": False, "$feature/none": None, "$feature/": "x",
+        "$feature/number": 1.0, "$feature/large": 1e20, "$feature/list": [1.50, "a"], "$feature/object": {"b": "\"c"},
+        '$feature/"quoted".[0]': 'a"b\\c', "$feature/übung\n": "zwei\nZeilen\u2028",
+        "$Feature/other": "x", "feature": "$feature/none of these",
+    }  # fmt: skip
+    asked = Asked(tmp_path / "events.db", [event("round_started", **odd), event("round_started", key=1)])
+    text = """SELECT arrayJoin(arrayFilter(k -> startsWith(k, '$feature/'){more}, JSONExtractKeys(properties))) AS name,
+      JSONExtractRaw(properties, name) AS saw, JSONExtractString(properties, name) AS read
+    FROM events WHERE length(name) > 0 ORDER BY name"""
+    quick, slow = text.replace("{more}", ""), text.replace("{more}", " AND 1 = 1")
+    assert "hq_json_keys" not in compile_query(quick, {}).sql and "hq_json_keys" in compile_query(slow, {}).sql
+    assert asked.answer(quick) == asked.answer(slow) and len(asked.answer(quick)) == 11
+
+
 # Time
 
 

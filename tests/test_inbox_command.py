@@ -23,7 +23,7 @@ from tests.conftest import NOW
 from tests.engines import READY, Desk, answers, signal
 from tui.commands import inbox_listing, inbox_naming, inbox_text
 from tui.commands.cli import run
-from tui.commands.moments import later
+from tui.moments import later
 from workspace.errors import LoopdeskError
 
 Inbox = Callable[..., str]

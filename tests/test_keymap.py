@@ -19,6 +19,8 @@ from tui.screens.gallery import GalleryScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
+from tui.screens.knobs import KnobsScreen
+from tui.screens.marked import MarkScreen
 from tui.screens.morning import MorningScreen
 from tui.screens.noting import NoteScreen
 from tui.screens.rounds import RoundsScreen
@@ -41,6 +43,7 @@ SCREENS = {
     "trace": TraceScreen,
     "compare": CompareScreen,
     "engine": EngineScreen,
+    "knobs": KnobsScreen,
     "boards": GalleryScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
@@ -48,6 +51,7 @@ SCREENS = {
     "confirm": ConfirmScreen,
     "note": NoteScreen,
     "form": ConnectScreen,
+    "marked": MarkScreen,
     "help": HelpScreen,
 }
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit
+from queries.views.timeline import Annotation, Mark
 from tests.board_views import HOURS
+from tests.conftest import NOW
 from tests.sheets import NOTHING, QUALITY, SPEND, sheets
 from tests.test_painters import ASCII, DARK, PLAIN, SIZES, painted
 from tui.palette import Palette
@@ -60,14 +62,22 @@ def test_a_course_stands_over_its_axis_and_marks_name_what_happened() -> None:
     lines = lines_of(SPEND, 150, 12)
     axis = next(line for line in lines if "18:00" in line)
     marks = lines[lines.index(axis) - 1]
-    assert "^routing: small models first" in marks
+    assert "◆ routing: small models first" in marks
     start = axis.index("18:00")
-    assert (marks.index("^") - start) % 4 == 0 and lines[3][start] in "▁▂▃▄▅▆▇█"
+    assert (marks.index("◆") - start) % 4 == 0 and lines[3][start] in "▁▂▃▄▅▆▇█"
+
+
+def test_an_annotation_stands_beside_the_sheets_own_marks_and_leads_on() -> None:
+    happened = Mark(HOURS[10], "new rubric", (Annotation(1, "new rubric", NOW, is_commit=False),))
+    strips = paint_sheet(SPEND, 150, 12, DARK, (happened, SPEND.marks[0]))
+    (line,) = [strip for strip in strips if "◆" in strip.text]
+    assert line.text.count("◆") == 2 and "◆ routing: small mod" in line.text
+    assert [spot.target for spot in spots_of(line)] == [happened]
 
 
 def test_without_room_for_courses_their_axis_takes_no_line() -> None:
     lines = lines_of(SPEND, 36, 8)
-    assert not any("18:00" in line or "^" in line for line in lines)
+    assert not any("18:00" in line or "◆" in line for line in lines)
     assert lines[-1].startswith("12 %") or lines[-1].endswith("task type.")
 
 

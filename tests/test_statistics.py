@@ -88,6 +88,22 @@ def test_the_same_seed_gives_the_same_interval():
     assert bootstrap_difference(control, test, seed=7) != bootstrap_difference(control, test, seed=8)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.7, 1e-9, 12345.678])
+def test_equal_scores_do_not_differ_in_their_last_digits(value: float):
+    for here, there in ((8, 12), (9, 23), (60, 60)):
+        found = bootstrap_difference([value] * here, [value] * there, resamples=50)
+        assert (found.difference, found.low, found.high) == (0, 0, 0) and not found.excludes_zero
+    apart = bootstrap_difference([value] * 9, [2 * value] * 11, resamples=50)
+    assert apart.low == pytest.approx(value) and apart.excludes_zero
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_what_is_no_number_has_no_interval(wrong: float):
+    for control, test in (([0.5, wrong], [0.6, 0.7]), ([wrong, 0.5], [0.6, 0.7]), ([0.5, 0.6], [0.7, wrong])):
+        with pytest.raises(ValueError, match="finite"):
+            bootstrap_difference(control, test)
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for trial in range(200):

@@ -15,6 +15,7 @@ from tui.asker import Place, open_asker
 from tui.desk import DEMO, EMBEDDED, RECONNECT, Desk
 from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
+from tui.knobdoor import KnobDoor
 from tui.left import Left, read
 from workspace.config import Config
 from workspace.connection import CURRENT, Connection, offered_host
@@ -24,6 +25,7 @@ from workspace.paths import config_folder
 if TYPE_CHECKING:
     from tui.posthogdoor import PostHogDoor
 
+UNCHANGED = "loopdesk: PostHog has not answered the change that was sent last; look at it with: loopdesk flags"
 UNSENT = "loopdesk: PostHog has not answered what you decided last about a report of its own; look there."
 
 
@@ -47,6 +49,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
     is_simulated = workspace.demo_marker.exists()
     door = InboxDoor(workspace, read_only=options.read_only)
     posthog = _posthog(settings)
+    knobs = KnobDoor(settings)
     desk = Desk(
         asker,
         cache,
@@ -60,6 +63,7 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
         connection=_known_connection(settings),
         door=door,
         posthog=posthog,
+        knobs=knobs,
         config=replace(settings, anthropic_key="") if is_simulated else settings,  # as its engine does
         painted=_collect_again,
     )
@@ -67,6 +71,8 @@ def run_desk(settings: Config, options: argparse.Namespace) -> int:
     door.close()
     if posthog is not None and not posthog.close():
         print(UNSENT, file=sys.stderr)
+    if not knobs.close():
+        print(UNCHANGED, file=sys.stderr)
     cache.close()
     asker.close()
     again = {

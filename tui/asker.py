@@ -15,8 +15,14 @@ from queries.views.window import Window
 from workspace.config import Config
 
 if TYPE_CHECKING:  # the store is loaded in a worker, after the first paint
+    from queries.local.annotated import StoredAnnotations
     from queries.local.backend import LocalBackend
     from queries.morning import Chosen, Scope
+    from queries.views.timeline import Annotation
+
+ANNOTATED = "$loopdesk_annotated"
+"""Arrives, as an event does, where an annotation was made."""
+MOST_ANNOTATIONS = 500
 
 Found = TypeVar("Found")
 
@@ -58,13 +64,17 @@ class Asker(Protocol):
         answer that somebody kept."""
         ...
 
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What happened and when, the newest first: the newest `MOST_ANNOTATIONS`."""
+        ...
+
     def trace_link(self, trace_id: str) -> str:
         """Where a browser shows the trace; empty where nowhere does."""
         ...
 
     def arrived(self) -> frozenset[str]:
-        """Names of the events that were stored since the last call, or `*`; the first call only remembers where it
-        stands."""
+        """Names of the events that were stored since the last call, `*` for any, and `ANNOTATED`; the first call only
+        remembers where it stands."""
         ...
 
     def close(self) -> None:
@@ -97,6 +107,7 @@ class LocalAsker:
         self._config, self._now, self._read_only = config, now, read_only
         self._lock = threading.Lock()
         self._backend: LocalBackend | None = None
+        self._annotated: StoredAnnotations | None = None
         self._seen: int | None = None
 
     def choose(self, place: Place, *, fresh: bool = False) -> Chosen | None:
@@ -133,6 +144,9 @@ class LocalAsker:
     def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
         return call(self._must_open())
 
+    def annotations(self) -> tuple[Annotation, ...]:
+        return self._stored_annotations().newest(MOST_ANNOTATIONS)
+
     def trace_link(self, trace_id: str) -> str:
         return ""
 
@@ -140,11 +154,15 @@ class LocalAsker:
         backend = self._open()
         version = backend.data_version() if backend else 0
         seen, self._seen = self._seen, version
+        is_annotated = backend is not None and self._stored_annotations().has_news()
+        annotated = frozenset({ANNOTATED} if is_annotated else ())
         if backend is None or seen is None or version == seen:
-            return frozenset()
-        return backend.events_since(seen) if version > seen else frozenset({"*"})
+            return annotated
+        return annotated | (backend.events_since(seen) if version > seen else frozenset({"*"}))
 
     def close(self) -> None:
+        if self._annotated is not None:
+            self._annotated.close()
         if self._backend is not None:
             self._backend.close()
 
@@ -158,6 +176,14 @@ class LocalAsker:
         if backend is None:
             raise LoopdeskError("Nothing is stored yet", do="Import a log, or send events to `loopdesk serve`")
         return backend
+
+    def _stored_annotations(self) -> StoredAnnotations:
+        from queries.local.annotated import StoredAnnotations
+
+        with self._lock:
+            if self._annotated is None:
+                self._annotated = StoredAnnotations(self._config.workspace.events_db)
+            return self._annotated
 
     def _open(self) -> LocalBackend | None:
         from queries import morning

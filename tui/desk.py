@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from textual import events
@@ -23,11 +23,13 @@ from queries import boards
 from queries.boards import Answer
 from queries.cache import AnswerCache
 from queries.views.filters import Filters
+from queries.views.timeline import Mark
 from queries.views.window import Window
 from themes import loader
 from tui.asker import Asker, Place
 from tui.decisions import Decisions
 from tui.driver import desk_driver
+from tui.happened import Happened
 from tui.history import Change
 from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
@@ -46,6 +48,7 @@ from workspace.connection import CURRENT, HOSTS, Connection
 if TYPE_CHECKING:
     from queries.morning import Chosen
     from queries.views.drill import Drill
+    from tui.knobdoor import KnobDoor
     from tui.posthogdoor import PostHogDoor
 
 HOLDS_AFTER_S = 1.0  # an engine is told that a desk is open once the first figures are there
@@ -74,6 +77,12 @@ def _engine() -> Screen:
     return EngineScreen()
 
 
+def _knobs() -> Screen:
+    from tui.screens.knobs import KnobsScreen
+
+    return KnobsScreen()
+
+
 def _gallery() -> Screen:
     from tui.screens.gallery import GalleryScreen
 
@@ -89,6 +98,7 @@ class Desk(Decisions, inherit_bindings=False):
         "rounds": _rounds,
         "inbox": _inbox,
         "engine": _engine,
+        "knobs": _knobs,
         "boards": _gallery,
     }
     DEFAULT_MODE = "morning"
@@ -111,6 +121,7 @@ class Desk(Decisions, inherit_bindings=False):
         connection: Connection | None = None,
         door: InboxDoor | None = None,
         posthog: PostHogDoor | None = None,
+        knobs: KnobDoor | None = None,
         config: Config | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spawn: Spawn | None = None,
@@ -133,9 +144,11 @@ class Desk(Decisions, inherit_bindings=False):
         # PostHog answers three questions at once; SQLite's threads only get in each other's way.
         self.work = Work(spawn or Threads(2 if asker.is_embedded else 3).start)
         self.now = now
+        self.happened = Happened(cache, None if read_only else self.work.aside)
         self.begin_journal()
         self.begin_decisions(door)
         self.posthog = posthog
+        self.knobs = knobs
         self.config = config or Config()
         begins_there = self.left.screen == "inbox"
         self.unseen_since = now() if begins_there else self.left.left_at or _EVER
@@ -240,7 +253,7 @@ class Desk(Decisions, inherit_bindings=False):
             self.screen.dismiss()
             return
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") == "trace":
+            if isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") in ("trace", "knobs"):
                 screen.post_message(Arrived(message.events))
                 return
 
@@ -390,6 +403,15 @@ class Desk(Decisions, inherit_bindings=False):
         from tui.screens.full import FullScreen
 
         self.push_screen(FullScreen(board))
+
+    def open_spot(self, target: object, answer: Answer) -> None:
+        """What is behind a spot of a picture: of a number its rounds, of a mark what it changed."""
+        if isinstance(target, Mark):
+            from tui.screens.marked import MarkScreen
+
+            self.push_screen(MarkScreen(target, answer))
+        else:
+            self.open_behind(cast("Drill", target), answer)
 
     def open_behind(self, drill: Drill, answer: Answer) -> None:
         """The rounds behind a number of an answer, over what is shown."""

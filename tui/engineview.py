@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from queries.views.words import counted, money
+from tui.sections import ClockTime, Said
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from engine.model import Command, Job, Note
 
 _MOST_REPORTS = 100
-ClockTime = Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +147,6 @@ def _budgets(mode: Mode, spending: Spending, named: Mapping[str, str]) -> tuple[
             for id, usd in [pair for pair in by_report if pair[0]][:_MOST_REPORTS]
         ),
     )
-
-
-Said = tuple[str, str]
-"""(tone, sentence); tones: strong, text, dim, warn."""
 
 
 def head(

@@ -24,6 +24,7 @@ class HelpText:
 
 _BETTER = Mark("up", "better than the time before, by the direction of the project's score", "good")
 _WORSE = Mark("down", "worse than the time before", "bad")
+_HAPPENED = Mark("flag", "something that happened: a mark of a person or a commit; its rounds before and after", "warn")
 _ENDINGS = (
     Mark("ok", "kept", "good"),
     Mark("ring", "reverted", "dim"),
@@ -57,6 +58,7 @@ TEXTS: Mapping[str, HelpText] = {
             _BETTER,
             _WORSE,
             Mark("caret", "the loop's code changed here, with the beginning of its git_sha", "dim"),
+            _HAPPENED,
             Mark("sparks", "the best score of each stretch of time, on the project's own scale", "accent"),
         ),
     ),
@@ -67,6 +69,7 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("0–9", "tenths of the scale, where there is no room for values; the last line says which", "strong"),
             Mark("zero", "nothing was scored in that stretch of time", "dim"),
             Mark("colour", "the further along the scale, the stronger; the number says the same"),
+            _HAPPENED,
             _BETTER,
             _WORSE,
         ),
@@ -79,6 +82,7 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("cheaper", "less per kept round than in the time before", "good"),
             Mark("dearer", "more per kept round", "bad"),
             Mark("sparks", "dollars per kept round over time, from zero: half the height is half the price", "accent"),
+            _HAPPENED,
         ),
     ),
     "escalations": HelpText(
@@ -87,6 +91,7 @@ TEXTS: Mapping[str, HelpText] = {
         (
             Mark("sparks", "how often in each stretch of time, on one scale for all models", "accent"),
             Mark("zero", "none in that stretch of time", "dim"),
+            _HAPPENED,
         ),
     ),
     "stops": HelpText(
@@ -96,6 +101,16 @@ TEXTS: Mapping[str, HelpText] = {
             Mark("ok", "an ending as planned: budget, plateau, goal", "dim"),
             Mark("fail", "a run that broke: crash, kill switch", "bad"),
             Mark("ring", "runs that never said why, and send nothing any more", "warn"),
+        ),
+    ),
+    "marked": HelpText(
+        "A mark",
+        "What a mark changed: each project's rounds in the three days before and after it, fewer where another mark "
+        "lies a night away. Words are left out where there are too few rounds to say any.",
+        (
+            Mark("better", "the best score, by the project's goal", "good"),
+            Mark("more", "a larger share of rounds was kept, by more than chance", "good"),
+            Mark("unclear", "the shares differ no more than by chance", "dim"),
         ),
     ),
     "morning": HelpText(
@@ -207,6 +222,45 @@ TEXTS: Mapping[str, HelpText] = {
         "The newest decisions from the desk and the command line, and what came of each. For ten seconds one can be "
         "taken back as if it had never been; after that the opposite is sent.",
     ),
+    "knobs": HelpText(
+        "Knobs",
+        "What can be turned without a deploy? Flags that loops read when a round begins, the experiments on them, "
+        "budgets and the kill switch, and the marks on the time lines. A change is shown before it is sent; the flag "
+        "is read again first, and where somebody else changed it nothing is sent. Undoing sends the opposite, after "
+        "the same look.",
+        (
+            Mark("ok", "on"),
+            Mark("ring", "off", "dim"),
+            Mark("dash", "known, and not made as a flag yet", "dim"),
+            Mark("arrow", "a change is on its way", "warn"),
+        ),
+    ),
+    "knobs.flags": HelpText(
+        "Flags",
+        "Each with its rollout, its variants and how many rounds of the window saw which. Mixed are rounds during "
+        "which the flag changed: they count for no variant.",
+    ),
+    "knobs.experiments": HelpText(
+        "Experiments",
+        "Which variant scores better, how sure that is, and what is missing of the plan: each scored round is one "
+        "value. The interval holds the difference with 95 %; p is how often chance alone would part the ranks so far. "
+        "A flag with variants and no experiment is compared too, but nothing says when to stop looking.",
+        (
+            Mark("=", "the middle half of the scores"),
+            Mark("·", "the rest of them"),
+            Mark("│", "the median"),
+        ),
+    ),
+    "knobs.budgets": HelpText(
+        "Budgets and the kill switch",
+        "Flags that stop loops: while the kill switch is on none begins another round; a budget that is on ends a run "
+        "once it has cost so much. Loops read them at the start of each round.",
+    ),
+    "knobs.annotations": HelpText(
+        "Annotations",
+        "What happened and when, from people and from commits, the newest first. Of a mark, the rounds in the three "
+        "days before it stand beside those after it.",
+    ),
     "journal": HelpText(
         "Journal",
         "What this desk and earlier ones did: windows, filters, sortings, copies, exports, refreshes, connections and "
@@ -257,7 +311,7 @@ TEXTS: Mapping[str, HelpText] = {
 
 _OF_SHEETS = (
     Mark("sparks", "the number over time: from zero, or where it stays far above, from its lowest", "accent"),
-    Mark("caret", "something that was marked there: a deploy, an annotation", "warn"),
+    _HAPPENED,
     Mark("██", "the share beside it", "accent"),
     Mark("dash", "nobody sent it; never zero in its place", "dim"),
 )

@@ -45,6 +45,15 @@ class History:
             self._undone.append(change)
         return change
 
+    def put_back(self, change: Change) -> None:
+        """Undoing the change, or doing it again, came to nothing: it stands where it stood before."""
+        if change in self._undone:
+            self._undone.remove(change)
+            self._done.append(change)
+        elif change in self._done:
+            self._done.remove(change)
+            self._undone.append(change)
+
     def redo(self) -> Change | None:
         change = _newest(self._undone)
         if change is not None:

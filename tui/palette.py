@@ -27,6 +27,7 @@ class Glyphs:
     arrow: str
     dash: str
     caret: str
+    flag: str
     lost: str
     zero: str
     bars: tuple[str, ...]
@@ -44,6 +45,7 @@ UNICODE = Glyphs(
     arrow="→",
     dash="–",
     caret="^",
+    flag="◆",
     lost="░",
     zero="·",
     bars=(" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"),
@@ -60,6 +62,7 @@ ASCII = Glyphs(
     arrow=">",
     dash="-",
     caret="^",
+    flag="!",
     lost=".",
     zero="_",
     bars=(" ", "#"),

@@ -13,7 +13,7 @@ from queries.backend import Backend
 from queries.boards import Answer
 from queries.views.filters import Filters
 from queries.views.window import Window
-from tui.asker import Found, Place
+from tui.asker import MOST_ANNOTATIONS, Found, Place
 from workspace.config import Config
 from workspace.connection import CURRENT, connection
 from workspace.errors import LoopdeskError
@@ -21,6 +21,7 @@ from workspace.errors import LoopdeskError
 if TYPE_CHECKING:  # the HTTP client is loaded in a worker, after the first paint
     from queries.morning import Chosen, Scope
     from queries.remote import RemoteBackend
+    from queries.views.timeline import Annotation
 
 # A pane that is asked for a moment after the others looks at the same night: its window is not asked for again.
 _WINDOW_HOLDS = timedelta(seconds=20)
@@ -79,6 +80,16 @@ class RemoteAsker:
     def answer(self, call: Callable[[Backend], Found], *, fresh: bool = False) -> Found:
         with self._explained():
             return call(self._open(fresh))
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        from queries.annotations import on_time_lines
+        from queries.rest import open_rest
+
+        rest = open_rest(self._config)
+        try:
+            return on_time_lines(rest, MOST_ANNOTATIONS)
+        finally:
+            rest.close()
 
     def trace_link(self, trace_id: str) -> str:
         from queries.traces import trace_link

@@ -53,7 +53,7 @@ class Work:
             except LoopdeskError as error:
                 message = Failed(job, token, error)
             except Exception as error:  # a fault of ours must not vanish in a thread, nor take the desk down
-                message = Failed(job, token, _unforeseen(error))
+                message = Failed(job, token, unforeseen(error))
             if self._tokens.get(key) == token:
                 target.post_message(message)
 
@@ -84,7 +84,7 @@ class Work:
         return jobs
 
 
-def _unforeseen(error: Exception) -> LoopdeskError:
+def unforeseen(error: Exception) -> LoopdeskError:
     said = plain(f"{type(error).__name__}: {error}", 200)
     return LoopdeskError(f"This could not be worked out ({said})", "It is a fault of loopdesk", "Please report it")
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from workspace.errors import LoopdeskError
+from workspace.knobs import KNOWN, Knob, knobs
 from workspace.paths import Workspace, config_folder, default_root, refuse_writable_by_others
 
 # Environment variable -> field.
@@ -99,6 +100,8 @@ class Config:
     """`[budgets]`: the most that the engine spends; `engine.budget` checks it."""
     notify: Mapping[str, object] = field(default_factory=dict, repr=False)
     """`[notify]`: how you are told what deserves it; `engine.notify` checks it. A webhook's address may be a secret."""
+    knobs: Mapping[str, Knob] = field(default_factory=lambda: KNOWN)
+    """`[knobs.NAME]`: what flags mean, by key, over those that loopdesk knows."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -235,7 +238,8 @@ def _checked(config: Config) -> Config:
         raise LoopdeskError(
             f"There is no time zone {config.timezone!r}", do='Use an IANA name such as "Europe/Berlin"'
         ) from error
-    return replace(config, posthog_project_id=str(config.posthog_project_id))  # TOML writes a number
+    # TOML writes a number as the project's id.
+    return replace(config, posthog_project_id=str(config.posthog_project_id), knobs=knobs(config.knobs))
 
 
 def _check_posthog(config: Config) -> None:

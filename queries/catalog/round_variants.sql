@@ -2,7 +2,7 @@
 -- asks: which rounds ran under which variant of a flag, and how did each score?
 -- params: since DateTime, until DateTime, flag String = '', project String = '', client String = ''
 -- columns: flag String, round_id String, variant String (JSON: a text in quotes, or true), n_variants UInt64 (variants; more than 1: the flag changed within the round), project String, client String, agent String, run_id String, started DateTime, n_scored UInt64 (events), goal String, score Float64 (score)
--- events: round_started, round_scored, round_kept, round_reverted
+-- events: round_started, round_scored
 -- cost: none
 -- limit: 20000
 SELECT
@@ -32,7 +32,8 @@ FROM (
     arrayJoin(arrayFilter(k -> startsWith(k, '$feature/'), JSONExtractKeys(properties))) AS feature,
     JSONExtractRaw(properties, feature) AS saw
   FROM events
-  WHERE event IN ('round_started', 'round_scored', 'round_kept', 'round_reverted')
+  WHERE event IN ('round_started', 'round_scored')
+    AND position(properties, '$feature/') > 0
     AND properties.round_id IS NOT NULL
     AND properties.project != 'loopdesk'
     AND timestamp >= toDateTime({since})
@@ -41,6 +42,6 @@ FROM (
     AND ({client} = '' OR properties.client = {client})
 )
 WHERE {flag} = '' OR feature = concat('$feature/', {flag})
-GROUP BY flag, round_id
+GROUP BY feature, round_id
 ORDER BY started DESC, round_id, flag
 LIMIT 20000

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from queries.views.drill import Drill
+from queries.views.timeline import Mark
 
 
 class Unit(StrEnum):
@@ -59,14 +60,6 @@ class Row:
     word: str = ""
     tone: Tone = Tone.PLAIN
     drill: Drill | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that happened, on the time line of the courses. `label` may be untrusted text."""
-
-    bucket: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)

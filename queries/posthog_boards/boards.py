@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _STAGES = ("round_started", "proposal_generated", "proposal_applied", "round_scored", "round_kept")
 _LAST = {"date_from": "-30d"}
-MOST_DIMENSIONS = 20  # lines on one chart
+MOST_DIMENSIONS = 50  # series of one chart; PostHog asks a question for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class Board:
 
 def boards(dimensions: Sequence[str]) -> tuple[Board, ...]:
     """`dimensions` are names of `dim_*` properties as they were found; without any there is no board of them."""
-    dims = [_series("round_scored", "avg", name, name.removeprefix("dim_")) for name in sorted(set(dimensions))]
+    names = sorted(set(dimensions))
+    dims = [_series("round_scored", "avg", name, name.removeprefix("dim_")) for name in names[:MOST_DIMENSIONS]]
+    cut = f" The first {MOST_DIMENSIONS} of {len(names)}." if len(names) > MOST_DIMENSIONS else ""
     found = [
         Board("round_funnel", "Round funnel", "Where do rounds drop off?", _insight(
             "FunnelsQuery",
@@ -56,9 +58,9 @@ def boards(dimensions: Sequence[str]) -> tuple[Board, ...]:
         )),
     ]  # fmt: skip
     if dims:
-        found.insert(2, Board("dimension_heatmap", "Dimensions by day", "Which dimensions are weak, and when?", _trend(
-            dims[:MOST_DIMENSIONS], "ActionsTable",
-        )))  # fmt: skip
+        # A table of PostHog's has one figure a series, for the whole time; lines say when.
+        asks = f"Which dimensions are weak, and when?{cut}"
+        found.insert(2, Board("dimension_heatmap", "Dimensions by day", asks, _trend(dims, "ActionsLineGraph")))
     return tuple(found)
 
 

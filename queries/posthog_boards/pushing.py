@@ -2,35 +2,41 @@
 
 What it made carries a tag and, because plans without tags drop them, a mark at the end of its description. A push that
 was broken off leaves a dashboard with some of its boards; the next one makes the rest. Names, colours and places that
-somebody changed in PostHog stay as they are.
+somebody changed in PostHog stay as they are: a tile is given a place where it has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from queries.posthog_boards.boards import Board
+from queries.posthog_boards.tiles import Tile, documents, tiles, unplaced
 from queries.remote_errors import PostHogFailed
 from queries.rest import NotThere, Rest, listed
+from queries.views.words import counted
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-DASHBOARD = "dashboard"
+DASHBOARD, LAYOUT = "dashboard", "layout"
 NAME = "Overnight loops"
 TAG = "loopdesk"
-MAKE, CHANGE, KEEP = "make", "change", "keep"
+_MOST = 5_000
+_NOT_ON_IT = "it is not on the dashboard"
+NEEDED = ("dashboard:write", "insight:write")
+MAKE, CHANGE, KEEP, PLACE = "make", "change", "keep", "place"
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """An object of ours in PostHog. `dashboards` are those that an insight is on."""
+    """An object of ours in PostHog. `dashboards` are those that an insight is on, `tiles` what is on a dashboard."""
 
     key: str
     id: int
     name: str
     query: Mapping[str, object]
     dashboards: tuple[int, ...] = ()
+    tiles: tuple[Tile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,18 @@ class Step:
 def existing(rest: Rest) -> tuple[Existing, ...]:
     """What loopdesk made there: the dashboard, and insights. Raises `LoopdeskError`."""
     try:
-        dashboards = _ours(listed(rest, "dashboards/").rows)
+        dashboards = [one for one in _ours(_all(rest, "dashboards/")) if one.key == DASHBOARD]
         # The list of a busy project is long; every mark holds the word.
-        insights = _ours(listed(rest, "insights/", search=TAG).rows)
+        insights = _ours(_all(rest, "insights/", search=TAG))
+        if dashboards:
+            home = min(dashboards, key=lambda one: one.id)
+            dashboards.remove(home)
+            dashboards.append(replace(home, tiles=tiles(rest, home.id)))
     except NotThere as error:
         raise LoopdeskError(
             "There are no dashboards here", "The desk itself shows the six boards", "For PostHog's: loopdesk connect"
         ) from error
-    return (*(one for one in dashboards if one.key == DASHBOARD), *(one for one in insights if one.key != DASHBOARD))
+    return (*dashboards, *(one for one in insights if one.key != DASHBOARD))
 
 
 def plan(wanted: Sequence[Board], found: Sequence[Existing]) -> tuple[Step, ...]:
@@ -64,16 +74,23 @@ def plan(wanted: Sequence[Board], found: Sequence[Existing]) -> tuple[Step, ...]
         oldest.setdefault(one.key, one)
     home = oldest.get(DASHBOARD)
     steps = [Step(KEEP, DASHBOARD, home.name, home.id) if home else Step(MAKE, DASHBOARD, NAME)]
+    added, known = 0, list[int]()
     for board in wanted:
         there = oldest.get(board.key)
+        is_on_it = there is not None and home is not None and home.id in there.dashboards
+        added += not is_on_it
+        known += [there.id] if there else []
         if there is None:
             steps.append(Step(MAKE, board.key, board.name))
         elif not _holds(there.query, board.query):
             steps.append(Step(CHANGE, board.key, there.name, there.id, "it asks something else"))
-        elif home is None or home.id not in there.dashboards:
-            steps.append(Step(CHANGE, board.key, there.name, there.id, "it is not on the dashboard"))
+        elif not is_on_it:
+            steps.append(Step(CHANGE, board.key, there.name, there.id, _NOT_ON_IT))
         else:
             steps.append(Step(KEEP, board.key, there.name, there.id))
+    count = added + (len(unplaced(home.tiles, known)) if home else 0)
+    if count:
+        steps.append(Step(PLACE, LAYOUT, counted(count, "tile"), home.id if home else None))
     return tuple(steps)
 
 
@@ -81,20 +98,30 @@ def push(rest: Rest, wanted: Sequence[Board], found: Sequence[Existing]) -> Iter
     """Does the plan, and gives each step when it is done. Raises `LoopdeskError`; what was done until then is there,
     and another push goes on from it."""
     by_key, by_id = {board.key: board for board in wanted}, {one.id: one for one in found if one.key != DASHBOARD}
-    home = 0
+    home, ids = 0, dict[str, int]()
     for step in plan(wanted, found):
         if step.key == DASHBOARD:
             home = step.id or _made(rest, "dashboards/", _document(DASHBOARD, NAME, "Rounds, scores and costs."))
         elif step.action == MAKE:
             board = by_key[step.key]
-            _made(rest, "insights/", {
+            ids[step.key] = _made(rest, "insights/", {
                 **_document(board.key, board.name, board.asks), "query": board.query, "dashboards": [home]
             })  # fmt: skip
-        elif step.action == CHANGE and step.id is not None:
-            # PostHog takes the list of dashboards whole: those that somebody added stay in it.
-            on = sorted({*by_id[step.id].dashboards, home})
-            rest.ask("PATCH", f"insights/{step.id}/", {"query": by_key[step.key].query, "dashboards": on})
+        elif step.action == PLACE:
+            _lay_out(rest, home, [ids[board.key] for board in wanted])
+        elif step.id is not None:
+            ids[step.key] = step.id
+            if step.action == CHANGE:
+                # PostHog takes the list of dashboards whole: those that somebody added stay in it.
+                on = sorted({*by_id[step.id].dashboards, home})
+                rest.ask("PATCH", f"insights/{step.id}/", {"query": by_key[step.key].query, "dashboards": on})
         yield step
+
+
+def _lay_out(rest: Rest, home: int, insights: Sequence[int]) -> None:
+    there = tiles(rest, home)
+    if unplaced(there, insights):
+        rest.ask("PATCH", f"dashboards/{home}/", {"tiles": documents(there, insights)})
 
 
 def _document(key: str, name: str, asks: str) -> dict[str, object]:
@@ -113,6 +140,15 @@ def _made(rest: Rest, path: str, document: Mapping[str, object]) -> int:
     return id
 
 
+def _all(rest: Rest, path: str, **asked: str) -> Sequence[dict]:
+    """Of what is not all, something of ours may be missing, and would be made twice."""
+    found = listed(rest, path, _MOST, **asked)
+    if not found.is_all:
+        kind = path.strip("/")
+        raise LoopdeskError(f"The project has more than {_MOST:,} {kind}", "What is ours cannot be found among them")
+    return found.rows
+
+
 def _ours(rows: Sequence[dict]) -> tuple[Existing, ...]:
     return tuple(one for row in rows if (one := _existing(row)))
 
@@ -121,15 +157,22 @@ def _existing(row: Mapping) -> Existing | None:
     key, id = _key(row), row.get("id")
     if not key or type(id) is not int or row.get("deleted"):
         return None
-    on = row.get("dashboards")
     query = row.get("query")
     return Existing(
         key,
         id,
         plain(row.get("name") or "", 100) or key,
         query if isinstance(query, dict) else {},
-        tuple(one for one in on if type(one) is int) if isinstance(on, list) else (),
+        _dashboards(row),
     )
+
+
+def _dashboards(row: Mapping) -> tuple[int, ...]:
+    """An insight names them in `dashboards`, which PostHog wants to drop, and in `dashboard_tiles`."""
+    on, tiles = row.get("dashboards"), row.get("dashboard_tiles")
+    found = list(on) if isinstance(on, list) else []
+    found += [one.get("dashboard_id") for one in tiles if isinstance(one, dict)] if isinstance(tiles, list) else []
+    return tuple(sorted({one for one in found if type(one) is int}))
 
 
 def _key(row: Mapping) -> str:

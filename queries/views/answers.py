@@ -56,20 +56,20 @@ def instant(value: str | None) -> datetime | None:
     return None if found.year <= 1970 else found
 
 
+def bucket_of(moment: datetime, window: Window, zone: str) -> str:
+    """The bucket that a moment is in, spelled as the questions' `bucket` column spells it."""
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d" if window.bucket == "day" else "%Y-%m-%d %H:00:00")
+
+
 def buckets(window: Window, zone: str) -> tuple[str, ...]:
-    """Every bucket of the window in order, spelled as the questions' `bucket` column spells them."""
-    local = ZoneInfo(zone)
-    if window.bucket == "day":
-        step, spelled = timedelta(hours=6), "%Y-%m-%d"
-    else:
-        step, spelled = timedelta(minutes=15), "%Y-%m-%d %H:00:00"
+    """Every bucket of the window in order."""
+    step = timedelta(hours=6) if window.bucket == "day" else timedelta(minutes=15)
     names: dict[str, None] = {}
     moment, end = window.span.since.astimezone(UTC), window.span.until.astimezone(UTC)
     # Steps of real time, named in local time: a day of 23 or 25 hours comes out right.
     while moment < end:
-        names[moment.astimezone(local).strftime(spelled)] = None
+        names[bucket_of(moment, window, zone)] = None
         moment += step
     if window.span.since < window.span.until:
-        last = (window.span.until - timedelta(microseconds=1)).astimezone(local)
-        names[last.strftime(spelled)] = None
+        names[bucket_of(window.span.until - timedelta(microseconds=1), window, zone)] = None
     return tuple(names)

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, isfinite
 from statistics import mean, pvariance, quantiles
 from zoneinfo import ZoneInfo
 
@@ -33,8 +33,12 @@ from queries.views.answers import goal_of, is_improvement, records
 from queries.views.words import counted, listed, signed
 
 CONTROL = "control"
+OFF = "false"
+"""A flag without variants, or one with variants whose rollout does not reach the round."""
 FEWEST = 8
 """Scored rounds on each side below which nothing is compared: the rank test's approximation is good from there on."""
+PILOT = 30
+"""Scored rounds on each side from which a plan by its effect takes the spread: a usual size, fixed before."""
 MOST_CHANCE_OF_MIX = 0.001
 """A mix or a split that comes by chance less often is unequal; a usual bound for such checks."""
 
@@ -42,7 +46,8 @@ MOST_CHANCE_OF_MIX = 0.001
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What was decided before: `rounds` scored on each side, or the smallest `effect` (in the score's unit) worth
-    seeing, from which the number follows. `shares` are the variants' rollout by name, where they are known."""
+    seeing, from which and from the spread of the first `PILOT` rounds on each side the number follows. `shares` are the
+    variants' rollout by name, where they are known."""
 
     flag: str
     rounds: int | None = None
@@ -117,7 +122,8 @@ class Experiment:
 
 def samples(rows: Sequence[Mapping], flag: str) -> tuple[tuple[Sample, ...], int]:
     """The scored rounds of a flag, oldest first, from `round_variants`' records; and how many rounds saw more than one
-    variant, which belong to none and are left out. A crashed round has no score and is no sample."""
+    variant, which belong to none and are left out. A crashed round has no score and is no sample; nor is a score that
+    is no finite number."""
     mine = [row for row in rows if row["flag"] == flag]
     mixed = sum(row["n_variants"] > 1 for row in mine)
     found = [
@@ -132,7 +138,7 @@ def samples(rows: Sequence[Mapping], flag: str) -> tuple[tuple[Sample, ...], int
             score=row["score"],
         )
         for row in mine
-        if row["n_variants"] == 1 and row["n_scored"] and row["score"] is not None
+        if row["n_variants"] == 1 and row["n_scored"] and row["score"] is not None and isfinite(row["score"])
     ]
     return tuple(sorted(found, key=lambda sample: (sample.started, sample.round_id))), mixed
 
@@ -156,13 +162,15 @@ def of_samples(
     found: Sequence[Sample], plan: Plan, zone: str, *, mixed: int = 0, seed: int = 0, resamples: int = RESAMPLES
 ) -> Experiment:
     """`found` is oldest first. Loops of the other direction than most rounds have are shown by themselves alone: their
-    scores cannot be averaged with the rest."""
+    scores cannot be averaged with the rest. Rounds that a flag with variants was off for are in no experiment."""
     by_variant = _by(found, lambda sample: sample.variant)
     control = _control(by_variant, plan)
-    goal = Counter(sample.goal for sample in found).most_common(1)[0][0] if found else "max"
+    if control is not None and control != OFF and by_variant.pop(OFF, None):
+        found = [sample for sample in found if sample.variant != OFF]
+    goal = _goal(found)
     pooled = [sample for sample in found if sample.goal == goal]
     others = sorted(name for name in by_variant if name != control)
-    loops = _by(found, _loop)
+    loops = _by(found, loop_of)
     compared: tuple[Comparison, ...] = ()
     by_loop: tuple[Comparison, ...] = ()
     if control is not None:
@@ -178,7 +186,7 @@ def of_samples(
         flag=plan.flag,
         goal=goal,
         distributions=tuple(
-            _distribution(name, [sample.score for sample in each], goal)
+            distribution(name, [sample.score for sample in each], goal)
             for name, each in sorted(_by(pooled, lambda sample: sample.variant).items(), key=lambda i: i[0] != control)
         ),
         compared=compared,
@@ -190,13 +198,19 @@ def of_samples(
 
 def _control(by_variant: Mapping[str, object], plan: Plan) -> str | None:
     """The named control; without it the flag that is off, None where neither was seen."""
-    return next((name for name in (plan.control, "false") if name in by_variant), None)
+    return next((name for name in (plan.control, OFF) if name in by_variant), None)
+
+
+def _goal(found: Sequence[Sample]) -> str:
+    """The direction of most."""
+    return Counter(sample.goal for sample in found).most_common(1)[0][0] if found else "max"
 
 
 def _compare(
     found: Sequence[Sample], variant: str, loop: str, plan: Plan, control: str, zone: str, seed: int, resamples: int
 ) -> Comparison:
-    sides = {name: [sample for sample in found if sample.variant == name] for name in (control, variant)}
+    goal = _goal(found)
+    sides = {name: [one for one in found if (one.variant, one.goal) == (name, goal)] for name in (control, variant)}
     before, after = ([sample.score for sample in sides[name]] for name in (control, variant))
     needed = _needed(before, after, plan)
     # A loop by itself needs the same sample as all of them together.
@@ -207,7 +221,6 @@ def _compare(
     if min(len(before), len(after)) >= FEWEST:
         interval = bootstrap_difference(before, after, confidence=CONFIDENCE, resamples=resamples, seed=seed)
         chance = rank_sum(after, before)
-    goal = found[0].goal if found else "max"
     return Comparison(
         variant=variant,
         loop=loop,
@@ -222,13 +235,14 @@ def _compare(
 
 
 def _needed(before: Sequence[float], after: Sequence[float], plan: Plan) -> int | None:
-    """The plan's own number; else from its effect and the spread of both sides so far, each about its own mean."""
+    """The plan's own number; else from its effect and the spread of a pilot, each side's about its own mean: a sample
+    whose size the pilot alone decides can be looked at while it grows (Stein, 1945)."""
     if plan.rounds is not None:
         return plan.rounds
     if not plan.effect or min(len(before), len(after)) < FEWEST:
         return None
-    spread = mean([pvariance(before), pvariance(after)]) ** 0.5
-    return max(FEWEST, rounds_needed(spread, plan.effect))
+    spread = mean([pvariance(before[:PILOT]), pvariance(after[:PILOT])]) ** 0.5
+    return max(PILOT, rounds_needed(spread, plan.effect))
 
 
 def _nights(missing: int | None, slower: Sequence[Sample], zone: str) -> int | None:
@@ -241,7 +255,7 @@ def _nights(missing: int | None, slower: Sequence[Sample], zone: str) -> int | N
     return ceil(missing * len(nights) / len(slower)) if slower else None
 
 
-def _distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
+def distribution(variant: str, scores: Sequence[float], goal: str) -> Distribution:
     low, middle, high = quantiles(scores, n=4, method="inclusive") if len(scores) > 1 else [scores[0]] * 3
     return Distribution(
         variant=variant,
@@ -262,20 +276,22 @@ def _warnings(
 ) -> Iterator[str]:
     if len({sample.goal for sample in found}) > 1:
         yield "Some loops want a high score, some a low one: only those of the commoner direction are taken together."
-    if any(one.needed is None for one in compared):
+    if compared and plan.rounds is None and not plan.effect:
         yield "There is no planned sample: a difference that is looked for every morning is found sooner or later."
-    elif any(one.missing for one in compared):
+    elif not all(one.is_planned for one in compared):
         yield "The planned sample is not there yet: to stop now because of what is seen would find chance differences."
-    if plan.rounds is None and plan.effect and any(one.needed is not None for one in compared):
-        yield "The sample is worked out from the spread so far and moves with it; write it down as a number of rounds."
-    for what, of in (("project and client", _loop), ("agent", lambda sample: sample.agent)):
+    if plan.rounds is None and plan.effect and any(min(one.rounds) < PILOT for one in compared):
+        yield f"How many rounds it takes is known from the first {PILOT} of each variant on; until then it moves."
+    if len(compared) > 1:
+        yield f"{counted(len(compared), 'variant')} are compared: that one of them differs by chance is likelier so."
+    for what, of in (("project and client", loop_of), ("agent", lambda sample: sample.agent)):
         groups = sorted({of(sample) for sample in found})
         counts = [[sum(of(sample) == group for sample in each) for group in groups] for each in by_variant.values()]
         if same_mix(counts) < MOST_CHANCE_OF_MIX:
             yield f"The variants have unequal mixes by {what}: a difference may be theirs, so read it loop by loop."
     shares = plan.shares or {}
-    names = [name for name in by_variant if shares.get(name)]
-    if expected_split([len(by_variant[name]) for name in names], [shares[name] for name in names]) < MOST_CHANCE_OF_MIX:
+    seen = [len(by_variant.get(name, ())) for name in shares]  # also a variant that no round saw
+    if expected_split(seen, list(shares.values())) < MOST_CHANCE_OF_MIX:
         yield "The variants have other shares of the rounds than their rollout says: some rounds may not be counted."
     if mixed:
         yield f"{counted(mixed, 'round')} saw more than one variant and {'is' if mixed == 1 else 'are'} left out."
@@ -314,7 +330,7 @@ def _sentence(one: Comparison, control: str) -> str:
     return f"{one.variant} is {how} than {control}: {span}{left}."
 
 
-def _loop(sample: Sample) -> str:
+def loop_of(sample: Sample) -> str:
     return f"{sample.project}/{sample.client}" if sample.client else sample.project
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from queries.backend import QueryResult
-from queries.views.answers import best_of, better, buckets, goal_of, is_improvement, records
+from queries.views.answers import best_of, better, bucket_of, buckets, goal_of, is_improvement, records
 from queries.views.window import Window
 from queries.views.words import listed, score, size
 
@@ -99,12 +98,11 @@ def deploy_marks(shas: list[dict], earlier: list[dict], window: Window, zone: st
     last_before = {row["project"]: row["git_sha"] for row in earlier}
     marks = []
     current: dict[str, str] = dict(last_before)
-    spelled = "%Y-%m-%d" if window.bucket == "day" else "%Y-%m-%d %H:00:00"
     for row in sorted(shas, key=lambda row: row["first_seen"]):
         project, sha = row["project"], row["git_sha"]
         if project in current and current[project] != sha:
-            seen = datetime.fromisoformat(row["first_seen"]).astimezone(ZoneInfo(zone))
-            marks.append(DeployMark(project, sha, seen.strftime(spelled)))
+            seen = datetime.fromisoformat(row["first_seen"])
+            marks.append(DeployMark(project, sha, bucket_of(seen, window, zone)))
         current[project] = sha
     return tuple(marks)
 

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
 from queries.annotations import Draft, Waiting, draft, make, on_time_lines
+from queries.around import around
 from queries.backend import QueryTimedOut
-from queries.catalog import catalog
 from queries.morning import open_backend
 from queries.remote_errors import PostHogBusy, PostHogUnreachable, Throttled
 from queries.rest import Rest, open_rest
-from queries.views.marks import Side, effects, spans
+from queries.views.marks import Side, moments, notes, word
 from queries.views.words import counted, money, score, share
 from tui.commands import annotate_hook
 from tui.commands.cli import Context
-from tui.commands.moments import moment
+from tui.moments import moment
 from workspace.errors import LoopdeskError
 from workspace.paths import state_folder
 from workspace.text import plain
 
 _AWAY = (PostHogUnreachable, PostHogBusy, Throttled, QueryTimedOut)
-_AROUND = timedelta(days=3)
 
 
 @click.command("annotate")
@@ -125,32 +125,36 @@ def _list(context: Context, *, as_json: bool) -> None:
 def _effect(context: Context, id: int, *, as_json: bool) -> None:
     rest = open_rest(context.config, _warn)
     try:
-        mark = next((one for one in on_time_lines(rest) if one.id == id), None)
+        marks = on_time_lines(rest)
     finally:
         rest.close()
+    mark = next((one for one in marks if one.id == id), None)
     backend = open_backend(context.config)
     if mark is None or backend is None:
         raise LoopdeskError(f"There is no annotation {id}", do="See: loopdesk annotate --list")
-    question = catalog.load("headline")
     try:
-        before, after = (
-            backend.query(question.text, question.values({"since": span.since, "until": span.until}), question.types)
-            for span in spans(mark.at, _AROUND, datetime.now(UTC))
-        )
+        found = around(backend, mark.at, moments(marks, mark.at), datetime.now(UTC))
     finally:
         backend.close()
-    found = effects(before, after)
     if as_json:
-        click.echo(json.dumps({"id": id, "at": mark.at.isoformat(), "projects": [asdict(one) for one in found]}))
+        document = {
+            "id": id,
+            "at": mark.at.isoformat(),
+            "since": found.before.since.isoformat(),
+            "until": found.after.until.isoformat(),
+            "other_marks": found.others,
+            "projects": [asdict(one) for one in found.effects],
+        }
+        click.echo(json.dumps(document))
         return
-    click.echo(f"{mark.at.astimezone(ZoneInfo(context.config.zone)):%Y-%m-%d %H:%M}  {plain(mark.content, 200)}")
-    for one in found:
-        verdict = {True: "better", False: "worse", None: ""}[one.is_better]
-        click.echo(
-            f"{plain(one.project, 30):<30}  before {_side(one.before)}  after {_side(one.after)}  {verdict}".rstrip()
-        )
-    if not found:
-        click.echo("No round in the three days before and after it.", err=True)
+    zone = ZoneInfo(context.config.zone)
+    click.echo(f"{mark.at.astimezone(zone):%Y-%m-%d %H:%M}  {plain(mark.content, 200)}")
+    since, until = (one.astimezone(zone) for one in (found.before.since, found.after.until))
+    click.echo(f"From {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}. {found.verdict}")
+    for one in found.effects:
+        click.echo(f"{plain(one.project, 30):<30}  before {_side(one.before)}  after {_side(one.after)}  {word(one)}")
+    for sentence in notes(found):
+        click.echo(sentence)
 
 
 def _side(side: Side | None) -> str:
@@ -162,12 +166,19 @@ def _side(side: Side | None) -> str:
 
 def _install(context: Context, folder: str, *, as_json: bool) -> None:
     named = context.config.sources.get("workspace_dir") in ("command line", "environment")
-    hook, is_chained = annotate_hook.install(Path(folder), context.config.workspace_dir if named else "")
+    workspace_dir = context.config.workspace_dir if named else ""
+    hook, is_chained = annotate_hook.install(Path(folder), workspace_dir, _own_command())
     if as_json:
         click.echo(json.dumps({"hook": str(hook), "is_chained": is_chained}))
     else:
         after = ", after the hook that was there" if is_chained else ""
         click.echo(f"Each commit is annotated from now on{after}: {hook}")
+
+
+def _own_command() -> str:
+    """Where this loopdesk is installed; empty where it runs without being."""
+    beside = Path(sys.executable).with_name("loopdesk")
+    return str(beside) if beside.is_file() else shutil.which("loopdesk") or ""
 
 
 def _warn(said: str) -> None:

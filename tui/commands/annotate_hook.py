@@ -20,27 +20,29 @@ _SCRIPT = f"""#!/bin/sh
 # Marks each commit as an annotation. Delete this file to stop it.
 hooks=$(dirname "$0")
 if [ -x "$hooks/{_BEFORE}" ]; then "$hooks/{_BEFORE}" "$@"; fi
-command -v loopdesk >/dev/null 2>&1 || exit 0
+loopdesk=$(command -v loopdesk 2>/dev/null) || loopdesk={{command}}
+[ -x "$loopdesk" ] || exit 0
 folder=$(git rev-parse --git-dir 2>/dev/null) || exit 0
 if [ -d "$folder/rebase-merge" ] || [ -d "$folder/rebase-apply" ]; then exit 0; fi
 sha=$(git rev-parse HEAD 2>/dev/null) || exit 0
 at=$(git log -1 --format=%cI 2>/dev/null) || exit 0
 subject=$(git log -1 --format=%s 2>/dev/null) || exit 0
-( loopdesk annotate --queue --sha "$sha" --at "$at" {{options}}-- "${{{{subject:-no subject}}}}" ) \\
+( "$loopdesk" annotate --queue --sha "$sha" --at "$at" {{options}}-- "${{{{subject:-no subject}}}}" ) \\
   </dev/null >/dev/null 2>&1 &
 exit 0
 """
 
 
-def install(folder: Path, workspace_dir: str = "") -> tuple[Path, bool]:
+def install(folder: Path, workspace_dir: str = "", command: str = "") -> tuple[Path, bool]:
     """The hook's path, and whether another hook is chained before it. `workspace_dir` is named in the hook where it is
-    not the usual one. Raises `LoopdeskError`; then nothing was changed."""
+    not the usual one; `command` is a `loopdesk` for where the PATH has none, as under cron. Raises `LoopdeskError`;
+    then nothing was changed."""
     if os.name == "nt":
         raise LoopdeskError("The hook is a shell script, and was never tried on Windows")
     hooks = _hooks_of(folder)
     hook, before = hooks / _NAME, hooks / _BEFORE
     options = f"--workspace {shlex.quote(str(Path(workspace_dir).absolute()))} " if workspace_dir else ""
-    text = _SCRIPT.format(options=options)
+    text = _SCRIPT.format(options=options, command=shlex.quote(command))
     try:
         hooks.mkdir(exist_ok=True)
         is_ours = hook.is_file() and _MARK in hook.read_text(encoding="utf-8", errors="replace")

@@ -9,7 +9,7 @@ from tui.commands import inbox_naming as naming
 from tui.commands import inbox_posthog, inbox_proposals
 from tui.commands.inbox_deciding import Door, deciding, written
 from tui.commands.inbox_reading import list_, show
-from tui.commands.moments import later
+from tui.moments import later
 from workspace.errors import LoopdeskError
 
 

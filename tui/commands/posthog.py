@@ -12,10 +12,11 @@ from queries.catalog import catalog
 from queries.instrumentation import NOTE, OK, WRONG, Finding, Looked, look
 from queries.morning import open_backend
 from queries.posthog_boards.boards import boards
-from queries.posthog_boards.pushing import CHANGE, KEEP, MAKE, Step, existing, plan, push
-from queries.rest import open_rest
-from queries.scopes import Has, scopes
+from queries.posthog_boards.pushing import CHANGE, KEEP, MAKE, NEEDED, PLACE, Step, existing, plan, push
+from queries.rest import Rest, open_rest
+from queries.scopes import Has, lacking, scopes
 from queries.views.answers import records
+from queries.views.words import listed
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -70,6 +71,7 @@ def push_(context: Context, yes: bool, as_json: bool) -> None:
     rest = open_rest(context.config, _warn)
     steps: list[Step] = []
     try:
+        _check_scopes(rest, is_needed=yes)
         found = existing(rest)
         for step in push(rest, wanted, found) if yes else plan(wanted, found):
             steps.append(step)
@@ -84,8 +86,28 @@ def push_(context: Context, yes: bool, as_json: bool) -> None:
         click.echo("Nothing was done. To do it: loopdesk posthog push --yes", err=True)
 
 
+def _check_scopes(rest: Rest, *, is_needed: bool) -> None:
+    """Before anything is made: a key that may make dashboards and no insights would leave an empty one."""
+    missing = lacking(rest, NEEDED)
+    if not missing:
+        return
+    problem = LoopdeskError(
+        f"The key lacks the scope{'s' if len(missing) > 1 else ''} {listed(missing)}",
+        "Nothing was made",
+        "Add it to the key under Settings > Personal API keys, then push again",
+    )
+    if is_needed:
+        raise problem
+    _warn(str(problem))
+
+
 def _step(step: Step, *, is_done: bool) -> str:
-    words = {MAKE: ("would be made", "made"), CHANGE: ("would be changed", "changed"), KEEP: ("is right", "is right")}
+    words = {
+        MAKE: ("would be made", "made"),
+        CHANGE: ("would be changed", "changed"),
+        PLACE: ("would be placed", "placed"),
+        KEEP: ("is right", "is right"),
+    }
     why = f": {step.why}" if step.why else ""
     return f"{words[step.action][is_done]:<16}  {step.key:<17}  {step.name}{why}"
 

@@ -24,9 +24,9 @@ from queries.views.window import Span
 from queries.views.words import counted
 from tui.commands import query_table
 from tui.commands.cli import Context
-from tui.commands.moments import moment
 from tui.commands.query_error import marked
 from tui.commands.query_params import Asked, Parameter, find_text, read_parameters
+from tui.moments import moment
 from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 

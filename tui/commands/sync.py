@@ -23,7 +23,7 @@ from queries.sync import FIRST_PULL, OVERLAP, Synced, Wanted, kept, sync
 from queries.turns import Priority, Wait
 from queries.views.words import counted
 from tui.commands.cli import Context
-from tui.commands.moments import moment
+from tui.moments import moment
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 

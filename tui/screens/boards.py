@@ -7,12 +7,14 @@ from datetime import datetime
 from functools import partial
 
 from queries.boards import Answer, title
+from tui.asker import ANNOTATED
 from tui.journal import Passing
 from tui.messages import Arrived, Failed, Told
 from tui.screens.base import BaseScreen
+from tui.widgets.pane import BoardPane
 from workspace.errors import LoopdeskError
 
-WINDOW = "window"
+WINDOW, MARKS = "window", "marks"
 
 
 class BoardsScreen(BaseScreen):
@@ -71,6 +73,7 @@ class BoardsScreen(BaseScreen):
             self.ask_soon(self.boards())
         elif self._wanted:
             self.ask_soon(self._wanted)
+        self._show_marks()
 
     def on_screen_suspend(self) -> None:
         super().on_screen_suspend()
@@ -121,6 +124,8 @@ class BoardsScreen(BaseScreen):
         changed = self.desk.changed_boards(self.boards(), message.events)
         if changed:
             self.ask(changed)
+        elif ANNOTATED in message.events:
+            self._ask_marks()
         self._arrivals = self.desk.arrivals
 
     def _unanswered(self) -> tuple[str, ...]:
@@ -136,6 +141,9 @@ class BoardsScreen(BaseScreen):
         self._failures.pop(message.job, None)
         if message.job == WINDOW:
             self._window_told(message.found)
+        elif message.job == MARKS:
+            if self.desk.happened.take(message.found):
+                self._show_marks()
         elif isinstance(message.found, Answer):
             self.keep(message.found)
             self._show(message.found)
@@ -143,6 +151,10 @@ class BoardsScreen(BaseScreen):
 
     def on_failed(self, message: Failed) -> None:
         if not self.desk.work.accept(self, message):
+            return
+        if message.job == MARKS:
+            self._say_without_marks(message.error)
+            self._finish()
             return
         if self._failures.get(message.job) != str(message.error):
             self._failures[message.job] = str(message.error)
@@ -168,10 +180,31 @@ class BoardsScreen(BaseScreen):
         for board in boards:
             ask = partial(desk.asker.ask, board, chosen.window, filters, fresh=fresh)
             desk.work.load(self, board, ask)
+        self._ask_marks()  # last: a chart is worth more than its marks
 
     def _show(self, answer: Answer) -> None:
         self._answers[answer.board] = answer
         self.show_answer(answer)
+
+    # What happened, on the charts
+
+    def _ask_marks(self) -> None:
+        if self.query(BoardPane):
+            self.desk.work.load(self, MARKS, self.desk.asker.annotations)
+
+    def _show_marks(self) -> None:
+        for pane in self.query(BoardPane):
+            if pane.answer is not None:
+                pane.show_marks(self.desk.happened.marks(pane.answer))
+
+    def _say_without_marks(self, problem: LoopdeskError) -> None:
+        if not self.desk.happened.fail(problem):
+            return
+        said = f"No marks on the charts: {problem}"
+        if self.desk.happened.was_told():
+            self.desk.note(said)
+        else:
+            self.say(said)
 
     def _finish(self) -> None:
         if self._was_asked and not self.desk.work.pending(self):

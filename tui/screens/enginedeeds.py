@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui.engineview import CommandRow, EngineState, consent_question
@@ -10,26 +10,22 @@ from tui.inboxdoor import Deed, Wish
 from tui.journal import Passing
 from tui.messages import Told
 from tui.screens.confirming import ConfirmScreen
-from tui.screens.enginesections import BLOCKED, DECISIONS, MEMORY, SOURCES, Section, decided
-from tui.screens.noting import LONGEST, NoteScreen
+from tui.screens.enginesections import BLOCKED, DECISIONS, MEMORY, SOURCES, decided
 from workspace.text import plain
 
 if TYPE_CHECKING:
     from engine.inbox import SourceRow
-    from tui.screens.base import BaseScreen
-    from tui.widgets.rowlist import RowList
+    from tui.screens.sectioned import Sectioned
 else:
-    BaseScreen = object
+    Sectioned = object
 
 START = "start"
 
 
-class EngineDeeds(BaseScreen):
+class EngineDeeds(Sectioned):
     """For a screen of sections; a verb acts on the row under the cursor, where the section has such rows."""
 
     state: EngineState
-    section: Section
-    list: RowList
 
     # Sources
 
@@ -71,7 +67,7 @@ class EngineDeeds(BaseScreen):
             return ""
 
         sentences = (row.why, "From 0 to 1: what its signals weigh of what they would. Empty follows its record.")
-        self._write(
+        self.write(
             f"Weight of {row.title}", sentences, written, text="" if was is None else f"{was:g}", is_optional=True
         )
 
@@ -108,7 +104,7 @@ class EngineDeeds(BaseScreen):
             return ""
 
         sentences = ("What is it about? By this key it is found again, such as: scorer of autoagent.",)
-        self._write("The key of a note", sentences, key_written)
+        self.write("The key of a note", sentences, key_written)
 
     def _edit(self, key: str, before: str) -> None:
         def written(text: str) -> str:
@@ -120,7 +116,7 @@ class EngineDeeds(BaseScreen):
             return ""
 
         sentences = (f"{key}: what should research know? Whoever judges is given it as data.",)
-        self._write("A note for the engine", sentences, written, text=before)
+        self.write("A note for the engine", sentences, written, text=before)
 
     def action_withdraw(self) -> None:
         if self.section.name == DECISIONS and isinstance(self.list.current, CommandRow):
@@ -202,36 +198,7 @@ class EngineDeeds(BaseScreen):
         return row
 
     def _confirm(self, title: str, sentences: Sequence[str], deed: Deed) -> None:
-        def answered(is_yes: bool | None) -> None:
-            if is_yes:
-                self.desk.decide(deed)
-
-        self.app.push_screen(ConfirmScreen(title, sentences), answered)
-
-    def _write(
-        self,
-        title: str,
-        sentences: Sequence[str],
-        written: Callable[[str], str],
-        *,
-        text: str = "",
-        is_optional: bool = False,
-    ) -> None:
-        """`written` returns what is wrong with the text: then it is asked for again, with that said first."""
-
-        def answered(found: str | None) -> None:
-            if found is not None and (problem := written(found)):
-                self._write(title, (problem, *sentences), written, text=found, is_optional=is_optional)
-
-        self.app.push_screen(Rewriting(title, sentences, text, is_optional=is_optional), answered)
-
-
-class Rewriting(NoteScreen):
-    """Begins with the text as it is."""
-
-    def __init__(self, title: str, sentences: Sequence[str], text: str, *, is_optional: bool) -> None:
-        super().__init__(title, sentences, is_optional=is_optional)
-        self._prompt.text = text[:LONGEST]
+        self.confirm(title, sentences, lambda: self.desk.decide(deed))
 
 
 def _deed(what: str, about: str, verb: str, **arguments: object) -> Deed:

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from queries.views.trace.detail import Line
 from queries.views.words import counted, money
-from tui.engineview import BudgetRow, ClockTime, CommandRow, EngineState, JobRow, NoteRow
+from tui.engineview import BudgetRow, CommandRow, JobRow, NoteRow
 from tui.palette import Palette
+from tui.sections import ClockTime, Section, fact, text_lines
 from tui.widgets.rowtable import Column
 from tui.widgets.strips import Run
-from workspace.text import plain, plain_lines
+from workspace.text import plain
 
 if TYPE_CHECKING:
     from engine.inbox import SourceRow, StoredSignal
     from engine.model import Command
 
 SOURCES, BLOCKED, JOBS, BUDGETS, MEMORY, DECISIONS = "Sources", "Blocked", "Jobs", "Budgets", "Memory", "Decisions"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """`columns` say times as a narrow column has room for. `identity` is what stays the same of a row that changed,
-    `is_counted` whether its number is worth a look."""
-
-    name: str
-    empty: str
-    rows: Callable[[EngineState], Sequence[Any]]
-    columns: Callable[[ClockTime], tuple[Column[Any], ...]]
-    identity: Callable[[Any], object]
-    details: Callable[[Any, ClockTime], list[Line]]
-    is_counted: bool = True
-
-
-def _text(text: object, tone: str = "text") -> list[Line]:
-    """Every line of what may come from anywhere."""
-    return [Line(tone, line) for line in plain_lines(text)]
-
-
-def _fact(name: str, value: str) -> Line:
-    return Line("text", f"{name:<12}{value}")
 
 
 # Sources
@@ -88,13 +65,13 @@ def _source_details(row: SourceRow, clock_time: ClockTime) -> list[Line]:
     return [
         Line("heading", plain(row.title, 200)),
         Line("name", _weighs(row)),
-        *_text(row.why),
+        *text_lines(row.why),
         Line("text", ""),
-        _fact("source", plain(row.source, 200)),
-        _fact("listens to", plain(row.where, 200)),
-        _fact("it is", f"{'on' if row.is_on else 'off'}{switched or ', as configured'}"),
-        _fact("signals", counted(row.signals, "signal") + (f", newest {clock_time(row.newest)}" if row.newest else "")),
-        _fact("reports", counted(row.record.reports, "report") + " with one of its signals"),
+        fact("source", plain(row.source, 200)),
+        fact("listens to", plain(row.where, 200)),
+        fact("it is", f"{'on' if row.is_on else 'off'}{switched or ', as configured'}"),
+        fact("signals", counted(row.signals, "signal") + (f", newest {clock_time(row.newest)}" if row.newest else "")),
+        fact("reports", counted(row.record.reports, "report") + " with one of its signals"),
     ]
 
 
@@ -128,18 +105,18 @@ def _blocked_columns(clock_time: ClockTime) -> tuple[Column[StoredSignal], ...]:
 def _blocked_details(row: StoredSignal, clock_time: ClockTime) -> list[Line]:
     signal = row.signal
     found = (
-        [_fact("threat", _words(row.threat)), *_text(f"“{row.quote}”", "bad")]
+        [fact("threat", _words(row.threat)), *text_lines(f"“{row.quote}”", "bad")]
         if row.quote
-        else [_fact("threat", _words(row.threat) or "none named")]
+        else [fact("threat", _words(row.threat) or "none named")]
     )
     return [
         Line("heading", plain(signal.title, 200)),
-        _fact("it is", "blocked: nothing reads it" if row.safety == "blocked" else "held: it is judged again"),
+        fact("it is", "blocked: nothing reads it" if row.safety == "blocked" else "held: it is judged again"),
         *found,
-        *_text(row.why or "No reason was given."),
+        *text_lines(row.why or "No reason was given."),
         Line("text", ""),
         Line("name", f"What came, as data ({plain(signal.source_product, 80)}/{plain(signal.source_type, 80)})"),
-        *_text(signal.content),
+        *text_lines(signal.content),
         Line("text", ""),
         Line("dim", f"{clock_time(signal.occurred_at, seconds=True)}, signal {row.id}"),
     ]
@@ -175,19 +152,19 @@ def _job_details(row: JobRow, clock_time: ClockTime) -> list[Line]:
     job = row.job
     found = [
         Line("heading", f"{plain(job.kind, 80)}: {row.title or 'no report'}"),
-        _fact("it is", f"{job.state} since {clock_time(job.changed_at, seconds=True)}, attempt {job.attempt}"),
-        _fact("made", clock_time(job.created_at, seconds=True)),
+        fact("it is", f"{job.state} since {clock_time(job.changed_at, seconds=True)}, attempt {job.attempt}"),
+        fact("made", clock_time(job.created_at, seconds=True)),
     ]
     if job.state in ("intended", "queued") and job.not_before > job.created_at:
-        found.append(_fact("not before", clock_time(job.not_before, seconds=True)))
+        found.append(fact("not before", clock_time(job.not_before, seconds=True)))
     if job.failures:
-        found.append(_fact("failures", counted(job.failures, "attempt") + " ended by a fault"))
+        found.append(fact("failures", counted(job.failures, "attempt") + " ended by a fault"))
     if job.reserved_usd:
-        found.append(_fact("reserved", money(job.reserved_usd)))
+        found.append(fact("reserved", money(job.reserved_usd)))
     if row.report_usd:
-        found.append(_fact("cost", f"{money(row.report_usd)} on this report so far"))
+        found.append(fact("cost", f"{money(row.report_usd)} on this report so far"))
     if job.error:
-        found += [Line("text", ""), *_text(job.error, "bad")]
+        found += [Line("text", ""), *text_lines(job.error, "bad")]
     return [*found, Line("text", ""), Line("dim", f"job {plain(job.key, 200)}")]
 
 
@@ -215,11 +192,11 @@ def _amount(row: BudgetRow, value: float | None) -> str:
 def _budget_details(row: BudgetRow, clock_time: ClockTime) -> list[Line]:
     of = " of " if row.spent is not None and row.limit is not None else ""
     amount = f"{_amount(row, row.spent)}{of}{_amount(row, row.limit)}"
-    told = [line for said in row.said if said for line in (Line("text", ""), *_text(said))]
+    told = [line for said in row.said if said for line in (Line("text", ""), *text_lines(said))]
     where = "[models]" if row.key == "judge" else "[budgets]"
     return [
         Line("heading", plain(row.name, 200)),
-        *_text(f"{amount} {row.about}".strip()),
+        *text_lines(f"{amount} {row.about}".strip()),
         *told,
         Line("text", ""),
         Line("dim", f"What is set stands under {where} in config.toml."),
@@ -254,7 +231,7 @@ def _note_details(row: NoteRow, clock_time: ClockTime) -> list[Line]:
         Line("dim", f"written {clock_time(note.written_at)}{withdrawn}"),
         *([Line("dim", f"learned from {row.title}")] if row.title else []),
         Line("text", ""),
-        *_text(note.text),
+        *text_lines(note.text),
     ]
 
 
@@ -318,11 +295,11 @@ def _command_details(row: CommandRow, clock_time: ClockTime) -> list[Line]:
     tone = "bad" if state == "refused" else "text"
     return [
         Line("heading", plain(decided(command, row.title), 300)),
-        _fact("it is", f"{state}{until}"),
-        _fact("decided", f"{clock_time(command.made_at, seconds=True)}, at the {plain(command.actor, 40)}"),
-        *(_text(command.said, tone) if command.said else []),
+        fact("it is", f"{state}{until}"),
+        fact("decided", f"{clock_time(command.made_at, seconds=True)}, at the {plain(command.actor, 40)}"),
+        *(text_lines(command.said, tone) if command.said else []),
         Line("text", ""),
-        *(line for name, value in sorted(command.arguments.items()) for line in _text(f"{name}: {value}", "dim")),
+        *(line for name, value in sorted(command.arguments.items()) for line in text_lines(f"{name}: {value}", "dim")),
         Line("dim", f"command {command.id}"),
     ]
 

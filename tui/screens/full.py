@@ -10,7 +10,6 @@ from textual.widget import Widget
 from queries.boards import Answer, source, title
 from queries.views import answers, drill
 from queries.views.deploys import Deploy, Deploys
-from queries.views.drill import Drill
 from tui.help_texts import HelpText, of_board
 from tui.journal import Passing
 from tui.messages import Told
@@ -127,7 +126,7 @@ class FullScreen(Jumping, ListScreen):
             self._fill("#deploys", deploy_table(self.desk.palette, self.desk.clock_time), found)
             return
         if PICTURE in self._views:
-            self.query_one(BoardPane).show(answer)
+            self.query_one(BoardPane).show(answer, self.desk.happened.marks(answer))
         self._fill("#table", result_table(answer.results[0], self.desk.palette), answer.results[0].rows)
         self.query_one("#hogql", Reader).show(
             [[(line, self.desk.palette.text)] for text in [answer.hogql] for line in plain_lines(text)]
@@ -200,7 +199,7 @@ class FullScreen(Jumping, ListScreen):
             return
         spot = self.query_one(BoardPane).spot if self._view == PICTURE else None
         if spot is not None:
-            self.desk.open_behind(cast(Drill, spot.target), answer)
+            self.desk.open_spot(spot.target, answer)
         elif self._view in (TABLE, DEPLOYS) and self.list.current is not None:
             self._open_row(self.list.current, answer)
 

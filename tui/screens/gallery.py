@@ -68,7 +68,7 @@ class GalleryScreen(PanesScreen, Exporting):
         return arrangement.read(document, registry.names(), registry.useful(), registry.sibling)
 
     def _made(self, board: str, answer: Answer | None = None) -> BoardPane:
-        pane = BoardPane(board, paint_sheet, answer)
+        pane = BoardPane(board, paint_sheet, answer, self.desk.happened.marks(answer) if answer else ())
         pane.source = registry.source(board)
         pane.display = board in self.parts()
         return pane
@@ -252,7 +252,7 @@ class GalleryScreen(PanesScreen, Exporting):
     # What is shown
 
     def show_answer(self, answer: Answer) -> None:
-        self.pane(answer.board).show(answer)
+        self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         self.pane(board).fail(problem)

@@ -71,7 +71,7 @@ class MorningScreen(Digesting, PanesScreen):
             self.AUTO_FOCUS = f"#{self.desk.left.pane}"  # type: ignore[misc]
         headline = Headline("headline", PAINTERS["headline"], known.get("headline"))
         headline.name_it(*self.desk.window_words(headline.answer))
-        panes = [BoardPane(board, PAINTERS[board], known.get(board)) for board in PANES]
+        panes = [self._made(board, known.get(board)) for board in PANES]
         together = Container(id="panes")
         self._fit(headline, panes, together)
         yield headline
@@ -80,6 +80,9 @@ class MorningScreen(Digesting, PanesScreen):
             yield from panes
         if self.desk.palette.ascii:
             together.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]
+
+    def _made(self, board: str, answer: Answer | None) -> BoardPane:
+        return BoardPane(board, PAINTERS[board], answer, self.desk.happened.marks(answer) if answer else ())
 
     def boards(self) -> tuple[str, ...]:
         focused = self.focused.board if isinstance(self.focused, BoardPane) else PANES[0]
@@ -96,7 +99,7 @@ class MorningScreen(Digesting, PanesScreen):
         return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
 
     def show_answer(self, answer: Answer) -> None:
-        self.pane(answer.board).show(answer)
+        self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
         if answer.board == "headline":
             self.window_chosen()
         elif answer.board in PANES[3:]:

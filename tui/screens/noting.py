@@ -22,16 +22,16 @@ LONGEST = 4_000  # characters; the engine takes as many
 
 
 class NoteScreen(BaseScreen, ModalScreen):
-    """Ends with the text, or None where it was left. `sentences` say what becomes of it."""
+    """Ends with the text, or None where it was left. `sentences` say what becomes of it; it begins with `text`."""
 
     KEYS = "note"
     CSS_PATH = "../styles/confirm.tcss"
     AUTO_FOCUS = "#sentences"
 
-    def __init__(self, title: str, sentences: Sequence[str], *, is_optional: bool = False) -> None:
+    def __init__(self, title: str, sentences: Sequence[str], *, text: str = "", is_optional: bool = False) -> None:
         super().__init__()
         self._title, self._sentences, self._is_optional = title, tuple(sentences), is_optional
-        self._prompt = Prompt(longest=LONGEST)
+        self._prompt = Prompt(text[:LONGEST], longest=LONGEST)
 
     def content(self) -> Iterable[Widget]:
         with Vertical(id="dialog"):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from queries.views.drill import Drill
 from tui.journal import Passing
 from tui.screens.boards import BoardsScreen
 from tui.screens.jumping import Jumping
@@ -75,7 +72,7 @@ class PanesScreen(Jumping, BoardsScreen):
         """The rounds behind the number under the cursor; without one, all of the same window and filters."""
         pane = self.focused
         if isinstance(pane, BoardPane) and pane.spot and pane.answer:
-            self.desk.open_behind(cast(Drill, pane.spot.target), pane.answer)
+            self.desk.open_spot(pane.spot.target, pane.answer)
         else:
             self.desk.action_go("rounds")
 

@@ -148,16 +148,25 @@ def _least(sized: _Sized) -> int:
 
 
 def listed(
-    columns: Sequence[Column], width: int, room: int, palette: Palette, foot: Sequence[list[Run]] = ()
+    columns: Sequence[Column],
+    width: int,
+    room: int,
+    palette: Palette,
+    foot: Sequence[list[Run]] = (),
+    *,
+    tells: bool = False,
 ) -> list[list[Run]]:
     """A table in at most `room` lines, with headings where there is a line for them and units where there is not, and
-    under it the lines of `foot`, set apart where there is room for that too."""
-    count = len(columns[0].cells)
+    under it the lines of `foot`, set apart where there is room for that too. `tells`: the last row says what happened
+    in the courses above it, and stands right under them."""
+    count = len(columns[0].cells) - tells
     room -= len(foot)
     # A line of headings and one of calm under the verdict come before calm above the foot.
-    apart: list[list[Run]] = [[]] if foot and count and room > count + 2 else []
+    apart: list[list[Run]] = [[]] if foot and count and room > count + 2 + tells else []
     room -= len(apart)
     headings = room > count > 0
     lines = table(place(columns, width, headings=headings), palette, headings=headings)
-    rows = [*lines[:headings], *spaced(lines[headings:], room - headings)]
-    return [*fitted(rows, width, room, palette), *apart, *foot]
+    last = [lines.pop()] if tells else []
+    last = last if any(last) and room > count + headings else []  # its column may have found no room
+    rows = [*lines[:headings], *spaced(lines[headings:], room - headings - len(last))]
+    return [*fitted(rows, width, room - len(last), palette), *last, *apart, *foot]

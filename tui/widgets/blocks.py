@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from rich.cells import cell_len
 from rich.style import Style
 
+from queries.views.timeline import Mark, joined
 from queries.views.words import bucket_label
 from tui.palette import Palette
-from tui.widgets.strips import Cell, Linked, Run, cell, linked, said
+from tui.widgets.aligned import Column
+from tui.widgets.strips import Cell, Linked, Run, cell, clip, linked, said
 
 _WIDEST = 6  # cells of one bucket; wider ones look like blocks, not like a line
+_FEWEST = 5  # cells of words that still say something
 _SPACE = Style()
 
 
@@ -135,18 +138,70 @@ def tally(
     return tuple(runs)
 
 
-def axis(buckets: Sequence[str], shape: Slots, palette: Palette) -> list[Run]:
-    """Times under a chart, evenly spaced, as many as there is room for."""
+def axis(buckets: Sequence[str], shape: Slots, palette: Palette, happened: Sequence[Mark] = ()) -> list[Run]:
+    """Times under a chart, evenly spaced, as many as there is room for; between them what happened, each as one glyph:
+    a time that would stand in its place is left out."""
     labels = [said(bucket_label(name), palette) for name in buckets[:: shape.group]]
     widest = max((cell_len(label) for label in labels), default=0)
     every = -(-(widest + 3) // shape.wide)
-    line, end = "", 0
-    for index in range(0, len(labels), every):
-        start, wide = index * shape.wide, cell_len(labels[index])
-        if start + wide <= shape.width:
-            line += " " * (start - end) + labels[index]
+    flags = {start: linked(flag(palette), mark) for start, mark in _standing(happened, buckets, shape)}
+    runs: list[Run] = []
+    end = 0
+    for start in range(shape.width):
+        label = labels[start // shape.wide] if labels and start % (every * shape.wide) == 0 else ""
+        wide = cell_len(label)
+        if start in flags:
+            runs += [(" " * (start - end), palette.dim), *flags[start]]
+            end = start + 1
+        elif label and start + wide <= shape.width and not flags.keys() & set(range(start, start + wide + 1)):
+            runs += [(" " * (start - end), palette.dim), (label, palette.dim)]
             end = start + wide
-    return [(line, palette.dim)]
+    return runs
+
+
+def flag(palette: Palette) -> Cell:
+    return cell(palette.glyphs.flag, palette.warn)
+
+
+def happened_row(
+    happened: Sequence[Mark], buckets: Sequence[str], shape: Slots, palette: Palette, width: int = 0
+) -> list[Run]:
+    """What happened under a chart: a glyph each, and as much of its words as the next one leaves room for within
+    `width` cells, of the chart where that is 0. Glyph and words lead to the mark."""
+    standing = _standing(happened, buckets, shape)
+    runs: list[Run] = []
+    end = 0
+    for place, (start, mark) in enumerate(standing):
+        until = standing[place + 1][0] - 1 if place + 1 < len(standing) else max(width, shape.width)
+        runs += [(" " * (start - end), _SPACE), *linked(flag(palette), mark)]
+        room = until - start - 2
+        words = clip(said(mark.label, palette), room, palette) if room >= _FEWEST else ""
+        runs += linked(((" ", _SPACE), (words, palette.dim)), mark) if words else ()
+        end = start + 1 + (1 + cell_len(words) if words else 0)
+    return runs
+
+
+def told(columns: Sequence[Column], buckets: Sequence[str], happened: Sequence[Mark], palette: Palette) -> list[Column]:
+    """The columns with one more row: what happened, in those that are drawn over `buckets`."""
+
+    def under(draw: Callable[[int], Sequence[Cell]]) -> Callable[[int], Sequence[Cell]]:
+        def both(width: int) -> Sequence[Cell]:
+            shape = slots(len(buckets), width)
+            return [*draw(width), tuple(happened_row(happened, buckets, shape, palette, width))]
+
+        return both
+
+    return [replace(one, draw=under(one.draw)) if one.draw else replace(one, cells=[*one.cells, ()]) for one in columns]
+
+
+def _standing(happened: Sequence[Mark], buckets: Sequence[str], shape: Slots) -> list[tuple[int, Mark]]:
+    """The cells of a chart in which something happened, from left to right; what shares a cell is one mark."""
+    order = {name: place for place, name in enumerate(buckets)}
+    found: dict[int, list[Mark]] = {}
+    for mark in happened:
+        if mark.bucket in order:
+            found.setdefault(shape.of(order[mark.bucket]), []).append(mark)
+    return [(start, joined(found[start])) for start in sorted(found)]
 
 
 def marks(places: Iterable[tuple[int, str, object]], width: int, palette: Palette) -> list[Run]:

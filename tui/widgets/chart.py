@@ -16,9 +16,11 @@ from textual_plotext import Plot
 from queries.views import drill
 from queries.views.cost import CostPerKept
 from queries.views.escalations import Escalations
+from queries.views.timeline import Mark
 from queries.views.trend import Trend
 from queries.views.words import bucket_label, money, score
 from tui.palette import Palette
+from tui.widgets.blocks import flag
 from tui.widgets.formats import score_change
 from tui.widgets.pane import Painter
 from tui.widgets.strips import Run, cell, flow, linked, painted, said, strip, verdict
@@ -29,16 +31,18 @@ _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _COLOUR = re.compile(r"38;(2;\d+;\d+;\d+|5;\d+)")
 _LEAST = 6  # lines a chart needs to be worth more than a sparkline
 _TICKS = 5
+_TOLD = 3  # lines of what happened
 
 
-def chart_trend(view: Trend, width: int, height: int, palette: Palette) -> list[Strip]:
+def chart_trend(view: Trend, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()) -> list[Strip]:
     """A figure a project, because scores of two projects share no scale: every bucket's best as a dot, the best so
-    far as a line, and a vertical line where the project's code changed."""
+    far as a line, and a vertical line where the project's code changed and where something happened."""
     head = verdict(view.verdict, width, height, palette)
-    room = (height - len(head)) // len(view.lines) - 2 if view.lines else 0
-    if room < _LEAST:
-        return paint_trend(view, width, height, palette)
     at = {bucket: place for place, bucket in enumerate(view.buckets)}
+    told = _told(happened, at, width, palette)
+    room = (height - len(head) - len(told)) // len(view.lines) - 2 if view.lines else 0
+    if room < _LEAST:
+        return paint_trend(view, width, height, palette, happened)
     strips = painted(head, [], width, height)
     for place, line in enumerate(view.lines):
         marks = [mark for mark in view.marks if mark.project == line.project and mark.bucket in at]
@@ -56,13 +60,14 @@ def chart_trend(view: Trend, width: int, height: int, palette: Palette) -> list[
             title += [("  | ", palette.dim)]
             title += linked(cell(said(mark.git_sha[:7], palette), palette.dim), drill.of_mark(mark))
         strips += [strip([], width), strip(title, width)]
-        strips += _figure(
-            view.buckets, [(_carried(so_far), style)], [at[mark.bucket] for mark in marks], width, room, palette, best
-        )
-    return strips
+        standing = [*_flags(happened, at, palette), *((at[mark.bucket], None) for mark in marks)]
+        strips += _figure(view.buckets, [(_carried(so_far), style)], standing, width, room, palette, best)
+    return strips + [strip(line, width) for line in told]
 
 
-def chart_cost(view: CostPerKept, width: int, height: int, palette: Palette) -> list[Strip]:
+def chart_cost(
+    view: CostPerKept, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()
+) -> list[Strip]:
     """Dollars per kept round of each project and bucket."""
     at = {bucket: place for place, bucket in enumerate(view.buckets)}
     lines = []
@@ -73,13 +78,15 @@ def chart_cost(view: CostPerKept, width: int, height: int, palette: Palette) -> 
                 points[at[bucket]] = per_kept
         if any(point is not None for point in points):
             lines.append((line.project, money(line.per_kept_usd), points))
-    return _painted(view.verdict, view.buckets, lines, width, height, palette)
+    return _painted(view.verdict, view.buckets, lines, width, height, palette, happened)
 
 
-def chart_escalations(view: Escalations, width: int, height: int, palette: Palette) -> list[Strip]:
+def chart_escalations(
+    view: Escalations, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()
+) -> list[Strip]:
     """Escalations to each model and bucket."""
     lines = [(target.to_model, str(target.count), list(target.by_bucket)) for target in view.targets]
-    return _painted(view.verdict, view.buckets, lines, width, height, palette)
+    return _painted(view.verdict, view.buckets, lines, width, height, palette, happened)
 
 
 PAINTERS: Mapping[str, Painter] = {"trend": chart_trend, "cost": chart_cost, "escalations": chart_escalations}
@@ -102,17 +109,35 @@ def _painted(
     width: int,
     height: int,
     palette: Palette,
+    happened: Sequence[Mark],
 ) -> list[Strip]:
     head = verdict(sentence, width, height, palette)
     if not lines:
         return painted(head, [], width, height)
     legend = flow(_legend(lines, palette), width, 2, palette, "  ")
-    room = height - len(head) - 1 - len(legend)
+    at = {bucket: place for place, bucket in enumerate(buckets)}
+    told = _told(happened, at, width, palette)
+    room = height - len(head) - 1 - len(legend) - len(told)
     if room < _LEAST:
-        return painted(head, legend, width, height)
+        return painted(head, [*legend, *told], width, height)
     strips = painted([*head, [], *legend], [], width, height - room)
     inked = [(points, palette.series[place % len(palette.series)]) for place, (_, _, points) in enumerate(lines)]
-    return strips + _figure(buckets, inked, [], width, room, palette)
+    strips += _figure(buckets, inked, _flags(happened, at, palette), width, room, palette)
+    return strips + [strip(line, width) for line in told]
+
+
+def _flags(happened: Sequence[Mark], at: Mapping[str, int], palette: Palette) -> list[tuple[int, Style | None]]:
+    return [(at[mark.bucket], palette.warn) for mark in happened if mark.bucket in at]
+
+
+def _told(happened: Sequence[Mark], at: Mapping[str, int], width: int, palette: Palette) -> list[list[Run]]:
+    """Under the figures, in order of time: when, and what; each leads to what it changed."""
+    parts = []
+    for mark in happened:
+        if mark.bucket in at:
+            when, what = f" {bucket_label(mark.bucket)} ", said(mark.label, palette)
+            parts.append(linked((*flag(palette), (when, palette.dim), (what, palette.text)), mark))
+    return flow(parts, width, _TOLD, palette, "   ")
 
 
 def _legend(lines: Sequence[tuple[str, str, Points]], palette: Palette) -> list[tuple[Run, ...]]:
@@ -128,7 +153,7 @@ def _legend(lines: Sequence[tuple[str, str, Points]], palette: Palette) -> list[
 def _figure(
     buckets: Sequence[str],
     lines: Sequence[tuple[Points, Style]],
-    marks: Sequence[int],
+    marks: Sequence[tuple[int, Style | None]],
     width: int,
     height: int,
     palette: Palette,
@@ -140,8 +165,8 @@ def _figure(
     plot._set_size(width, height)
     plot.theme("clear")
     plot.frame(False)
-    for at in marks:
-        plot.vline(at)
+    for at, ink in marks:
+        plot.vline(at, color=_colour(ink) if ink else None)
     for points, style in lines:
         xs, ys = _known(points)
         plot.plot(xs, ys, marker="*" if palette.ascii else "braille", color=_colour(style))

@@ -8,16 +8,19 @@ from textual.strip import Strip
 
 from queries.views import drill
 from queries.views.cost import CostLine, CostPerKept
+from queries.views.timeline import Mark
 from tui.palette import Palette
 from tui.widgets.aligned import Column, listed, measured, name_room
-from tui.widgets.blocks import gathered, grouped, mean, slots, spark
+from tui.widgets.blocks import gathered, grouped, mean, slots, spark, told
 from tui.widgets.formats import cost_change, counted, paid
 from tui.widgets.strips import Cell, cell, clipped, linked, more, painted, said, verdict
 
 _SHORTEST = 9  # cells of a course over time, and of its heading
 
 
-def paint_cost(view: CostPerKept, width: int, height: int, palette: Palette) -> list[Strip]:
+def paint_cost(
+    view: CostPerKept, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()
+) -> list[Strip]:
     """At most `height` strips of `width` cells; the last names the source of the dollars wherever there are two."""
     head = verdict(view.verdict, width, height, palette)
     room = height - len(head)
@@ -29,7 +32,10 @@ def paint_cost(view: CostPerKept, width: int, height: int, palette: Palette) -> 
         hidden = more(len(view.lines) - shown, width, palette)
         source = clipped((*hidden, ("; ", palette.dim), *source), width, palette)
     columns = _columns(view, shown, width, palette)
-    return painted(head, listed(columns, width, room, palette, foot=[source]), width, height)
+    if happened:
+        columns = told(columns, view.buckets, happened, palette)
+    rows = listed(columns, width, room, palette, foot=[source], tells=bool(happened))
+    return painted(head, rows, width, height)
 
 
 def _columns(view: CostPerKept, shown: int, width: int, palette: Palette) -> list[Column]:

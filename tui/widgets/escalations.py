@@ -8,9 +8,10 @@ from textual.strip import Strip
 
 from queries.views import drill
 from queries.views.escalations import Escalations, Target
+from queries.views.timeline import Mark
 from tui.palette import Palette
 from tui.widgets.aligned import Column, measured, name_room, place, table
-from tui.widgets.blocks import gathered, grouped, slots, tally
+from tui.widgets.blocks import gathered, grouped, slots, tally, told
 from tui.widgets.formats import counted
 from tui.widgets.strips import Cell, Run, cell, fitted, flow, linked, painted, said, spaced, verdict
 
@@ -20,7 +21,9 @@ _INDENT = "  "
 _WHY = "why"
 
 
-def paint_escalations(view: Escalations, width: int, height: int, palette: Palette) -> list[Strip]:
+def paint_escalations(
+    view: Escalations, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()
+) -> list[Strip]:
     """At most `height` strips of `width` cells."""
     head = verdict(view.verdict, width, height, palette)
     room = height - len(head)
@@ -31,14 +34,19 @@ def paint_escalations(view: Escalations, width: int, height: int, palette: Palet
         return painted(head, [[(calm, palette.dim)]] if len(calm) <= width else [], width, height)
     columns = _columns(view, width, palette)
     headings = room > len(view.targets)
+    tells = bool(happened) and room > headings + len(view.targets)
+    if tells:
+        columns = told(columns, view.buckets, happened, palette)
     placed = place(columns, width, headings=headings)
     rows = table(placed, palette, headings=headings)
+    last = [rows.pop()] if tells else []
+    room -= tells
     says_why = any(spot.column.heading == _WHY for spot in placed)
     if not says_why and room >= headings + 2 * len(view.targets):
         rows = [*rows[:headings], *_with_reasons(rows[headings:], view.targets, width, palette)]
-        return painted(head, rows, width, height)
+        return painted(head, [*rows, *last], width, height)
     rows = [*rows[:headings], *spaced(rows[headings:], room - headings)]
-    return painted(head, fitted(rows, width, room, palette), width, height)
+    return painted(head, [*fitted(rows, width, room, palette), *last], width, height)
 
 
 def _with_reasons(

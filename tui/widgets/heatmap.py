@@ -4,17 +4,18 @@ where it does not."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 from textual.strip import Strip
 
 from queries.views import drill
 from queries.views.heatmap import DimensionRow, Heatmap
+from queries.views.timeline import Mark
 from queries.views.words import score
 from tui.palette import Palette
 from tui.widgets.aligned import Column, Placed, place, table
-from tui.widgets.blocks import Slots, axis, fraction, gathered, grouped, mean, slots
+from tui.widgets.blocks import Slots, axis, fraction, gathered, grouped, happened_row, mean, slots
 from tui.widgets.formats import score_change, scored, spelled
 from tui.widgets.strips import Cell, Linked, Run, cell, flow, linked, painted, said, verdict
 
@@ -22,19 +23,41 @@ _WIDEST = 7  # cells of one value with its heat around it
 _DIGITS = 14  # cells; a night by the hour
 _NAME, _WHOLE = 10, 24  # cells a dimension's name may be clipped to
 _OWNER = 16
+_MANY = 8  # lines
 _ROUNDING = 1e-9  # 0.3 is three tenths, though 0.3 * 10 may fall short of 3
 
 
-def paint_heatmap(view: Heatmap, width: int, height: int, palette: Palette) -> list[Strip]:
+@dataclass(frozen=True, slots=True)
+class _Top:
+    """Over the rows: the axis, where there is room for one, and what happened, in a line of its own or on the axis."""
+
+    lines: int
+    happened: Sequence[Mark]
+
+    def over(self, buckets: Sequence[str], shape: Slots, width: int, palette: Palette) -> list[Cell]:
+        if not self.lines:
+            return []
+        if self.lines == 1:
+            return [tuple(axis(buckets, shape, palette, self.happened))]
+        row = happened_row(self.happened, buckets, shape, palette, width)
+        return [tuple(axis(buckets, shape, palette)), tuple(row)]
+
+
+def paint_heatmap(
+    view: Heatmap, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()
+) -> list[Strip]:
     """At most `height` strips of `width` cells; the last says how many dimensions are not shown."""
     head = verdict(view.verdict, width, height, palette)
     room = height - len(head)
     if not view.rows or room <= 0:
         return painted(head, [], width, height)
     has_axis = room > min(len(view.rows), 3)
-    space = room - has_axis
+    # A line of its own is worth one of many rows, but none of few.
+    tells = bool(happened) and (room > len(view.rows) + 2 or len(view.rows) > room > _MANY)
+    top = _Top(has_axis + tells, happened)
+    space = room - top.lines
     shown = len(view.rows) if len(view.rows) <= space else max(1, space - 1)
-    placed, legend = _placed(view, view.rows[:shown], has_axis, width, palette)
+    placed, legend = _placed(view, view.rows[:shown], top, width, palette)
     notes = [f"+{len(view.rows) - shown:,} more"] if shown < len(view.rows) else []
     notes += [legend] if legend else []
     foot = flow([cell(note, palette.dim) for note in notes], width, min(1, space - shown), palette, between="; ")
@@ -42,15 +65,15 @@ def paint_heatmap(view: Heatmap, width: int, height: int, palette: Palette) -> l
 
 
 def _placed(
-    view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, width: int, palette: Palette
+    view: Heatmap, rows: Sequence[DimensionRow], top: _Top, width: int, palette: Palette
 ) -> tuple[list[Placed], str]:
     """With values for the whole window if they fit, else for those of its buckets that have any, else as digits and
     the words that explain them."""
     wide = 1 + max(len(_short(value, view)) for row in rows for value in (row.average, *row.cells) if value is not None)
     spans = dict.fromkeys([(0, len(view.buckets)), _inhabited(view)])
-    name, *numbers, change = _texts(view, rows, has_axis, palette)
-    values = [_values(view, rows, span, wide, has_axis, palette) for span in spans]
-    digits = _digits(view, rows, has_axis, palette)
+    name, *numbers, change = _texts(view, rows, top.lines, palette)
+    values = [_values(view, rows, span, wide, top, palette) for span in spans]
+    digits = _digits(view, rows, top, palette)
     placed: list[Placed] = []
     for least, picture in [*product((_WHOLE, _NAME), values), (_WHOLE, digits), (_NAME, digits)]:
         placed = place([replace(name, least=least), *numbers, picture, change], width)
@@ -60,9 +83,9 @@ def _placed(
     return placed, ""
 
 
-def _texts(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette: Palette) -> list[Column]:
+def _texts(view: Heatmap, rows: Sequence[DimensionRow], above: int, palette: Palette) -> list[Column]:
     def under(heading: str, cells: list[Cell]) -> list[Cell]:
-        return [cell(heading, palette.dim), *cells] if has_axis else cells
+        return [cell(heading, palette.dim), *[()] * (above - 1), *cells] if above else cells
 
     owners = _owners(view)
     # Two rows of one name need their owners more than their averages.
@@ -89,14 +112,15 @@ def _texts(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette:
 
 
 def _values(
-    view: Heatmap, rows: Sequence[DimensionRow], span: tuple[int, int], wide: int, has_axis: bool, palette: Palette
+    view: Heatmap, rows: Sequence[DimensionRow], span: tuple[int, int], wide: int, top: _Top, palette: Palette
 ) -> Column:
     first, last = span
     count = max(1, last - first)
 
     def draw(width: int) -> list[Cell]:
         each = min(_WIDEST, width // count)
-        lines: list[Cell] = [tuple(_values_axis(view.buckets[first:last], each, palette))] if has_axis else []
+        names = view.buckets[first:last]
+        lines = top.over(names, Slots(len(names), 1, each, 0), width, palette)
         return [*lines, *(_heated(row, span, each, view, palette) for row in rows)]
 
     return Column(draw=draw, least=wide * count, most=_WIDEST * count, step=count, rank=2)
@@ -116,11 +140,7 @@ def _heated(row: DimensionRow, span: tuple[int, int], each: int, view: Heatmap, 
     return tuple(runs)
 
 
-def _values_axis(buckets: Sequence[str], each: int, palette: Palette) -> list[Run]:
-    return axis(buckets, Slots(len(buckets), 1, each, 0), palette)
-
-
-def _digits(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette: Palette) -> Column:
+def _digits(view: Heatmap, rows: Sequence[DimensionRow], top: _Top, palette: Palette) -> Column:
     """One digit a bucket: a colour without a number says too little, and a cell has room for one."""
 
     count = max(1, len(view.buckets))
@@ -129,7 +149,7 @@ def _digits(view: Heatmap, rows: Sequence[DimensionRow], has_axis: bool, palette
         shape = slots(count, width)
         # No blank between the cells: the heat is one band.
         shape = Slots(shape.buckets, shape.group, min(2, shape.wide), 0)
-        lines: list[Cell] = [tuple(axis(view.buckets, shape, palette))] if has_axis else []
+        lines = top.over(view.buckets, shape, width, palette)
         for row in rows:
             runs: list[Run] = []
             for value, names in zip(gathered(row.cells, shape, mean), grouped(view.buckets, shape), strict=True):

@@ -4,7 +4,7 @@ A cursor goes through the numbers that lead somewhere; it is on none of them unt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
@@ -16,18 +16,22 @@ from textual.strip import Strip
 
 from queries import boards
 from queries.boards import Answer
+from queries.views.timeline import Mark
+from queries.views.words import bucket_label
 from tui.palette import Palette
 from tui.widgets import spots
 from tui.widgets.inked import Inked
 from tui.widgets.strips import Run, cells_wide, clip, indented, said, strip, wrap
 from workspace.errors import LoopdeskError
+from workspace.text import plain
 
 if TYPE_CHECKING:
     from queries.views.drill import Drill
     from tui.desk import Desk
 
 Painter = Callable[..., list[Strip]]
-"""(view, width, height, palette) -> at most `height` strips of `width` cells."""
+"""(view, width, height, palette) -> at most `height` strips of `width` cells. One with a time line takes marks too, and
+is given them where there are any."""
 
 
 class BoardPane(Inked, can_focus=True, inherit_bindings=False):
@@ -45,7 +49,15 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.spot = spot
 
-    def __init__(self, board: str, painter: Painter, answer: Answer | None = None, *, has_title: bool = True) -> None:
+    def __init__(
+        self,
+        board: str,
+        painter: Painter,
+        answer: Answer | None = None,
+        marks: Sequence[Mark] = (),
+        *,
+        has_title: bool = True,
+    ) -> None:
         super().__init__(id=board)
         self._titles = int(has_title)
         self.board = board
@@ -53,6 +65,8 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         self.source = ""
         """Where its figures come from, behind the title: for a board that has them from one of several places."""
         self.answer = answer
+        self.marks = tuple(marks)
+        """What happened within the answer's window."""
         self.problem: LoopdeskError | None = None
         self.remark = ""
         """A sentence before the answer, where it is not quite the one that was asked for."""
@@ -69,15 +83,21 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     def palette(self) -> Palette:
         return cast("Desk", self.app).palette
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: Answer, marks: Sequence[Mark] = ()) -> None:
         """An answer that says the same as the one on screen repaints nothing."""
         same = self.answer is not None and self.answer.view == answer.view and not self.problem
+        same = same and self.marks == tuple(marks)
         noted = self._note
-        self.answer, self.problem = answer, None
+        self.answer, self.marks, self.problem = answer, tuple(marks), None
         if not same:
             self.repaint()
         elif self._note != noted:
             self._repaint_title()
+
+    def show_marks(self, marks: Sequence[Mark]) -> None:
+        if self.marks != tuple(marks):
+            self.marks = tuple(marks)
+            self.repaint()
 
     def fail(self, problem: LoopdeskError) -> None:
         """Says what happened; an answer that is already here stays below it, with its age."""
@@ -233,7 +253,8 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         # Indented by the marker's width, so that titles and sentences stand under each other.
         lines = self._words(width - 2, height)
         if self.answer is not None and height > len(lines):
-            lines += self._painter(self.answer.view, width - 2, height - len(lines), self.palette)
+            marks = (self.marks,) if self.marks else ()
+            lines += self._painter(self.answer.view, width - 2, height - len(lines), self.palette, *marks)
         return [indented(line, 2) for line in lines]
 
     def _words(self, width: int, height: int) -> list[Strip]:
@@ -263,6 +284,8 @@ def spot_words(spot: spots.Placed | None, key: str) -> str:
     """What `key` would open, for the status line."""
     if spot is None:
         return ""
+    if isinstance(spot.target, Mark):
+        return f"{bucket_label(spot.target.bucket)}  {plain(spot.target.label)}{f': {key} compares' if key else ''}."
     says = cast("Drill", spot.target).says
     return f"{says[0].upper()}{says[1:]}{f': {key} shows them' if key else ''}."
 

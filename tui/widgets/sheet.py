@@ -10,13 +10,14 @@ from rich.style import Style
 from textual.strip import Strip
 
 from queries.gallery import sheet
-from queries.gallery.sheet import Mark, Row, Sheet, Tone, Unit, Value
+from queries.gallery.sheet import Row, Sheet, Tone, Unit, Value
+from queries.views.timeline import Mark
 from queries.views.words import in_short, lasting, money, score, share, signed
 from tui.palette import Palette
 from tui.widgets.aligned import Column, Placed, name_room, place, table
-from tui.widgets.blocks import Slots, axis, bar, gathered, marks, mean, slots, spark
+from tui.widgets.blocks import Slots, axis, bar, gathered, happened_row, mean, slots, spark
 from tui.widgets.formats import spelled, unknown
-from tui.widgets.strips import Cell, Run, cell, linked, more, painted, said, verdict, wrap
+from tui.widgets.strips import Cell, Linked, Run, cell, linked, more, painted, said, verdict, wrap
 
 _FEW = 3  # rows, or two and how many more, that come before anything beside them
 _TALLEST = 3  # lines of a course
@@ -52,8 +53,10 @@ class _Plan:
     """A blank line above the notes."""
 
 
-def paint_sheet(view: Sheet, width: int, height: int, palette: Palette) -> list[Strip]:
-    """At most `height` strips of `width` cells."""
+def paint_sheet(view: Sheet, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()) -> list[Strip]:
+    """At most `height` strips of `width` cells. `happened` is marked beside the sheet's own marks."""
+    own = {(mark.bucket, mark.label) for mark in view.marks}
+    view = replace(view, marks=(*view.marks, *(one for one in happened if (one.bucket, one.label) not in own)))
     head = verdict(view.verdict, width, height, palette)
     room = height - len(head)
     if room <= 0 or width <= 0:
@@ -176,7 +179,7 @@ def _course_column(view: Sheet, column: sheet.Column, values: Sequence[Value], p
             lines += [()] * (plan.is_spaced and at > 0)
             lines += _course(value, shape, plan.tall, palette)
         if plan.has_marks:
-            lines.append(tuple(_marks(view.marks, view.buckets, shape, palette)))
+            lines.append(tuple(_marks(view, shape, cells, palette)))
         if plan.has_axis:
             lines.append(tuple(axis(view.buckets, shape, palette)))
         return lines
@@ -204,10 +207,15 @@ def _course(value: Value, shape: Slots, tall: int, palette: Palette) -> list[Cel
     return spark(values, low, high if high != low or low else 1.0, shape, palette.accent, palette, tall)
 
 
-def _marks(found: Sequence[Mark], buckets: Sequence[str], shape: Slots, palette: Palette) -> list[Run]:
-    order = {name: place for place, name in enumerate(buckets)}
-    places = [(shape.of(order[mark.bucket]), said(mark.label, palette), None) for mark in found if mark.bucket in order]
-    return marks(places, shape.width, palette)
+def _marks(view: Sheet, shape: Slots, cells: int, palette: Palette) -> list[Run]:
+    """Only what an annotation stands behind leads somewhere."""
+    runs = happened_row(view.marks, view.buckets, shape, palette, cells)
+    return [
+        (str(text), style)
+        if isinstance(text, Linked) and isinstance(text.target, Mark) and not text.target.annotations
+        else (text, style)
+        for text, style in runs
+    ]
 
 
 def _lines(cells: Sequence[Cell], plan: _Plan) -> list[Cell]:

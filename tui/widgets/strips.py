@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.palette import Palette
+from tui.palette import ASCII, UNICODE, Palette
 from workspace.text import plain
 
 Run = tuple[str, Style]
@@ -76,6 +76,7 @@ _IN_ASCII = str.maketrans(
         "✗": "x",
         "○": "o",
         "│": "|",
+        **dict(zip(UNICODE.sparks, ASCII.sparks, strict=True)),
     }
 )
 # A verdict's words that say which way it went. They are words first; the colour only helps the eye to find them.

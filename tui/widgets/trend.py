@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.strip import Strip
 
 from queries.views import drill
+from queries.views.timeline import Mark
 from queries.views.trend import Line, Trend
 from tui.palette import Palette
 from tui.widgets.aligned import Column, name_room, place, table
-from tui.widgets.blocks import Slots, axis, gathered, grouped, marks, slots, spark
+from tui.widgets.blocks import Slots, axis, gathered, grouped, happened_row, marks, slots, spark
 from tui.widgets.formats import score_change, scored
 from tui.widgets.strips import Cell, Run, cell, fitted, linked, painted, said, verdict
 
@@ -24,43 +26,45 @@ _SHA = 7
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the height allows: lines a sparkline, blank lines between projects, rows of deploy marks, an axis."""
+    """What the height allows: lines a sparkline, blank lines between projects, rows of deploy marks, an axis, and a row
+    of what happened over it; without one of its own it stands on the axis."""
 
     rows: int
     is_spaced: bool
     has_marks: bool
     has_axis: bool
+    tells: bool
 
 
-def paint_trend(view: Trend, width: int, height: int, palette: Palette) -> list[Strip]:
+def paint_trend(view: Trend, width: int, height: int, palette: Palette, happened: Sequence[Mark] = ()) -> list[Strip]:
     """At most `height` strips of `width` cells."""
     head = verdict(view.verdict, width, height, palette)
     room = height - len(head)
     if not view.lines or room <= 0:
         return painted(head, [], width, height)
     is_below = width < _BESIDE and room >= 2 * len(view.lines)
-    body = (_below if is_below else _beside)(view, width, room, palette)
+    body = (_below if is_below else _beside)(view, happened, width, room, palette)
     return painted(head, fitted(body, width, room, palette), width, height)
 
 
-def _below(view: Trend, width: int, room: int, palette: Palette) -> list[list[Run]]:
-    plan = _plan(view, room, lines=2)
+def _below(view: Trend, happened: Sequence[Mark], width: int, room: int, palette: Palette) -> list[list[Run]]:
+    plan = _plan(view, happened, room, lines=2)
     shape = slots(len(view.buckets), width)
     body: list[list[Run]] = []
     for index, text in enumerate(table(place(_columns(view, width, palette), width), palette)):
         picture = _pictures(view, index, shape, plan, palette)
         space, picture = (picture[:1], picture[1:]) if index and plan.is_spaced else ([], picture)
         body += [list(row) for row in [*space, text, *picture]]
-    return [*body, axis(view.buckets, shape, palette)] if plan.has_axis else body
+    return [*body, *(list(row) for row in _foot(view, happened, shape, plan, palette, width))]
 
 
-def _beside(view: Trend, width: int, room: int, palette: Palette) -> list[list[Run]]:
+def _beside(view: Trend, happened: Sequence[Mark], width: int, room: int, palette: Palette) -> list[list[Run]]:
     def draw(plan: _Plan, cells: int) -> list[Cell]:
         shape = slots(len(view.buckets), cells)
         rows = [row for index in range(len(view.lines)) for row in _pictures(view, index, shape, plan, palette)]
-        return [*rows, tuple(axis(view.buckets, shape, palette))] if plan.has_axis else rows
+        return [*rows, *_foot(view, happened, shape, plan, palette)]
 
-    plan = _plan(view, room, lines=1)
+    plan = _plan(view, happened, room, lines=1)
     step = max(1, len(view.buckets))
     picture = Column(draw=lambda cells: draw(plan, cells), least=_SHORTEST, most=_WIDEST, step=step, rank=2)
     texts = _columns(view, width, palette)
@@ -68,6 +72,15 @@ def _beside(view: Trend, width: int, room: int, palette: Palette) -> list[list[R
     if all(spot.column is not picture for spot in placed):
         placed = place(texts, width)
     return table(placed, palette)
+
+
+def _foot(
+    view: Trend, happened: Sequence[Mark], shape: Slots, plan: _Plan, palette: Palette, width: int = 0
+) -> list[Cell]:
+    """Under all projects: what happened, and when."""
+    rows = [tuple(happened_row(happened, view.buckets, shape, palette, width))] if plan.tells else []
+    on_axis = () if plan.tells else happened
+    return [*rows, tuple(axis(view.buckets, shape, palette, on_axis))] if plan.has_axis else rows
 
 
 def _columns(view: Trend, width: int, palette: Palette) -> list[Column]:
@@ -86,7 +99,7 @@ def _spread(column: Column, view: Trend, plan: _Plan) -> Column:
     for index, one in enumerate(column.cells):
         above = plan.rows - 1 + (1 if index and plan.is_spaced else 0)
         cells += [()] * above + [one] + [()] * _mark_rows(view, index, plan)
-    return Column(cells + [()] * plan.has_axis, right=column.right, rank=column.rank, least=column.least)
+    return Column(cells + [()] * (plan.has_axis + plan.tells), right=column.right, rank=column.rank, least=column.least)
 
 
 def _pictures(view: Trend, index: int, shape: Slots, plan: _Plan, palette: Palette) -> list[Cell]:
@@ -117,16 +130,17 @@ def _marks(view: Trend, line: Line, shape: Slots, palette: Palette) -> list[Run]
     return marks(places, shape.width, palette)
 
 
-def _plan(view: Trend, room: int, lines: int) -> _Plan:
-    """Spends the spare lines in the order of what they tell: deploys, the axis, calm, height."""
+def _plan(view: Trend, happened: Sequence[Mark], room: int, lines: int) -> _Plan:
+    """Spends the spare lines in the order of what they tell: deploys, the axis, what happened, calm, height."""
     projects = len(view.lines)
     spare = room - lines * projects
     marked = sum(any(mark.project == line.project for mark in view.marks) for line in view.lines)
     has_marks = 0 < marked <= spare
     spare -= marked if has_marks else 0
     has_axis = spare >= 1
-    spare -= 2  # the axis, and the blank line under the verdict
+    tells = bool(happened) and spare >= 2
+    spare -= 2 + tells  # the axis, and the blank line under the verdict
     is_spaced = spare >= projects - 1 > 0
     spare -= projects - 1 if is_spaced else 0
     rows = min(_TALLEST, 1 + max(0, spare) // projects)
-    return _Plan(rows, is_spaced, has_marks, has_axis)
+    return _Plan(rows, is_spaced, has_marks, has_axis, tells)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from queries.local.hogql import functions, hourly, membership, per_round, rewrites
+from queries.local.hogql import functions, hourly, membership, per_round, prefixed, rewrites
 from queries.local.hogql import types as t
 from queries.local.hogql.errors import HogQLError
 from queries.local.hogql.expression import Expr, comparable, literal
@@ -272,7 +272,7 @@ class Printer:
             )
         if any(node.get(extra) for extra in ("distinct", "filter_expr", "order_by", "within_group")):
             raise HogQLError(f"{name} takes no DISTINCT, FILTER or ORDER BY")
-        rewritten = hourly.call(self, node) or rewrites.dimension(self, node)
+        rewritten = hourly.call(self, node) or rewrites.dimension(self, node) or prefixed.call(self, node)
         if rewritten:
             return rewritten
         if name == "arrayJoin":

@@ -89,6 +89,12 @@ def _value(printer: Printer, node: Node) -> Expr | None:
 
 
 def discovery(node: Node) -> tuple[str, Node] | None:
+    """Prefix and document where the names are of dimensions."""
+    found = names_that_begin(node)
+    return found if found is not None and found[0].startswith(DIMENSION_PREFIX) else None
+
+
+def names_that_begin(node: Node) -> tuple[str, Node] | None:
     """Prefix and document of `arrayJoin(arrayFilter(k -> startsWith(k, prefix), JSONExtractKeys(document)))`."""
     match node:
         case {
@@ -111,7 +117,7 @@ def discovery(node: Node) -> tuple[str, Node] | None:
                     ],
                 }
             ]
-        } if variable == used and prefix.startswith(DIMENSION_PREFIX):
+        } if variable == used:
             return prefix, document
     return None
 

@@ -207,6 +207,7 @@ class Scope:
     laterals: list[str] = field(default_factory=list)
     array_joined: dict[str, Expr] = field(default_factory=dict)
     dimensions: dict[str, Events] = field(default_factory=dict)
+    prefixed: dict[str, Events] = field(default_factory=dict)
     known_values: frozenset[str] = frozenset()
     shared_names: frozenset[str] = frozenset()
     bound: list[dict[str, Expr]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A time as a person types it after an option: before now for questions, after it for what is put off."""
+"""A time as a person types it: before now for questions and marks, after it for what is put off."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
-_AGO = re.compile(r"(\d{1,5})([hdw])")
+_LENGTH = re.compile(r"(\d{1,5})\s*([mhdw])")
+_AGO = re.compile(rf"{_LENGTH.pattern}(?:\s+ago)?")
 _TOMORROW = re.compile(r"tomorrow(?:\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?)?", re.IGNORECASE)
 _MORNING = 8  # the hour that "tomorrow" alone means: when the inbox is read
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def moment(option: str, text: str | None, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """`90d`, `12h` and `2w` are before now; a date or time without an offset is the desk's time zone's. Raises
+    """`90d`, `30m` and `2h ago` are before now; a date or time without an offset is the desk's time zone's. Raises
     `LoopdeskError`."""
     if text is None:
         return None
@@ -36,7 +37,7 @@ def later(option: str, text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """`3d`, `12h` and `2w` are after now; `tomorrow`, `tomorrow 8:00`; a date or time without an offset is the desk's
     time zone's. In UTC. Raises `LoopdeskError`, also for a time that is over."""
     said = text.strip()
-    ahead, tomorrow = _AGO.fullmatch(said), _TOMORROW.fullmatch(said)
+    ahead, tomorrow = _LENGTH.fullmatch(said), _TOMORROW.fullmatch(said)
     try:
         if ahead:
             found = now + int(ahead[1]) * _UNITS[ahead[2]]

@@ -1,0 +1,51 @@
+"""What the commands about knobs share: a way to PostHog, and the yes before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+import click
+
+from queries.backend import QueryResult
+from queries.catalog import catalog
+from queries.morning import open_backend
+from queries.rest import Rest, open_rest
+from tui.commands.cli import Context
+from workspace.errors import LoopdeskError
+from workspace.text import plain
+
+
+@contextmanager
+def opened(context: Context) -> Iterator[Rest]:
+    rest = open_rest(context.config, lambda said: click.echo(f"loopdesk: {plain(said, 500)}", err=True))
+    try:
+        yield rest
+    finally:
+        rest.close()
+
+
+def confirm(said: str, *, is_sure: bool) -> None:
+    """Shows what will be sent. Raises `LoopdeskError` without a yes."""
+    click.echo(said)
+    if is_sure:
+        return
+    if not sys.stdin.isatty():
+        raise LoopdeskError("Nobody is there to confirm it", "Nothing was sent", "Give --yes")
+    if not click.confirm("Send this change?"):
+        raise LoopdeskError("Nothing was changed")
+
+
+def by_variant(context: Context, flag: str, since: datetime, until: datetime, loop: Mapping[str, str]) -> QueryResult:
+    """The rounds of a flag; `loop` narrows by project and client. Raises `LoopdeskError`."""
+    question = catalog.load("round_variants")
+    backend = open_backend(context.config)
+    if backend is None:
+        raise LoopdeskError("There are no events yet", do="Send events to `loopdesk serve`, or import a log")
+    try:
+        values = question.values({"since": since, "until": until, "flag": flag, **loop})
+        return backend.query(question.text, values, question.types)
+    finally:
+        backend.close()

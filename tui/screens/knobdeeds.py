@@ -1,0 +1,329 @@
+"""What a person changes at the Knobs screen: flags, budgets and experiments after a look at the change, and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from queries.annotations import draft
+from queries.rest_experiments import DRAFT, End, ExperimentMoved, Start, ended, started
+from queries.rest_flags import Change, Flag, FlagMoved, budgeted, rolled_out, switched
+from queries.rest_knobs import Creation
+from queries.views.experiment import FEWEST, Plan
+from tui import history
+from tui.journal import Passing
+from tui.knobdoor import Annotated, Changed
+from tui.knobview import EXPERIMENTS as RUNNING_PART
+from tui.knobview import ExperimentRow, FlagRow, KnobState, budget_rows, flag_rows
+from tui.moments import moment
+from tui.screens.knobsections import ANNOTATIONS, EXPERIMENTS, does
+from workspace.errors import LoopdeskError
+from workspace.knobs import BUDGET, KILL_SWITCH
+
+if TYPE_CHECKING:
+    from tui.screens.sectioned import Sectioned
+else:
+    Sectioned = object
+
+_READ_AGAIN = "Before it is sent the flag is read again; if it changed meanwhile, nothing is sent."
+_FROM_NOW_ON = "Rounds that begin from now on see it; what runs keeps what it saw."
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A change that was made: `flag` is what it left, from which the way back is made."""
+
+    change: Change
+    flag: Flag
+    is_over: bool = False
+    """Somebody else changed the flag since: there is no way back."""
+
+    @property
+    def back(self) -> Change:
+        was, change = self.change.flag, self.change
+        return Change(
+            self.flag,
+            is_on=was.is_on if change.is_on is not None else None,
+            rollout=was.rollout if change.rollout is not None else None,
+            usd=was.usd if change.usd is not None else None,
+        )
+
+    @property
+    def again(self) -> Change:
+        return Change(self.flag, self.change.is_on, self.change.rollout, self.change.usd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Undoing:
+    """In place of a new change: this one is taken back, or done again."""
+
+    kept: _Kept
+    entry: history.Change
+    said: str
+
+
+class KnobDeeds(Sectioned):
+    """For the Knobs screen; a verb acts on the row under the cursor."""
+
+    state: KnobState
+
+    def state_is(self, state: KnobState) -> None:
+        raise NotImplementedError
+
+    def ask_for_flags(self) -> None:
+        """Flags and experiments, as they are now."""
+        raise NotImplementedError
+
+    def ask_for_marks(self) -> None:
+        raise NotImplementedError
+
+    # Switching
+
+    def action_switch(self) -> None:
+        row: Any = self.list.current
+        if row is None or self.section.name == ANNOTATIONS:
+            self.say(Passing("Here is nothing to switch: flags, experiments and budgets can be."))
+        elif row.sending:
+            self.say(Passing("A change of it is on its way already."))
+        elif self.section.name == EXPERIMENTS:
+            self._switch_experiment(row)
+        else:
+            self._switch_flag(row)
+
+    def _switch_flag(self, row: FlagRow) -> None:
+        flag = row.flag
+        if flag is None:
+            if row.knob is not None:
+                creation = Creation(row.knob)
+                sentences = [
+                    f"{creation.said}.",
+                    row.about,
+                    "It is made off: no loop changes what it does.",
+                ]
+                self.confirm(f"Make the flag {row.key}?", sentences, partial(self._send, row.key, creation))
+            return
+        to = not flag.is_on
+        sentences = [f"{switched(flag, to).said}.", *self._means(row, to), _READ_AGAIN]
+        self.confirm(
+            f"Switch {row.key} {'on' if to else 'off'}?", sentences, partial(self._send, row.key, switched(flag, to))
+        )
+
+    def _means(self, row: FlagRow, to: bool) -> Sequence[str]:
+        assert row.flag is not None
+        said = [f"What it is for: {row.about}"] if row.about else []
+        if row.kind in (KILL_SWITCH, BUDGET):
+            said.append(does(row, to))
+        else:
+            said.append(_FROM_NOW_ON)
+        if to and row.flag.rollout is not None and row.flag.rollout < 100:
+            said.append(f"It is rolled out to {row.flag.rollout:g} %: the others go on as before.")
+        if row.experiment is not None and row.experiment.is_live:
+            said.append(f"The experiment “{row.experiment.name}” runs on it: switched off, rounds see no variant.")
+        return said
+
+    # Editing
+
+    def action_edit_row(self) -> None:
+        row: Any = self.list.current
+        flag = row.flag if isinstance(row, FlagRow) else None
+        if flag is None:
+            self.say(Passing("Here is nothing to edit: a flag has a rollout, and a budget its dollars."))
+        elif row.sending:
+            self.say(Passing("A change of it is on its way already."))
+        elif flag.usd is not None:
+            self._edit(row, "Dollars a night", f"{flag.usd:g}", f"{flag.key} is $", budgeted)
+        elif flag.rollout is None:
+            self.say(f"{flag.key} has not one condition set, so it has no single rollout: change it in PostHog.")
+        else:
+            self._edit(row, "Rollout in percent", f"{flag.rollout:g}", f"{flag.key} reaches ", rolled_out)
+
+    def _edit(self, row: FlagRow, what: str, now: str, is_now: str, change: Any) -> None:
+        flag = row.flag
+        assert flag is not None
+
+        def written(text: str) -> str:
+            try:
+                wanted = change(flag, float(text.strip().removeprefix("$").removesuffix("%")))
+            except ValueError:
+                return "That is no number. Write one such as 50."
+            except LoopdeskError as error:
+                return str(error)
+            sentences = [f"{wanted.said}.", *self._means(row, flag.is_on), _READ_AGAIN]
+            self.confirm(f"Change {row.key}?", sentences, partial(self._send, row.key, wanted))
+            return ""
+
+        unit = "" if is_now.endswith("$") else " %"
+        sentences = [f"{is_now}{now}{unit} now. What is written here is shown once more before it is sent."]
+        self.write(f"{what}: {row.key}", sentences, written, text=now)
+
+    # Experiments
+
+    def _switch_experiment(self, row: ExperimentRow) -> None:
+        one = row.running
+        if one is not None and one.is_live:
+            self._confirm_experiment(
+                "End the experiment?",
+                ended(one),
+                "Its rounds up to now stay as they are, and are compared by the plan as far as they go.",
+            )
+        elif row.flag is None:
+            self.say(f"The flag {row.key} is not there any more, so nothing can be started on it.")
+        elif one is not None and one.state == DRAFT and one.plan is not None:
+            self._start(row.flag, one.plan)
+        else:
+            self._ask_for_plan(row.flag)
+
+    def _ask_for_plan(self, flag: Flag) -> None:
+        def written(text: str) -> str:
+            try:
+                return self._start(flag, plan_of(flag.key, text))
+            except LoopdeskError as error:
+                return str(error)
+
+        sentences = (
+            f"How many scored rounds of each variant decide? At least {FEWEST}, such as 200; or the smallest "
+            "difference of the score that is worth seeing, with a point, such as 0.02.",
+            "It is fixed now: whoever decides while looking finds chance differences.",
+        )
+        self.write(f"The plan of an experiment on {flag.key}", sentences, written)
+
+    def _start(self, flag: Flag, plan: Plan) -> str:
+        """What is wrong with it; empty where it is asked about now."""
+        try:
+            wanted = started(flag, plan, self.state.part(RUNNING_PART).rows)
+        except LoopdeskError as error:
+            return str(error)
+        self._confirm_experiment("Start the experiment?", wanted, f"{_FROM_NOW_ON} PostHog shows it too.")
+        return ""
+
+    def _confirm_experiment(self, title: str, wanted: Start | End, means: str) -> None:
+        key = wanted.flag.key if isinstance(wanted, Start) else wanted.running.flag
+        self.confirm(title, [f"{wanted.said}.", means], partial(self._send, key, wanted))
+
+    # Sending, and what came of it
+
+    def _send(self, key: str, change: Any, how: object = None) -> None:
+        door = self.desk.knobs
+        if door is None:
+            return
+        self.state_is(self.state.with_sending(key, change.said))
+        self.desk.say(Passing(f"Sending {change.said}…"))
+        door.send(self, change, how)
+
+    def on_changed(self, message: Changed) -> None:
+        change, how = message.change, message.how
+        state = self.state.with_sending(_about(change), "")
+        if isinstance(message.found, Flag) and isinstance(change, Change):
+            state = state.with_flag(message.found)
+        self.state_is(state)
+        if message.error is not None:
+            self.desk.say(f"Not changed: {message.error}")
+            if isinstance(how, _Undoing):
+                how.kept.is_over |= isinstance(message.error, FlagMoved)
+                self.desk.history.put_back(how.entry)
+        elif isinstance(how, _Undoing):
+            assert isinstance(message.found, Flag)
+            how.kept.flag = message.found
+            self.desk.say(f"{how.said}: {change.said}.")
+        elif isinstance(change, Change) and isinstance(message.found, Flag):
+            self._remember(_Kept(change, message.found))
+        else:
+            self.desk.say(f"Done: {change.said}.")
+        is_whole = isinstance(change, Change) and message.error is None
+        if not is_whole or isinstance(message.error, FlagMoved | ExperimentMoved):
+            self.ask_for_flags()
+
+    def _remember(self, kept: _Kept) -> None:
+        what = f"changed {kept.change.said}"
+        entry = history.Change(
+            what,
+            back=lambda: self._ask_back(entry, kept, kept.back, "Take it back?", "Undone"),
+            again=lambda: self._ask_back(entry, kept, kept.again, "Do it again?", "Done again"),
+            still=lambda: self.is_attached and not kept.is_over,
+            is_told=True,
+        )
+        self.desk.did(entry)
+        key = self.desk.keys.key("undo", self.KEYS)
+        self.desk.say(Passing(f"Done: {kept.change.said}; {key} takes it back."))
+
+    def _ask_back(self, entry: history.Change, kept: _Kept, change: Change, title: str, said: str) -> None:
+        """The opposite is a change like any other: it is looked at, and the flag is read again."""
+
+        def answered(is_yes: bool | None) -> None:
+            if is_yes:
+                self._send(change.flag.key, change, _Undoing(kept, entry, said))
+            else:
+                self.desk.history.put_back(entry)
+                self.desk.say(Passing("It stays as it is."))
+
+        row = next(
+            (row for row in (*flag_rows(self.state), *budget_rows(self.state)) if row.key == change.flag.key), None
+        )
+        to = change.flag.is_on if change.is_on is None else change.is_on
+        means = self._means(row, to) if row is not None and row.flag is not None else ()
+        self.ask_yes(title, [f"{change.said}.", *means, _READ_AGAIN], answered)
+
+    # Annotations
+
+    def action_annotate(self) -> None:
+        def written(text: str) -> str:
+            try:
+                draft(text, self.desk.now())
+            except LoopdeskError as error:
+                return str(error)
+            self._ask_when(text)
+            return ""
+
+        sentences = ("It is marked on the time lines, here and in PostHog. When it was is asked next.",)
+        self.write("What happened?", sentences, written)
+
+    def _ask_when(self, text: str) -> None:
+        def written(when: str) -> str:
+            now = self.desk.now()
+            try:
+                at = moment("The time", when or None, now, self.desk.zone) or now
+                wanted = draft(text, at)
+            except LoopdeskError as error:
+                return str(error)
+            if self.desk.knobs is not None:
+                self.desk.say(Passing("Annotating…"))
+                self.desk.knobs.annotate(self, wanted)
+            return ""
+
+        sentences = (text, "Empty is now; else 2h ago, 3d ago, 2026-11-19 or 2026-11-19T22:00.")
+        self.write("When was it?", sentences, written, is_optional=True)
+
+    def on_annotated(self, message: Annotated) -> None:
+        at = self.desk.clock_time(message.draft.at)
+        if message.is_kept:
+            self.desk.say(f"PostHog is away, so the mark is kept and sent with the next one: {message.error}")
+            return
+        if message.error is not None:
+            self.desk.say(f"Not annotated: {message.error}")
+            return
+        self.desk.say(f"Annotated {at}." if message.is_new else f"That was annotated already, at {at}.")
+        self.ask_for_marks()
+
+
+def plan_of(key: str, text: str) -> Plan:
+    """`200` are rounds, `0.02` is a difference. Raises `LoopdeskError`."""
+    written = text.strip().replace(",", "")
+    if written.isdecimal():
+        return Plan(key, rounds=int(written[:9]))
+    try:
+        return Plan(key, effect=float(written))
+    except ValueError:
+        raise LoopdeskError(
+            "That is no number", do="Write how many rounds, such as 200, or a difference such as 0.02"
+        ) from None
+
+
+def _about(change: object) -> str:
+    if isinstance(change, Creation):
+        return change.knob.name
+    if isinstance(change, End):
+        return change.running.flag
+    assert isinstance(change, Change | Start)
+    return change.flag.key
