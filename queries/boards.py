@@ -91,13 +91,14 @@ def title(name: str) -> str:
     return registry.title(name)
 
 
-def source(name: str) -> str:
-    """Where a board's figures come from, where that is a question; of the six their pictures say it."""
+def source(name: str, view: object = None) -> str:
+    """Where a board's figures come from, where that is a question; of the six their pictures say it. `view` is what it
+    shows, where that is known."""
     if name in BOARDS:
         return ""
     from queries.gallery import registry
 
-    return registry.source(name)
+    return registry.source(name, view)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ async def test_only_the_panes_that_can_be_seen_ask(size: tuple[int, int], count:
         assert sorted(asker.asked) == sorted(SHOWN[: 2 * count])
         await press(pilot, "[")
         assert len(asker.asked) == len(set(asker.asked)), "a page that is known asks nobody again"
+        assert screen_text(app).count("▸ Spend by task type") == 1 and "  Quality" in screen_text(app)
 
 
 async def test_tab_goes_on_to_the_next_page_and_round():
@@ -195,6 +196,18 @@ async def test_a_figure_turns_to_its_other_source_and_names_it():
         assert seen(app)[0] == "spend" and "Undone: Spend by task type from" in status(app)
         await press(pilot, "tab", "s")
         assert "Quality has one source only." in status(app)
+
+
+async def test_a_board_without_dollars_needs_no_source_of_dollars():
+    app, asker = gallery()
+    async with opened(app) as pilot:
+        await boards(pilot, asker)
+        (line,) = [line for line in screen_text(app).splitlines() if "More 0" in line]
+        assert " from " not in line
+        asker.views["more_0"] = sheets.SPEND
+        await press(pilot, "R")
+        (line,) = [line for line in screen_text(app).splitlines() if "More 0" in line]
+        assert "More 0  from round_kept.cost_usd" in line
 
 
 async def test_a_read_only_desk_arranges_and_remembers_nothing():

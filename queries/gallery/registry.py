@@ -9,12 +9,13 @@ from queries import boards
 from queries.boards import Board
 from queries.catalog import catalog
 from queries.gallery import own
+from queries.gallery.sheet import Sheet
 from workspace.errors import LoopdeskError
 
 GROUPS: tuple[ModuleType, ...] = ()
 """Each has `BOARDS`. One whose figures can be had from two events has `SIBLINGS` too: the same figure, both ways."""
 
-USEFUL: tuple[str, ...] = ()
+USEFUL: tuple[str, ...] = ("dimensions", "regressions", "latency", "spend", "quality", "agents")
 """What a Boards screen shows that nobody has arranged, in this order; everything where it names nothing."""
 
 
@@ -72,16 +73,18 @@ def asks(name: str) -> str:
     return boards.question_of(found, found.asks[0][0]).asks
 
 
-def source(name: str) -> str:
-    """Where the figures come from, where that is a question: dollars, and what could be had from another event."""
+def source(name: str, view: object = None) -> str:
+    """Where the figures come from, where that is a question: dollars, and what could be had from another event. `view`
+    is what the board shows, where that is known: without dollars there nobody asks for theirs."""
     try:
         found = find(name)
         question = boards.question_of(found, found.asks[0][0])
     except LoopdeskError:
         return ""  # the pane says what is wrong with it
-    if question.cost != "none":
+    has_sibling = bool(sibling(name))
+    if question.cost != "none" and (has_sibling or not isinstance(view, Sheet) or view.has_dollars):
         return question.cost.partition(",")[0]
-    return ", ".join(sorted(question.events)) if sibling(name) else ""
+    return ", ".join(sorted(question.events)) if has_sibling else ""
 
 
 def _grouped() -> Mapping[str, Board]:

@@ -39,7 +39,7 @@ class FullScreen(Jumping, ListScreen):
     def __init__(self, board: str) -> None:
         super().__init__()
         self.board = board
-        self._painter, self._source = painter(board), source(board)
+        self._painter = painter(board)
         self._views = [
             *([PICTURE] if self._painter else []),
             TABLE,
@@ -116,7 +116,9 @@ class FullScreen(Jumping, ListScreen):
     def title_parts(self) -> tuple[str, str]:
         named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
         views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
-        return title(self.board), f"{views}   from {self._source}" if self._source else views
+        answer = self._answers.get(self.board)
+        said = source(self.board, answer.view if answer else None)
+        return title(self.board), f"{views}   from {said}" if said else views
 
     # Answers
 
@@ -127,6 +129,7 @@ class FullScreen(Jumping, ListScreen):
             return
         if PICTURE in self._views:
             self.query_one(BoardPane).show(answer, self.desk.happened.marks(answer))
+            self.say_title()
         self._fill("#table", result_table(answer.results[0], self.desk.palette), answer.results[0].rows)
         self.query_one("#hogql", Reader).show(
             [[(line, self.desk.palette.text)] for text in [answer.hogql] for line in plain_lines(text)]

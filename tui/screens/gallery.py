@@ -69,7 +69,7 @@ class GalleryScreen(PanesScreen, Exporting):
 
     def _made(self, board: str, answer: Answer | None = None) -> BoardPane:
         pane = BoardPane(board, paint_sheet, answer, self.desk.happened.marks(answer) if answer else ())
-        pane.source = registry.source(board)
+        pane.source = registry.source(board, answer.view if answer else None)
         pane.display = board in self.parts()
         return pane
 
@@ -252,7 +252,9 @@ class GalleryScreen(PanesScreen, Exporting):
     # What is shown
 
     def show_answer(self, answer: Answer) -> None:
-        self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
+        pane = self.pane(answer.board)
+        pane.say_source(registry.source(answer.board, answer.view))
+        pane.show(answer, self.desk.happened.marks(answer))
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
         self.pane(board).fail(problem)

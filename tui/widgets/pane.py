@@ -118,6 +118,11 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
             else:
                 self._repaint_title()
 
+    def say_source(self, source: str) -> None:
+        if source != self.source:
+            self.source = source
+            self._repaint_title()
+
     def show_title(self, shown: bool) -> None:
         if self._titles != shown:
             self._titles = int(shown)
@@ -213,9 +218,11 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     def _repaint_title(self) -> None:
         if not self._titles:
             return
-        if self._lines:
+        if self._lines and self._painted_for == self.size:
             self._lines[0] = self._title_strip()
-        self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self.size.width, 1))
+        else:  # it was hidden, and has no size until it is laid out
+            self.repaint()
 
     def _title_strip(self) -> Strip:
         width, palette = self.size.width, self.palette
