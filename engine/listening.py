@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 
+from engine.experimenting import Experiments, Known
+from engine.in_thread import LOOK_AGAIN
 from engine.inbox import Inbox
 from engine.main import Worked, warn
 from engine.source_state import source_states
@@ -32,13 +34,19 @@ class Listening:
         self._version = -1
         self._listened_at: datetime | None = None
         self._told: set[str] = set()
+        self._experiments = Experiments(config)
 
     async def __call__(self, store: Store, now: datetime) -> Worked:
         """Raises `LoopdeskError` where the store cannot be read."""
         last = self._listened_at
         if last is not None and abs(now - last) < EVERY:  # a clock may be set back
             return Worked(next_due=last + EVERY)
-        gathered = await asyncio.to_thread(self._gather, now, _switched(store))
+        if not self._config.workspace.events_db.exists():
+            return Worked(next_due=now + EVERY)
+        known = await self._experiments.known(now)
+        if known is None:
+            return Worked(next_due=now + LOOK_AGAIN, is_on_its_way=True)
+        gathered = await asyncio.to_thread(self._gather, now, _switched(store), known)
         if gathered is None:
             return Worked(next_due=now + EVERY)
         for failure in gathered.failures:
@@ -51,7 +59,7 @@ class Listening:
                 inbox.add_signals(list(gathered.signals), now)
         return Worked(len(gathered.signals), now + EVERY)
 
-    def _gather(self, now: datetime, switched: Mapping[str, bool]) -> Gathered | None:
+    def _gather(self, now: datetime, switched: Mapping[str, bool], known: Known) -> Gathered | None:
         """None where there is no store, or nothing new in it."""
         config = self._config
         backend = open_local(config, lambda: now)
@@ -68,6 +76,7 @@ class Listening:
                 config.zone,
                 registry.switched(config.signal_sources, switched),
                 night_starts_hour=config.night_starts_hour,
+                experiments=known,
             )
             self._version, self._listened_at = version, now
             return found

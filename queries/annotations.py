@@ -82,6 +82,11 @@ def make(rest: Rest, wanted: Draft) -> tuple[int, bool]:
     return id, True
 
 
+def remove(rest: Rest, id: int) -> None:
+    """It is on no time line any more. Raises `LoopdeskError`."""
+    rest.ask("PATCH", f"annotations/{id}/", {"deleted": True})
+
+
 def _is_same(one: Annotation, wanted: Draft) -> bool:
     if wanted.sha:
         return same_commit(one.sha, wanted.sha)

@@ -103,6 +103,23 @@ class AnswerCache:
         text = json.dumps(rows, ensure_ascii=False)
         self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, '', '', ?)", self._source, _ANNOTATED, text)
 
+    def kept(self, name: str) -> object:
+        """What was kept by this name of the same source; None where nothing was."""
+        row = self._first(
+            "SELECT document FROM answers WHERE source = ? AND board = ? AND kind = '' AND filters = ''",
+            self._source,
+            name,
+        )
+        try:
+            return json.loads(row[0]) if row else None
+        except ValueError:
+            return None
+
+    def keep(self, name: str, document: object) -> None:
+        """`document` is JSON. Names are those of no board."""
+        text = json.dumps(document, ensure_ascii=False)
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, '', '', ?)", self._source, name, text)
+
     def count(self) -> int:
         """How many answers are remembered."""
         row = self._first("SELECT count(*) FROM answers")

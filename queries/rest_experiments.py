@@ -92,7 +92,7 @@ Change = Start | End
 def experiments(rest: Rest) -> tuple[Running, ...]:
     """What runs first, then drafts, then what ended, each the newest first; archived ones are left out. Raises
     `LoopdeskError`."""
-    found = [one for row in listed(rest, "experiments/").rows if (one := _running(row))]
+    found = [one for row in listed(rest, "experiments/").rows if (one := experiment_of(row))]
     order = (RUNNING, PAUSED, DRAFT, ENDED)
     return tuple(sorted(found, key=lambda one: (order.index(one.state), -one.id)))
 
@@ -222,7 +222,7 @@ def _in_state(rest: Rest, id: int, state: str) -> Running | None:
 
 
 def _read(rest: Rest, id: int) -> Running:
-    found = _running(rest.ask("GET", f"experiments/{id}/"))
+    found = experiment_of(rest.ask("GET", f"experiments/{id}/"))
     if found is None:
         raise ExperimentMoved("PostHog has no such experiment any more", "Nothing was sent", "Look at the list again")
     return found
@@ -264,7 +264,8 @@ def _refuse_unfit(flag: Flag) -> None:
     raise LoopdeskError(
         f"{flag.key} has {has}, but an experiment compares at least one with a variant {CONTROL!r}",
         "Nothing was sent",
-        f"Give the flag the variants {CONTROL} and test in PostHog's editor, or make another with them",
+        f"Give it the variants {CONTROL} and test in PostHog's editor, or describe another one with variants under "
+        "[knobs] in config.toml and make it: loopdesk flags create NAME",
     )
 
 
@@ -316,7 +317,7 @@ def _effect(effect: float) -> str:
     return repr(float(effect)).removesuffix(".0")
 
 
-def _running(row: object) -> Running | None:
+def experiment_of(row: object) -> Running | None:
     """None for what cannot be named, is deleted or archived."""
     if not isinstance(row, dict) or type(id := row.get("id")) is not int or row.get("deleted") or row.get("archived"):
         return None

@@ -260,11 +260,11 @@ def _rollout(group: Mapping[str, object]) -> float | None:
 
 
 def _budget(payloads: object) -> float | None:
-    """By the loops' rule: a finite number called `usd` in the payload of a flag that is on."""
+    """By the loops' rule: a number from 0 on, called `usd`, in the payload of a flag."""
     found = _payload(payloads).get("usd")
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    return float(found) if abs(found) < 1e15 else None  # of NaN too
+    return float(found) if 0 <= found < 1e15 else None  # of NaN too
 
 
 def _payload(payloads: object) -> dict[str, object]:

@@ -30,7 +30,7 @@ SCOPES = (
     Scope("insight:write", "PATCH", "insights/0/", "posthog push"),
     Scope("feature_flag:read", "GET", "feature_flags/?limit=1", "knobs"),
     Scope("feature_flag:write", "PATCH", "feature_flags/0/", "turning knobs"),
-    Scope("experiment:read", "GET", "experiments/?limit=1", "experiments"),
+    Scope("experiment:read", "GET", "experiments/?limit=1", "experiments, and the engine's source of them"),
     Scope("experiment:write", "PATCH", "experiments/0/", "starting and ending experiments"),
     Scope("task:read", "GET", "signals/reports/?limit=1", "inbox posthog"),
     Scope("task:write", "PATCH", f"signals/reports/{_NOBODY}/", "decisions about PostHog's own reports"),

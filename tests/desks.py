@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -154,6 +155,7 @@ class Memory:
         self.answers = {(found.board, "night", found.filters): found for found in answers}
         self.happened: tuple[Annotation, ...] = ()
         self.values: dict[str, object] = {}
+        self.documents: dict[str, object] = {}
         self.lines: list[tuple[datetime, str, str, str]] = []
 
     def load(self, board: str, kind: str, filters: Filters) -> Answer | None:
@@ -167,6 +169,12 @@ class Memory:
 
     def save_annotations(self, found: tuple[Annotation, ...]) -> None:
         self.happened = found
+
+    def kept(self, name: str) -> object:
+        return self.documents.get(name)
+
+    def keep(self, name: str, document: object) -> None:
+        self.documents[name] = json.loads(json.dumps(document))
 
     def state(self, name: str, default: object) -> object:
         return self.values.get(name, default)

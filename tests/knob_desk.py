@@ -96,7 +96,7 @@ def knob_desk(config: Config, **options: Any) -> Desk:
     asker = LocalAsker(config, now=lambda: NOW)
     if options.get("read_only"):
         options["keys"] = Keymap(read_only=True)
-    return desk(asker, knobs=door, config=config, **options)  # type: ignore[arg-type]
+    return desk(asker, options.pop("cache", None), knobs=door, config=config, **options)  # type: ignore[arg-type]
 
 
 def flag_now(config: Config, key: str) -> Mapping[str, object]:

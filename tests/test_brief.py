@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -206,18 +205,6 @@ def test_where_nothing_can_be_asked_it_is_an_error(tmp_path: Path):
     backend = Slow(LocalBackend(config.workspace.events_db, now=lambda: NOW), "SELECT")
     with pytest.raises(LoopdeskError, match="took too long"):
         asked(config, backend, kind="24h")
-
-
-def test_the_command_prints_text_to_a_pipe_whatever_the_locale(tmp_path: Path):
-    done = loopdesk("demo", "--prepare", tmp_path / "w", "--seed", "3")
-    assert done.returncode == 0
-    old = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = loopdesk("brief", "--workspace", tmp_path / "w", env=old)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "SIMULATED" in done.stdout and "Round funnel" in done.stdout
-    found = json.loads(loopdesk("brief", "--json", "--window", "7d", "--workspace", tmp_path / "w").stdout)
-    assert found["simulated"] is True
-    assert len(found["projects"]) == 3
 
 
 def test_without_a_workspace_it_says_that_nothing_is_stored(tmp_path: Path):

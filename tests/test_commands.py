@@ -48,6 +48,20 @@ def test_the_prepared_weekend_is_private_labelled_and_large_enough(weekend: Path
     assert names == {"autoagent", "autoresearch", "gtm-autoresearch"}
 
 
+def test_the_weekend_was_judged_already(weekend: Path):
+    assert "Took in 0 signals" in loopdesk("--workspace", weekend, "engine", "once").stdout
+
+
+def test_a_brief_is_printed_whatever_the_locale(weekend: Path):
+    old = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = loopdesk("brief", "--workspace", weekend, env=old)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SIMULATED" in done.stdout and "Round funnel" in done.stdout
+    found = json.loads(loopdesk("brief", "--json", "--window", "7d", "--workspace", weekend).stdout)
+    assert found["simulated"] is True
+    assert len(found["projects"]) == 3
+
+
 def test_simulated_rounds_are_never_mixed_with_others(weekend: Path):
     assert "already holds events" in refused(loopdesk("demo", "--prepare", weekend))
 

@@ -150,7 +150,19 @@ def test_a_budget_is_changed_after_it_was_read_again(rest: Rest):
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "20", "[]", '{"usd": "20"}', '{"usd": true}', '{"usd": NaN}', '{"usd": 1e999}', "{", '{"USD": 2}']
+    "payload",
+    [
+        "",
+        "20",
+        "[]",
+        '{"usd": "20"}',
+        '{"usd": true}',
+        '{"usd": NaN}',
+        '{"usd": 1e999}',
+        '{"usd": -1}',
+        "{",
+        '{"USD": 2}',
+    ],
 )
 def test_what_holds_no_dollars_is_no_budget(payload: str, rest: Rest):
     class Odd:

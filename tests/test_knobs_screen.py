@@ -14,7 +14,7 @@ from queries.annotations import Waiting, on_time_lines
 from queries.rest_experiments import ENDED, RUNNING, experiments
 from queries.rest_flags import apply, flag_named, rolled_out
 from tests.conftest import NOW
-from tests.desks import Held, at_once, desk, screen_text
+from tests.desks import Held, Memory, at_once, desk, screen_text
 from tests.knob_desk import filled, flag_now, knob_desk, rest_of
 from tests.posthog_double import Double, Received, Scripted, json_answer, refusal
 from tests.test_desk import NARROW, WIDE, opened, press, status
@@ -302,6 +302,10 @@ async def test_a_moment_is_annotated_and_its_before_and_after_read(config: Confi
         assert "Annotated 05:12" in status(app) and "[Annotations 3]" in screen_text(app)
         newest = on_time_lines(rest_of(config))[0]
         assert newest.content == "New prompts" and newest.at == NOW - timedelta(hours=2)
+        await press(pilot, "u")
+        assert "[Annotations 2]" in screen_text(app) and "New prompts is on no time line any more" in status(app)
+        await press(pilot, "U")
+        assert "[Annotations 3]" in screen_text(app)
         await press(pilot, "g", "g", "j", "enter")
         text = screen_text(app)
         assert "4f2c1d9e8a7b Weigh cases by age" in text and "autoresearch" in text
@@ -351,17 +355,34 @@ async def test_a_missing_scope_is_said_where_it_is_missing_and_the_rest_lives(co
         assert "lacks the scope `annotation:read`" in screen_text(app)
 
 
-async def test_a_posthog_that_is_gone_leaves_what_was_known_with_its_age(
-    config: Config, double: Double, monkeypatch: pytest.MonkeyPatch
-):
-    app = knob_desk(asking(double.url, Path(config.workspace_dir)))
+async def test_a_posthog_that_is_gone_leaves_what_was_known_with_its_age(config: Config, double: Double):
+    cache = Memory()
+    app = knob_desk(asking(double.url, Path(config.workspace_dir)), cache=cache)
+    double.otherwise, gone = double.otherwise, lambda _: refusal(401, "Invalid key.", "authentication_error")
     async with opened(app) as pilot:
         await press(pilot, "5")
-        double.otherwise = lambda _: refusal(401, "Invalid personal API key.", "authentication_error")
+        double.otherwise = gone
         await press(pilot, "r")
         text = " ".join(screen_text(app).split())
         assert "What is shown is of 07:12." in text and "✓ on" in text
-        double.otherwise = None
+    later = NOW + timedelta(days=1)
+    app = knob_desk(asking(double.url, Path(config.workspace_dir)), cache=cache, now=lambda: later)
+    async with opened(app) as pilot:
+        await press(pilot, "5")
+        text = " ".join(screen_text(app).split())
+        assert "1 flag, 1 on, as of Fri 20 Nov 07:12." in text and "✓ on" in text
+
+
+async def test_what_was_seen_last_stands_there_before_anybody_is_asked(config: Config):
+    cache = Memory()
+    async with opened(knob_desk(config, cache=cache)) as pilot:
+        await press(pilot, "5")
+    app = knob_desk(config, cache=cache, door_spawn=Held())
+    async with opened(app) as pilot:
+        await press(pilot, "5")
+        assert "✓ on" in screen_text(app) and "1 experiment runs, as of 07:12" in screen_text(app)
+        await press(pilot, *EXPERIMENTS)
+        assert "test is better than control" in screen_text(app)
 
 
 async def test_nothing_is_asked_again_because_a_dialog_was_closed(config: Config, double: Double):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy
@@ -11,7 +12,11 @@ from engine.judge import Case
 from engine.rules.measured import verdict
 from engine.sources.experiment import Thresholds
 from engine.sources.registry import load
+from queries.catalog import catalog
+from queries.rest_experiments import Running
+from queries.views.experiment import Plan
 from tests.sources_rows import EVENING, evidence
+from workspace.errors import LoopdeskError
 
 
 def rows(rounds: int, *, test: float = 0.84, nights: int = 3, before_last: int = 0, goal: str = "max", **more) -> list:
@@ -40,8 +45,15 @@ def rows(rounds: int, *, test: float = 0.84, nights: int = 3, before_last: int =
     return found
 
 
-def heard(found: list, thresholds: Thresholds | None = None) -> list:
-    return load("experiment").signals(evidence(round_variants=found), thresholds)
+def heard(found: list, thresholds: Thresholds | None = None, known: tuple[Running, ...] = ()) -> list:
+    asked = replace(evidence(round_variants=found), experiments=lambda: known)
+    return load("experiment").signals(asked, thresholds)
+
+
+def running(plan: Plan | None, *, started: timedelta = timedelta(days=4), ended: timedelta | None = None) -> Running:
+    """An experiment that started so long before the last evening."""
+    over = None if ended is None else EVENING - ended
+    return Running(1, "x", "scorer_v2", "ended" if over else "running", plan, EVENING - started, over, "", "")
 
 
 @pytest.mark.parametrize(("goal", "word"), [("max", "better"), ("min", "worse")])
@@ -72,6 +84,51 @@ def test_later_rounds_do_not_change_what_was_said():
 
 def test_an_experiment_whose_beginning_is_out_of_sight_is_left_to_the_desk():
     assert heard(rows(70, nights=30)) == []
+
+
+def test_the_plan_of_its_experiment_is_kept_to():
+    later = (running(Plan("scorer_v2", rounds=65)),)
+    assert heard(rows(64), known=later) == []
+    (signal,) = heard(rows(70), known=later)
+    assert signal.extra["numbers"]["rounds"] == 65
+    assert heard(rows(70), Thresholds(rounds=0), known=later) and heard(rows(70), Thresholds(rounds=0)) == []
+    assert heard(rows(70), known=(running(None),))  # an experiment without a plan: the owner's
+    another = (replace(later[0], flag="another"),)
+    assert heard(rows(70), known=another)[0].extra["numbers"]["rounds"] == 60
+
+
+def test_a_plan_by_its_effect_is_kept_to():
+    known = (running(Plan("scorer_v2", effect=0.03)),)  # the rows spread by 0.03
+    assert heard(rows(13), known=known) == []
+    (signal,) = heard(rows(70), known=known)
+    assert signal.extra["numbers"]["rounds"] == 30
+    assert heard(rows(70), known=(running(Plan("scorer_v2", effect=0.001)),)) == []
+
+
+def test_only_rounds_of_its_time_count():
+    plan = Plan("scorer_v2", rounds=40)
+    assert heard(rows(60), known=(running(plan),))
+    assert heard(rows(60), known=(running(plan, started=timedelta(hours=1)),)) == []
+    assert heard(rows(60), known=(running(plan, ended=timedelta(days=1)),)) == []
+
+
+def test_a_beginning_out_of_sight_is_left_to_the_desk(monkeypatch: pytest.MonkeyPatch):
+    plan = Plan("scorer_v2", rounds=60)
+    assert heard(rows(70), known=(running(plan, started=timedelta(days=31)),)) == []
+    full = replace(catalog.load("round_variants"), limit=140)
+    monkeypatch.setattr(catalog, "load", lambda _: full)
+    assert heard(rows(70)) == [] and heard(rows(69))
+    assert heard(rows(70), known=(running(plan),)) == []
+
+
+def test_without_its_plan_nothing_is_said():
+    def broken() -> tuple:
+        raise LoopdeskError("The personal key lacks the scope `experiment:read`")
+
+    source, asked = load("experiment"), evidence(round_variants=rows(70))
+    with pytest.raises(LoopdeskError, match="experiment:read"):
+        source.signals(replace(asked, experiments=broken))
+    assert source.signals(replace(evidence(round_variants=[]), experiments=broken)) == []
 
 
 def test_projects_are_never_averaged():

@@ -40,11 +40,22 @@ class Changed(Message, bubble=False):
 
 
 class Annotated(Message, bubble=False):
-    """What an annotation came to. `is_kept`: PostHog is away, as `error` says, and it is sent with the next one."""
+    """What an annotation came to; `id` is None where it was not made. `is_kept`: PostHog is away, as `error` says, and
+    it is sent with the next one. `how` is given back as it came."""
 
-    def __init__(self, draft: Draft, is_new: bool, error: LoopdeskError | None, is_kept: bool) -> None:
+    def __init__(
+        self, draft: Draft, id: int | None, is_new: bool, error: LoopdeskError | None, is_kept: bool, how: object
+    ) -> None:
         super().__init__()
-        self.draft, self.is_new, self.error, self.is_kept = draft, is_new, error, is_kept
+        self.draft, self.id, self.is_new, self.error, self.is_kept, self.how = draft, id, is_new, error, is_kept, how
+
+
+class TakenOff(Message, bubble=False):
+    """An annotation is on no time line any more, or is still there for what `error` says."""
+
+    def __init__(self, draft: Draft, error: LoopdeskError | None) -> None:
+        super().__init__()
+        self.draft, self.error = draft, error
 
 
 class KnobDoor:
@@ -77,15 +88,29 @@ class KnobDoor:
 
         self._sent(run)
 
-    def annotate(self, target: Target, draft: Draft) -> None:
+    def annotate(self, target: Target, draft: Draft, how: object = None) -> None:
         """`Annotated` arrives at `target`."""
 
         def run() -> None:
             found, error = _tried(lambda: _annotated(self._rest(), draft))
-            is_new, away = found or (False, None)
-            target.post_message(Annotated(draft, is_new, error or away, is_kept=away is not None))
+            id, is_new, away = found or (None, False, None)
+            target.post_message(Annotated(draft, id, is_new, error or away, away is not None, how))
 
         self._sent(run)
+
+    def take_off(self, target: Target, id: int, draft: Draft) -> None:
+        """`TakenOff` arrives at `target`."""
+
+        def run() -> None:
+            from queries.annotations import remove
+
+            _, error = _tried(lambda: remove(self._rest(), id))
+            target.post_message(TakenOff(draft, error))
+
+        self._sent(run)
+
+    def is_asking(self, target: Target) -> bool:
+        return bool(self._work.pending(target))
 
     def close(self) -> bool:
         """Wait a little for what was sent last; False where nobody knows whether PostHog took it."""
@@ -132,8 +157,8 @@ def _applied(rest: Rest, change: Change) -> object:
     return rest_experiments.apply(rest, change)
 
 
-def _annotated(rest: Rest, draft: Draft) -> tuple[bool, LoopdeskError | None]:
-    """Whether it is new; and where PostHog is away and it was kept for later, why."""
+def _annotated(rest: Rest, draft: Draft) -> tuple[int | None, bool, LoopdeskError | None]:
+    """Its id, and whether it is new; and where PostHog is away and it was kept for later, why."""
     from queries.annotations import Waiting, make
     from queries.backend import QueryTimedOut
     from queries.remote_errors import PostHogBusy, PostHogUnreachable, Throttled
@@ -141,10 +166,10 @@ def _annotated(rest: Rest, draft: Draft) -> tuple[bool, LoopdeskError | None]:
 
     waiting = Waiting(state_folder())
     try:
-        _, is_new = make(rest, draft)
+        id, is_new = make(rest, draft)
     except (PostHogUnreachable, PostHogBusy, Throttled, QueryTimedOut) as error:
         waiting.add(rest.place, draft)
-        return True, error
+        return None, True, error
     with contextlib.suppress(LoopdeskError):  # what was asked for is done; what waits goes on waiting
         waiting.flush(rest)
-    return is_new, None
+    return id, is_new, None

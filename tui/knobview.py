@@ -249,7 +249,7 @@ def head(state: KnobState, section: str, clock_time: ClockTime) -> Sequence[Said
         elif part.problem and section == EXPERIMENTS and experiment_rows(state):
             said.append(("warn", part.problem))  # where there is no row, it stands in their place
     problem = state.problems.get(SEEN if section == FLAGS else COMPARED if section == EXPERIMENTS else "", "")
-    if problem:
+    if problem and problem != state.part(section).problem:
         said.append(("warn", f"Rounds are not counted: {problem}"))
     return said
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.model import Signal
 from engine.sources import github_issues
@@ -16,6 +16,9 @@ from queries.backend import Backend
 from queries.catalog import catalog
 from queries.views.answers import records
 from workspace.errors import LoopdeskError
+
+if TYPE_CHECKING:
+    from queries.rest_experiments import Running
 
 # Name -> where it is; a module is loaded when its source runs.
 _PLACES = {
@@ -85,7 +88,13 @@ def collect(
 
 
 def gather(
-    backend: Backend, now: datetime, zone: str, config: Mapping[str, object], *, night_starts_hour: int = 18
+    backend: Backend,
+    now: datetime,
+    zone: str,
+    config: Mapping[str, object],
+    *,
+    night_starts_hour: int = 18,
+    experiments: Callable[[], Sequence[Running]] = tuple,
 ) -> Gathered:
     """Blocking. Asks each question once and runs every source on the answers, by `occurred_at` and id.
 
@@ -94,7 +103,7 @@ def gather(
     chosen = {name: one for name, one in settings(config).items() if one.is_enabled}
     sources = {name: load(name) for name in chosen}
     answers, asked = _answers(backend, now, sources)
-    evidence = Evidence(now, zone, night_starts_hour, answers, blame=lambda rounds: _blamed(rounds, chosen, now))
+    evidence = Evidence(now, zone, night_starts_hour, answers, lambda rounds: _blamed(rounds, chosen, now), experiments)
     signals: list[Signal] = []
     failures: list[Failure] = []
     for name, source in sources.items():

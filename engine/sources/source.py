@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from engine.model import Signal
@@ -14,6 +14,9 @@ from engine.sources.facts import Loop, Round, history, night_of
 from queries.views.words import day
 from workspace.errors import LoopdeskError
 from workspace.text import plain
+
+if TYPE_CHECKING:
+    from queries.rest_experiments import Running
 
 RECENT_NIGHTS = 3
 VARIANT_DAYS = 30
@@ -28,7 +31,8 @@ class Evidence:
     """The answers that all sources share. `answers` holds the records of each question, or why there are none.
 
     `blame` finds the deploys that made their project worse, as (project, git_sha): what went wrong under one of them is
-    the deploy's, and no plateau or regression of its own.
+    the deploy's, and no plateau or regression of its own. `experiments` are those of PostHog; it raises the
+    `LoopdeskError` that reading them ended with.
     """
 
     now: datetime
@@ -36,6 +40,7 @@ class Evidence:
     starts_hour: int
     answers: Mapping[str, tuple[Mapping[str, Any], ...] | LoopdeskError]
     blame: Callable[[Sequence[Round]], frozenset[tuple[str, str]]] = lambda rounds: frozenset()
+    experiments: Callable[[], Sequence[Running]] = tuple
 
     def rows(self, question: str) -> tuple[Mapping[str, Any], ...]:
         """Raises the `LoopdeskError` that the question failed with."""

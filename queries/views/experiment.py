@@ -165,7 +165,8 @@ def of_samples(
     scores cannot be averaged with the rest. Rounds that a flag with variants was off for are in no experiment."""
     by_variant = _by(found, lambda sample: sample.variant)
     control = _control(by_variant, plan)
-    if control is not None and control != OFF and by_variant.pop(OFF, None):
+    if control is not None and control != OFF and OFF in by_variant:
+        del by_variant[OFF]
         found = [sample for sample in found if sample.variant != OFF]
     goal = _goal(found)
     pooled = [sample for sample in found if sample.goal == goal]

@@ -46,6 +46,9 @@ def by_variant(context: Context, flag: str, since: datetime, until: datetime, lo
         raise LoopdeskError("There are no events yet", do="Send events to `loopdesk serve`, or import a log")
     try:
         values = question.values({"since": since, "until": until, "flag": flag, **loop})
-        return backend.query(question.text, values, question.types)
+        result = backend.query(question.text, values, question.types)
     finally:
         backend.close()
+    if len(result.rows) >= question.limit:
+        click.echo(f"loopdesk: the oldest rounds are missing: only {question.limit:,} are read at once.", err=True)
+    return result

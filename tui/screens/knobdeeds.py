@@ -1,4 +1,4 @@
-"""What a person changes at the Knobs screen: flags, budgets and experiments after a look at the change, and marks."""
+"""What a person changes at the Knobs screen: flags, budgets and experiments, each after a look at the change."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from queries.annotations import draft
 from queries.rest_experiments import DRAFT, End, ExperimentMoved, Start, ended, started
 from queries.rest_flags import Change, Flag, FlagMoved, budgeted, rolled_out, switched
 from queries.rest_knobs import Creation
 from queries.views.experiment import FEWEST, Plan
 from tui import history
 from tui.journal import Passing
-from tui.knobdoor import Annotated, Changed
+from tui.knobdoor import Changed
 from tui.knobview import EXPERIMENTS as RUNNING_PART
 from tui.knobview import ExperimentRow, FlagRow, KnobState, budget_rows, flag_rows
-from tui.moments import moment
 from tui.screens.knobsections import ANNOTATIONS, EXPERIMENTS, does
 from workspace.errors import LoopdeskError
 from workspace.knobs import BUDGET, KILL_SWITCH
@@ -74,9 +72,6 @@ class KnobDeeds(Sectioned):
 
     def ask_for_flags(self) -> None:
         """Flags and experiments, as they are now."""
-        raise NotImplementedError
-
-    def ask_for_marks(self) -> None:
         raise NotImplementedError
 
     # Switching
@@ -228,14 +223,14 @@ class KnobDeeds(Sectioned):
             how.kept.flag = message.found
             self.desk.say(f"{how.said}: {change.said}.")
         elif isinstance(change, Change) and isinstance(message.found, Flag):
-            self._remember(_Kept(change, message.found))
+            self._keep(_Kept(change, message.found))
         else:
             self.desk.say(f"Done: {change.said}.")
         is_whole = isinstance(change, Change) and message.error is None
         if not is_whole or isinstance(message.error, FlagMoved | ExperimentMoved):
             self.ask_for_flags()
 
-    def _remember(self, kept: _Kept) -> None:
+    def _keep(self, kept: _Kept) -> None:
         what = f"changed {kept.change.said}"
         entry = history.Change(
             what,
@@ -264,47 +259,6 @@ class KnobDeeds(Sectioned):
         to = change.flag.is_on if change.is_on is None else change.is_on
         means = self._means(row, to) if row is not None and row.flag is not None else ()
         self.ask_yes(title, [f"{change.said}.", *means, _READ_AGAIN], answered)
-
-    # Annotations
-
-    def action_annotate(self) -> None:
-        def written(text: str) -> str:
-            try:
-                draft(text, self.desk.now())
-            except LoopdeskError as error:
-                return str(error)
-            self._ask_when(text)
-            return ""
-
-        sentences = ("It is marked on the time lines, here and in PostHog. When it was is asked next.",)
-        self.write("What happened?", sentences, written)
-
-    def _ask_when(self, text: str) -> None:
-        def written(when: str) -> str:
-            now = self.desk.now()
-            try:
-                at = moment("The time", when or None, now, self.desk.zone) or now
-                wanted = draft(text, at)
-            except LoopdeskError as error:
-                return str(error)
-            if self.desk.knobs is not None:
-                self.desk.say(Passing("Annotating…"))
-                self.desk.knobs.annotate(self, wanted)
-            return ""
-
-        sentences = (text, "Empty is now; else 2h ago, 3d ago, 2026-11-19 or 2026-11-19T22:00.")
-        self.write("When was it?", sentences, written, is_optional=True)
-
-    def on_annotated(self, message: Annotated) -> None:
-        at = self.desk.clock_time(message.draft.at)
-        if message.is_kept:
-            self.desk.say(f"PostHog is away, so the mark is kept and sent with the next one: {message.error}")
-            return
-        if message.error is not None:
-            self.desk.say(f"Not annotated: {message.error}")
-            return
-        self.desk.say(f"Annotated {at}." if message.is_new else f"That was annotated already, at {at}.")
-        self.ask_for_marks()
 
 
 def plan_of(key: str, text: str) -> Plan:

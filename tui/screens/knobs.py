@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from queries.views.marks import moments
+from tui import knobmemory
 from tui import knobview as view
 from tui.asker import MOST_ANNOTATIONS
 from tui.journal import Passing
 from tui.knobview import KnobState, MarkRow, head
 from tui.messages import Arrived, Failed, Told
 from tui.screens.knobdeeds import KnobDeeds
+from tui.screens.knobmarks import KnobMarks
 from tui.screens.knobsections import ALL, ANNOTATIONS, EXPERIMENTS
 from tui.screens.sectioned import Sectioned
 from tui.sections import Said
@@ -26,7 +28,7 @@ _STALE_AFTER = timedelta(seconds=60)  # so often at most a PostHog is asked by c
 _ROUNDS = frozenset(("round_started", "round_scored", "round_kept", "round_reverted", "*"))
 
 
-class KnobsScreen(KnobDeeds, Sectioned):
+class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
     KEYS = "knobs"
     SECTIONS = ALL
 
@@ -40,8 +42,10 @@ class KnobsScreen(KnobDeeds, Sectioned):
         self._was_asked = False
 
     def on_mount(self) -> None:
-        self.state = KnobState(known=self.desk.config.knobs)
+        self.state = KnobState(self.desk.config.knobs, knobmemory.read(self.desk.cache.kept(knobmemory.NAME)))
         super().on_mount()
+        if self.is_known():
+            self.show_state()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -181,16 +185,25 @@ class KnobsScreen(KnobDeeds, Sectioned):
         door: Any = self.desk.knobs if message.job in _PARTS.values() else self.desk.work
         return door is not None and door.accept(self, message)
 
+    def _keep_known(self) -> None:
+        desk, kept = self.desk, knobmemory.document(self.state)
+        if kept is not None and not desk.is_read_only:
+            desk.work.aside(lambda: desk.cache.keep(knobmemory.NAME, kept))
+
     def _finish(self) -> None:
-        if self._was_asked and not self.desk.work.pending(self):
+        is_asking = self.desk.work.pending(self) or (self.desk.knobs is not None and self.desk.knobs.is_asking(self))
+        if self._was_asked and not is_asking:
             self._was_asked = False
             self.say(f"Asked again at {self.desk.clock_time(self.desk.now(), seconds=True)}.")
         self.update_status()
 
     def state_is(self, state: KnobState) -> None:
         if state != self.state:
+            is_seen_anew = state.parts != self.state.parts
             self.state = state
             self.show_state()
+            if is_seen_anew:
+                self._keep_known()
 
     # What is shown
 
@@ -211,7 +224,7 @@ class KnobsScreen(KnobDeeds, Sectioned):
         seen = self.state.seen
         return self.desk.context(None, seen.window if seen else None)
 
-    # Verbs that change nothing; the others are `KnobDeeds`'
+    # Verbs that change nothing; the others are `KnobDeeds`' and `KnobMarks`'
 
     def opened(self, row: Any) -> bool:
         if isinstance(row, MarkRow) and row.around is None:
