@@ -82,10 +82,11 @@ class TestMarks:
         assert same_commit("4F2C1D9", "4f2c1d9e8a7b") and not same_commit("4f2c", "4f2c1d9e8a7b")
         assert not same_commit("", "4f2c1d9e8a7b")
 
-    def test_what_lies_outside_the_window_is_left_out(self):
-        edges = [WINDOW.span.since, WINDOW.span.until, WINDOW.span.since - timedelta(seconds=1)]
-        found = marks_on([Annotation(1, "x", at, False) for at in edges], WINDOW, "UTC")
-        assert [mark.annotations[0].at for mark in found] == [WINDOW.span.since]
+    def test_what_lies_outside_the_window_is_left_out_but_its_last_hour_counts_whole(self):
+        since, until, hour = WINDOW.span.since, WINDOW.span.until, timedelta(hours=1)
+        moments = [since - timedelta(seconds=1), since, until, until + timedelta(minutes=5), until + hour]
+        found = marks_on([Annotation(1, "x", at, False) for at in moments], WINDOW, "UTC")
+        assert [one.at for mark in found for one in mark.annotations] == moments[1:4]
 
     def test_hostile_words_are_one_printable_line_of_bounded_length(self):
         (mark,) = marks_on([replace(JUDGE, content="\x1b]0;x\x07a\u202eb\nc" + "x" * 500)], WINDOW, "UTC")

@@ -89,6 +89,21 @@ def test_one_mistake_is_one_sentence(looked, sent, words):
     assert found[0].do
 
 
+def test_a_quiet_loops_mistake_is_found_among_the_many_events_of_another(looked):
+    many = [
+        event("round_scored", at=AT + timedelta(seconds=number), key=number, score=0.5, **IDS) for number in range(200)
+    ]
+    quiet = event("round_scored", at=AT - timedelta(hours=1), project="quiet", score="0.5", **IDS)
+    found = wrong(looked(*GOOD, *many, quiet | {"distinct_id": "quiet:internal:planner"}))
+    assert [one.said for one in found if "round_scored.score" in one.said]
+
+
+def test_the_engines_own_events_are_no_loops(looked):
+    own = [event("step.tool_called", at=AT, project="loopdesk", tool="read")]
+    assert not wrong(looked(*GOOD, *own))
+    assert [one.said for one in wrong(looked(event("step.plan", at=AT, project="", key=1)))]
+
+
 def test_two_sources_of_one_cost_are_a_note(looked):
     calls = [event("token_machine.request", at=AT, cost_usd=0.1), event("$ai_generation", at=AT, **{"$ai_model": "m"})]
     found = looked(*GOOD, *calls)

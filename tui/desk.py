@@ -26,7 +26,7 @@ from queries.views.filters import Filters
 from queries.views.timeline import Mark
 from queries.views.window import Window
 from themes import loader
-from tui.asker import Asker, Place
+from tui.asker import ANNOTATED, Asker, Place
 from tui.decisions import Decisions
 from tui.driver import desk_driver
 from tui.happened import Happened
@@ -252,8 +252,10 @@ class Desk(Decisions, inherit_bindings=False):
         if isinstance(self.screen, WelcomeScreen):
             self.screen.dismiss()
             return
+        is_of_rounds = message.events != {ANNOTATED}
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") in ("trace", "knobs"):
+            hears = isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") == "knobs"
+            if hears or (is_of_rounds and getattr(screen, "KEYS", "") == "trace"):
                 screen.post_message(Arrived(message.events))
                 return
 

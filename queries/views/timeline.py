@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from queries.views.answers import bucket_of
+from queries.views.answers import bucket_of, buckets
 from queries.views.window import Window
 from workspace.text import plain, plain_lines
 
@@ -67,10 +67,11 @@ def newest_first(found: Iterable[Annotation]) -> tuple[Annotation, ...]:
     return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))
 
 
-def within(annotations: Iterable[Annotation], window: Window) -> tuple[Annotation, ...]:
-    """Those of the window, the oldest first."""
-    span = window.span
-    return newest_first(one for one in annotations if span.since <= one.at < span.until)[::-1]
+def within(annotations: Iterable[Annotation], window: Window, zone: str) -> tuple[Annotation, ...]:
+    """Those of the window, the oldest first; its last bucket counts whole, so that what is marked now is seen now."""
+    names = set(buckets(window, zone))
+    later = [one for one in annotations if one.at >= window.span.since]
+    return newest_first(one for one in later if bucket_of(one.at, window, zone) in names)[::-1]
 
 
 def marks_on(
@@ -79,7 +80,7 @@ def marks_on(
     """The window's annotations by bucket, in order of time. `zone` is that of the answer's buckets. A commit of `shas`
     is on the chart already, as a deploy, and is left out."""
     found: dict[str, list[Annotation]] = defaultdict(list)
-    for one in within(annotations, window):
+    for one in within(annotations, window, zone):
         if not any(same_commit(one.sha, sha) for sha in shas):
             found[bucket_of(one.at, window, zone)].append(one)
     return tuple(_mark(bucket, rows) for bucket, rows in found.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -48,7 +48,8 @@ class MarkScreen(BaseScreen, ModalScreen):
             yield Reader(id="effect")
 
     def on_mount(self) -> None:
-        self._all = within(self.desk.happened.annotations, self._answer.window) or self._mark.annotations
+        zone = self._answer.results[0].timezone
+        self._all = within(self.desk.happened.annotations, self._answer.window, zone) or self._mark.annotations
         first = self._mark.annotations[0] if self._mark.annotations else None
         self._place = self._all.index(first) if first in self._all else 0
         self._ask()
@@ -56,6 +57,10 @@ class MarkScreen(BaseScreen, ModalScreen):
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self.call_after_refresh(self._show)
+
+    def context(self) -> Sequence[str]:
+        said = self._answer.filters.said
+        return (said,) if said else ()
 
     def action_other(self, step: int) -> None:
         """The mark before or after this one."""
