@@ -51,9 +51,11 @@ def behind(drill: Drill, backend: Backend, window: Window, filters: Filters) -> 
 
 
 def _of_ids(drill: Drill, backend: Backend, window: Window, filters: Filters) -> Answer:
-    found = _asked(backend, window, window.span, drill.round_ids)
+    # They may be of the time that is compared with: what went into a batch is older than the batch.
+    span = Span(window.before.since, window.span.until)
+    found = _asked(backend, window, span, drill.round_ids)
     question = catalog.load("rounds")
-    values = boards.parameters(window, window.span, filters, "") | {"ids": "\n".join(drill.round_ids)}
+    values = boards.parameters(window, span, filters, "") | {"ids": "\n".join(drill.round_ids)}
     return Answer(
         board="rounds",
         window=window,

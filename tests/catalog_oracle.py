@@ -16,6 +16,7 @@ from queries.catalog import catalog
 from queries.simulator import simulate
 from queries.views import window as windows
 from queries.views.filters import Filters
+from tests import router_events
 from tests.hogql_corpus import ZONE
 from tests.hogql_oracle import Oracle, comparable
 
@@ -36,6 +37,21 @@ NARROWED: dict[str, dict[str, object]] = {
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
+    "rounds_of_task": {"task_type": "proposal", "model": "claude-haiku-4-5"},
+    "rounds_of_model": {"task_type": "(no task type)", "model": "claude-haiku-4-5"},
+    "rounds_of_agent": {"agent": "critic"},
+}
+# Asked of the time of `router_events` alone as well.
+_ODD = MORNING - timedelta(days=12)
+_ODD_TIME = {"since": _ODD, "until": _ODD + timedelta(days=1)}
+_OF_ALL = (
+    "router_quality", "round_quality", "router_spend", "generation_spend", "anomaly_times", "revert_hours",
+    "team_summaries", "agent_nights", "finetune_batches", "kept_rounds", "rounds_of_agent",
+)  # fmt: skip
+ODD: dict[str, dict[str, object]] = dict.fromkeys(_OF_ALL, _ODD_TIME) | {
+    "rounds_of_task": {**_ODD_TIME, "task_type": "(no task type)"},
+    "rounds_of_model": {**_ODD_TIME, "task_type": "proposal"},
+    "rounds_after_anomaly": {**_ODD_TIME, "type": "cost_spike"},
 }
 # No loop of the simulation reads flags. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
@@ -65,8 +81,8 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and ten days before the morning, where only one question looks, rounds that read flags."""
-    return [*weekend(), *_with_variants()]
+    """The weekend, and before it, where only some questions look, rounds with flags, and what a router may send."""
+    return [*weekend(), *_with_variants(), *router_events.events(_ODD)]
 
 
 def _with_variants() -> Iterator[dict]:
@@ -101,6 +117,8 @@ def asked() -> dict[str, tuple[catalog.Question, dict[str, object]]]:
             found[name + suffix] = (question, question.values(given))
             if name in NARROWED and not suffix:
                 found[f"{name} narrowed"] = (question, question.values(given | NARROWED[name]))
+            if name in ODD and not suffix:
+                found[f"{name} of odd events"] = (question, question.values(given | ODD[name]))
     return found
 
 
@@ -127,9 +145,11 @@ def alike(question: catalog.Question, rows: list) -> list:
     """Rows without what is the embedded store's own: when an event arrived, where prompts are kept, and the cost of a
     call and the issue of an exception, which PostHog's pipeline works out before ClickHouse sees them."""
     names = [column.name for column in question.columns]
-    own = {"arrived_us": _nothing, "properties": _sent, "fingerprint": _nothing, "issue_id": _nothing} | (
-        {"cost_usd": _nothing} if "arrived_us" in names else {}
-    )
+    own = {"arrived_us": _nothing, "properties": _sent, "fingerprint": _nothing, "issue_id": _nothing}
+    if "arrived_us" in names:
+        own["cost_usd"] = _nothing
+    if question.name == "generation_spend":
+        own |= {"priced": _nothing, "spent_usd": _nothing}
     return [[own.get(name, _same)(cell) for name, cell in zip(names, row, strict=True)] for row in rows]
 
 

@@ -96,6 +96,12 @@ def test_a_sheet_without_rows_says_why_and_what_it_leaves_out() -> None:
     assert lines_of(NOTHING, 60, 5) == [NOTHING.verdict, "", *NOTHING.notes]
 
 
+def test_a_note_that_is_cut_says_so() -> None:
+    view = replace(SPEND, notes=("Of the calls that name no task type nobody knows who made them.",))
+    assert lines_of(view, 40, 7)[-1] == "Of the calls that name no task type…"
+    assert lines_of(view, 40, 14)[-2:] == ["Of the calls that name no task type", "nobody knows who made them."]
+
+
 def test_one_number_of_a_row_leads_to_what_is_behind_it() -> None:
     strips = paint_sheet(SPEND, 100, 12, DARK)
     spots = [

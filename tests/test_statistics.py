@@ -9,9 +9,12 @@ from hypothesis import strategies as some
 from scipy import stats
 
 from queries.statistics import (
+    Moments,
+    binomial_tail,
     bootstrap_difference,
     chi_squared_beyond,
     expected_split,
+    mean_difference,
     rank_sum,
     rank_sum_less,
     rounds_needed,
@@ -131,3 +134,32 @@ def test_lehrs_rule_is_near():
     assert rounds_needed(0, 1) == 2
     with pytest.raises(ValueError, match="above 0"):
         rounds_needed(1, 0)
+
+
+def moments(values: list[float]) -> Moments:
+    return Moments(len(values), sum(values), sum(value * value for value in values))
+
+
+def test_moments_are_the_samples_own():
+    values = drawn(1, 0.8, 30)
+    assert moments(values).mean == pytest.approx(numpy.mean(values))
+    assert moments(values).variance == pytest.approx(numpy.var(values, ddof=1))
+    assert moments([0.7]).variance == 0 and moments([0.1] * 9).variance == pytest.approx(0, abs=1e-12)
+
+
+def test_the_interval_of_means_is_scipys_but_for_students_quantile():
+    control, test = drawn(1, 0.80, 90), drawn(2, 0.83, 60, spread=0.1)
+    found = mean_difference(moments(control), moments(test))
+    peer = stats.ttest_ind(test, control, equal_var=False).confidence_interval()
+    assert found.difference == pytest.approx(numpy.mean(test) - numpy.mean(control))
+    assert found.high - found.low == pytest.approx(peer.high - peer.low, rel=0.03)
+    assert found.high - found.low < peer.high - peer.low
+    with pytest.raises(ValueError, match="2 values"):
+        mean_difference(moments([1.0]), moments([1.0, 2.0]))
+
+
+@given(some.integers(0, 3000), some.integers(0, 3000), some.floats(0, 1))
+@settings(max_examples=80, deadline=None)
+def test_the_binomial_tail_is_scipys(hits: int, trials: int, rate: float):
+    expected = stats.binom.sf(hits - 1, trials, rate)
+    assert binomial_tail(hits, trials, rate) == pytest.approx(expected, rel=1e-6, abs=1e-12)

@@ -281,3 +281,16 @@ def test_buckets_of_another_kind_stand_as_they_come():
     view = tabular(question, NIGHT, result(("bucket", "project", "kept", "spent"), rows))
     assert view.buckets == ("week 1", "week 2") and view.rows[0].cells == ("a", 1, (4, 1), 0.5, (None, 0.5))
     assert "last one" in view.notes[-1]
+
+
+# The registry
+
+
+def test_every_board_of_the_gallery_can_be_asked_and_siblings_know_each_other():
+    known = [name for name in registry.names() if not own.is_own(name)]
+    assert len(known) == len(set(known)) and not set(known) & set(boards.NAMES)
+    for name in known:
+        assert boards.title(name) != name and registry.asks(name) and boards.events_of(name)
+        other = registry.sibling(name)
+        assert not other or (registry.sibling(other) == name and registry.source(other) != registry.source(name))
+    assert registry.useful() and set(registry.useful()) <= set(known)

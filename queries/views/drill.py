@@ -136,6 +136,33 @@ def of_run(name: str, run_id: str) -> Drill:
     return Drill(f"rounds of {name}'s run", params=(("run", run_id),))
 
 
+def of_task(task_type: str, *, model: str = "", source: str = "token_machine.request") -> Drill:
+    """Those with a request of that type, as the router or the model observability tells it."""
+    by = f" of {model}" if model else ""
+    params = (("source", source), ("task_type", task_type), ("model", model))
+    return Drill(f"rounds that asked for {task_type}{by}", "rounds_of_task", params, value="spent")
+
+
+def begun_by(task_type: str, model: str) -> Drill:
+    """Of one type of task, by the model that each round began with."""
+    params = (("task_type", task_type), ("model", model))
+    return Drill(f"rounds of {task_type} begun by {model}", "rounds_of_model", params, value="quality")
+
+
+def after_anomaly(type: str) -> Drill:
+    return Drill(f"rounds reverted within the hour after {type}", "rounds_after_anomaly", (("type", type),))
+
+
+def of_agent(project: str, client: str, agent: str) -> Drill:
+    owner = f"{project}/{client}" if client else project
+    return Drill(
+        f"rounds of {owner} with {agent or 'no agent named'}",
+        "rounds_of_agent",
+        (("client", client), ("agent", agent)),
+        (project,),
+    )
+
+
 def named(about: str, round_ids: Sequence[str]) -> Drill:
     return Drill(f"rounds behind {about}", round_ids=tuple(round_ids))
 

@@ -86,9 +86,9 @@ def in_short(number: float | None) -> str:
     return f"{number / 1_000_000:,.1f}M" if abs(number) < 1e15 else f"{number:.1e}"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 round`, `23 rounds`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 round`, `23 rounds`, `2 batches`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -23,6 +23,7 @@ _FEW = 3  # rows, or two and how many more, that come before anything beside the
 _TALLEST = 3  # lines of a course
 _SHORTEST, _EACH = 18, 4  # cells of a course, and of one of its buckets at most
 _LEAST_BAR, _MOST_BAR = 8, 20
+_BOTH = 110  # cells; in fewer a course says more than a bar
 _NOTE_LINES = 2
 _BAR_RANK = 1000  # a bar says again what the number beside it says
 
@@ -61,20 +62,28 @@ def paint_sheet(view: Sheet, width: int, height: int, palette: Palette, happened
     room = height - len(head)
     if room <= 0 or width <= 0:
         return painted(head, [], width, height)
-    notes: list[list[Run]] = [
-        [(line, palette.dim)] for note in view.notes for line in wrap(said(note, palette), width, _NOTE_LINES, palette)
-    ]
     if not view.rows:
-        return painted(head, notes[:room], width, height)
-    plan = _plan(view, room, len(notes), has_course=True)
+        return painted(head, _notes(view, width, room, palette), width, height)
+    notes = len(_notes(view, width, room, palette))
+    plan = _plan(view, room, notes, has_course=True)
     placed = place(_columns(view, plan, width, palette), width, headings=plan.has_headings)
     if not _has_course(placed):  # none found room: the lines under them are for something else
-        plan = _plan(view, room, len(notes), has_course=False)
+        plan = _plan(view, room, notes, has_course=False)
         placed = place(_columns(view, plan, width, palette), width, headings=plan.has_headings)
     body = table(placed, palette, headings=plan.has_headings)
     if plan.hidden:
         body.append(more(plan.hidden, width, palette))
-    return painted(head, [*body, *([[]] * plan.is_apart), *notes[: plan.notes]], width, height)
+    foot = _notes(view, width, plan.notes, palette)
+    return painted(head, [*body, *([[]] * plan.is_apart), *foot], width, height)
+
+
+def _notes(view: Sheet, width: int, lines: int, palette: Palette) -> list[list[Run]]:
+    """In at most so many lines; one that is cut ends in an ellipsis."""
+    found: list[list[Run]] = []
+    for note in view.notes:
+        room = min(_NOTE_LINES, lines - len(found))
+        found += [[(line, palette.dim)] for line in (wrap(said(note, palette), width, room, palette) if room else ())]
+    return found
 
 
 def _plan(view: Sheet, room: int, notes: int, *, has_course: bool) -> _Plan:
@@ -120,7 +129,7 @@ def _columns(view: Sheet, plan: _Plan, width: int, palette: Palette) -> list[Col
             if at == leads:
                 cells = [linked(one, row.drill) for one, row in zip(cells, rows, strict=True)]
             found.append(_text_column(column, cells, plan, width, palette, is_first=not at))
-            if column.unit is Unit.SHARE:
+            if column.unit is Unit.SHARE and (width >= _BOTH or not view.buckets):
                 found.append(_bars(values, plan, palette))
         if at == word_after and any(row.word for row in rows):
             words = [cell(said(row.word, palette), _ink(row, palette)) for row in rows]
