@@ -254,8 +254,8 @@ class Desk(Decisions, inherit_bindings=False):
             return
         is_of_rounds = message.events != {ANNOTATED}
         for screen in reversed(self.screen_stack):
-            hears = isinstance(screen, BoardsScreen) or getattr(screen, "KEYS", "") == "knobs"
-            if hears or (is_of_rounds and getattr(screen, "KEYS", "") == "trace"):
+            keys = getattr(screen, "KEYS", "")
+            if isinstance(screen, BoardsScreen) or keys == "knobs" or (is_of_rounds and keys == "trace"):
                 screen.post_message(Arrived(message.events))
                 return
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from queries.views.marks import moments
 from tui import knobmemory
 from tui import knobview as view
-from tui.asker import MOST_ANNOTATIONS
+from tui.asker import ANNOTATED, MOST_ANNOTATIONS
 from tui.journal import Passing
 from tui.knobview import KnobState, MarkRow, head
 from tui.messages import Arrived, Failed, Told
@@ -140,6 +140,8 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
     def on_arrived(self, message: Arrived) -> None:
         if message.events & _ROUNDS:
             self._ask_for_rounds()
+        if ANNOTATED in message.events:
+            self.ask_for_marks()
 
     def turned(self) -> None:
         self.show_head()
