@@ -39,7 +39,7 @@ def test_every_unit_is_spelled_as_people_read_it() -> None:
     text = "\n".join(lines_of(SPEND, 150, 20))
     assert re.search(r"review +\$6.50 +dearer +58 % +█+.? +1,204 +4.2s +1.2M ", text)
     assert re.search(r"summary +\$3.10 +cheaper +28 % .* 310 +340ms +98.0k ", text)
-    assert re.search(r"review +claude-haiku-4-5 +0.610 +−0.040", "\n".join(lines_of(QUALITY, 80, 9)))
+    assert re.search(r"review +claude-haiku-4-5 +0.6100 +−0.0400", "\n".join(lines_of(QUALITY, 80, 9)))
 
 
 def test_what_nobody_sent_is_a_dash_and_never_zero() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
 from queries.gallery import sheet
 from queries.gallery.sheet import Row, Sheet, Tone, Unit, Value
 from queries.views.timeline import Mark
-from queries.views.words import in_short, lasting, money, score, share, signed
+from queries.views.words import in_short, lasting, money, score, score_in_column, share, signed_in_column
 from tui.palette import Palette
 from tui.widgets.aligned import Column, Placed, name_room, place, table
 from tui.widgets.blocks import Slots, axis, bar, gathered, happened_row, mean, slots, spark
@@ -30,8 +31,8 @@ _BAR_RANK = 1000  # a bar says again what the number beside it says
 _SPELLED: Mapping[Unit, Callable[[float], str]] = {
     Unit.COUNT: lambda value: f"{value:,.0f}" if value == int(value) else score(value),
     Unit.SHARE: share,
-    Unit.SCORE: score,
-    Unit.CHANGE: signed,
+    Unit.SCORE: score_in_column,
+    Unit.CHANGE: signed_in_column,
     Unit.USD: money,
     Unit.SECONDS: lasting,
     Unit.TOKENS: in_short,
@@ -154,8 +155,15 @@ def _text_column(
         unit="" if is_text else heading,
         right=not is_text,
         rank=2 * column.rank,
-        least=name_room(width) if is_first and is_text else max(8, width // 6) if is_text else 0,
+        least=_least(column, width, is_first=is_first) if is_text else 0,
     )
+
+
+def _least(column: sheet.Column, width: int, *, is_first: bool) -> int:
+    """Cells of a text. What tells rows apart is worth more than one more column."""
+    if is_first:
+        return max(name_room(width), min(24, width // 3))
+    return max(8, width // 6) if column.rank else max(8, min(18, width // 4))
 
 
 def _cell(value: Value, unit: Unit, palette: Palette, *, is_first: bool) -> Cell:
@@ -193,11 +201,11 @@ def _course_column(view: Sheet, column: sheet.Column, values: Sequence[Value], p
             lines.append(tuple(axis(view.buckets, shape, palette)))
         return lines
 
-    count = len(view.buckets)
+    count, heading = len(view.buckets), said(column.heading, palette)
     return Column(
         draw=draw,
-        heading=said(column.heading, palette),
-        least=min(_SHORTEST, count),
+        heading=heading,
+        least=max(min(_SHORTEST, count), cell_len(heading) if plan.has_headings else 0),
         most=_EACH * count,
         step=count,
         rank=2 * column.rank,
