@@ -16,7 +16,7 @@ from queries.catalog import catalog
 from queries.simulator import simulate
 from queries.views import window as windows
 from queries.views.filters import Filters
-from tests import router_events
+from tests import odd_events, router_events
 from tests.hogql_corpus import ZONE
 from tests.hogql_oracle import Oracle, comparable
 
@@ -34,6 +34,10 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_with_dimension": _HOURS,
     "rounds_escalated": {"to_model": "claude-opus-4-1", "reason": "stall", **_HOURS},
     "rounds_stopped": {"reason": "max_rounds"},
+    "rounds_with_model": {"model": "claude-haiku-4-5", "source": "token_machine.request"},
+    "rounds_with_tokens": {"source": "$ai_generation"},
+    "rounds_with_case": {"dimension": "naming"},
+    "rounds_with_scorer": {"version": "review-2.0", "variant": "full"},
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
@@ -41,14 +45,22 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_of_model": {"task_type": "(no task type)", "model": "claude-haiku-4-5"},
     "rounds_of_agent": {"agent": "critic"},
 }
-# Asked of the time of `router_events` alone as well.
-_ODD = MORNING - timedelta(days=12)
+# Asked of the times of `router_events` and of `odd_events` alone as well.
+_ODD, _ODDER = MORNING - timedelta(days=12), MORNING - timedelta(days=20)
 _ODD_TIME = {"since": _ODD, "until": _ODD + timedelta(days=1)}
+_ODDER_TIME = {"since": _ODDER - timedelta(days=1), "until": _ODDER + timedelta(days=1), "bucket": "hour"}
 _OF_ALL = (
     "router_quality", "round_quality", "router_spend", "generation_spend", "anomaly_times", "revert_hours",
     "team_summaries", "agent_nights", "finetune_batches", "kept_rounds", "rounds_of_agent",
 )  # fmt: skip
-ODD: dict[str, dict[str, object]] = dict.fromkeys(_OF_ALL, _ODD_TIME) | {
+_OF_MODELS = (
+    "model_latency", "model_latency_course", "router_latency", "router_latency_course", "round_tokens",
+    "generation_tokens", "case_dimensions", "run_regressions", "run_cases", "scorer_versions", "scorer_mix",
+    "rounds_with_model", "rounds_with_tokens", "rounds_with_case", "rounds_regressed", "rounds_with_scorer",
+)  # fmt: skip
+ODD: dict[str, dict[str, object]] = {
+    **dict.fromkeys(_OF_ALL, _ODD_TIME),
+    **dict.fromkeys(_OF_MODELS, _ODDER_TIME),
     "rounds_of_task": {**_ODD_TIME, "task_type": "(no task type)"},
     "rounds_of_model": {**_ODD_TIME, "task_type": "proposal"},
     "rounds_after_anomaly": {**_ODD_TIME, "type": "cost_spike"},
@@ -81,8 +93,9 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and before it, where only some questions look, rounds with flags, and what a router may send."""
-    return [*weekend(), *_with_variants(), *router_events.events(_ODD)]
+    """The weekend, and before it, where only some questions look: rounds with flags, what a router may send, and
+    what no loop should send."""
+    return [*weekend(), *_with_variants(), *router_events.events(_ODD), *odd_events.sent(_ODDER)]
 
 
 def _with_variants() -> Iterator[dict]:

@@ -8,11 +8,11 @@ from types import ModuleType
 from queries import boards
 from queries.boards import Board
 from queries.catalog import catalog
-from queries.gallery import agents, finetuning, own, routing
+from queries.gallery import agents, finetuning, models, own, routing, scoring
 from queries.gallery.sheet import Sheet
 from workspace.errors import LoopdeskError
 
-GROUPS: tuple[ModuleType, ...] = (routing, agents, finetuning)
+GROUPS: tuple[ModuleType, ...] = (models, scoring, routing, agents, finetuning)
 """Each has `BOARDS`. One whose figures can be had from two events has `SIBLINGS` too: the same figure, both ways."""
 
 USEFUL: tuple[str, ...] = ("dimensions", "regressions", "latency", "spend", "quality", "agents")
