@@ -1,7 +1,8 @@
 # The two commands: `make demo` opens the desk on a simulated weekend, `make test` runs the tests. Both set up first.
 PYTHON ?= python3
 VENV ?= .venv
-# Extras beside the tests' own tools: `make test EXTRAS=dev,oracle` compares every answer with ClickHouse as well.
+# Extras beside the tests' own tools: `make test EXTRAS=dev,oracle,recipes` compares every answer with ClickHouse as well,
+# and plays the recipes of every provider.
 EXTRAS ?= dev
 # Files of tests that run side by side.
 # Three on two cores: a test that waits for a jail, a terminal or a server leaves its core to another.

@@ -18,6 +18,7 @@ NAMES = (
     "rest",
     "trace",
     "search",
+    "redaction",
     "engine",
     "grouping",
     "inbox",

@@ -4,7 +4,10 @@ With this module as `ph`:
 
     with ph.run():
         for n in range(20):
-            with ph.round_(agent="coder"):  # every event and model call inside carries this round's id
+            with ph.round_(agent="coder"):  # events and model calls inside carry this round's id and its flags
+                if ph.should_stop() or ph.over_budget():  # before anything is told of the round
+                    break
+                scorer = strict if ph.variant("scorer_v2") == "test" else usual
                 ph.round_started(model="small", baseline_score=best, n_prior_rounds=n)
                 ph.step_plan("shorten the prompt", next_action="edit", confidence=0.7)
                 report = ph.step_tool("pytest", run_tests, {"path": "tests/"}, timeout_ms=60_000)
@@ -13,14 +16,35 @@ With this module as `ph`:
         ph.stop_triggered(reason="max_rounds", rounds_completed=20, total_cost_usd=0.8, final_best_score=0.91)
 
 Environment: POSTHOG_API_KEY, POSTHOG_HOST, POSTHOG_PROJECT_ID, AUTORESEARCH_PROJECT, AUTORESEARCH_CLIENT,
-AUTORESEARCH_GIT_SHA, LOOPDESK_SPOOL, and LOOPDESK_STRICT=1 for development, where a wrong property is an error. At
-night it is corrected or left out with a warning, because nothing here may stop a loop. Model calls: hand
-`default_client().sdk` to PostHog's model wrappers.
+AUTORESEARCH_GIT_SHA, AUTORESEARCH_FLAGS (only these, with commas between), AUTORESEARCH_KILL_SWITCH (the flag that
+stops loops, else `stop_loops`), AUTORESEARCH_PRIVACY, AUTORESEARCH_REDACTION_KEY, LOOPDESK_SPOOL, and
+LOOPDESK_STRICT=1 for development, where a wrong property is an error. At night it is corrected or left out with a
+warning, because nothing here may stop a loop.
 
-Nothing here waits for the network. An event is redacted and written to this process's spool file first, and a thread
-sends from there: a dead host or a `kill -9` loses no event. The next start sends what is left with the same uuid and
-time, and PostHog stores it once. Lost is only what a power cut takes from the disk's cache, what is beyond
-`SPOOL_BYTES` of a process, and what the disk refused if the process ends before it is sent.
+Model calls: hand `default_client().sdk` to PostHog's wrapper of Anthropic, OpenAI, Gemini or LangChain, and call it in
+
+    with ph.model_call(phase="critique", task_type="code"):  # proposal, critique, score or refine
+        answer = client.messages.create(...)
+
+Each is one `$ai_generation` under the round's trace, with a span id, below the step or the call that made it. The
+server adds what it cost, unless the call came with `$ai_input_cost_usd` and `$ai_output_cost_usd` as
+`posthog_properties`. AUTORESEARCH_PRIVACY=1 keeps prompts, completions, tools and messages of errors home.
+
+Redaction: keys, passwords and tokens; e-mail addresses, phone numbers (with their country or named as such) and
+payment cards; ids of Google's tags and accounts (GTM-, GT-, G-, UA-, AW- with its label, DC-, those of Tag Manager's
+API), Meta's pixels and Docker's or OCI's containers. An id becomes a tag such as GTM-[kfcaeb], the same for the same
+id in this process; with AUTORESEARCH_REDACTION_KEY, a secret of your own, in all processes and nights. Names, postal
+and IP addresses, names of pods and ids without a word around them stay: `add_redaction` takes rules of your own.
+
+Flags are read once, when a round begins, and stay as they are until it ends. A flag goes by agent, as PostHog has it,
+or by round where its `bucketing_identifier` is `device_id`: that is the round's id here. Conditions may ask for the
+person properties `project`, `client` and `agent`. Where PostHog does not answer, the last that is known holds.
+
+But for that, `FLAGS_WAIT_S` at most, nothing here waits for the network. An event is redacted and written to this
+process's spool file first, and a thread sends from there: a dead host or a `kill -9` loses no event. The next start
+sends what is left with the same uuid and time, and PostHog stores it once. Lost is only what a power cut takes from the
+disk's cache, what is beyond `SPOOL_BYTES` of a process, and what the disk refused if the process ends before it is
+sent.
 """
 
 from __future__ import annotations
@@ -29,6 +53,7 @@ import atexit
 import contextlib
 import contextvars
 import functools
+import hmac
 import inspect
 import io
 import json
@@ -36,13 +61,14 @@ import logging
 import math
 import os
 import re
+import secrets
 import stat
 import subprocess
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -68,8 +94,19 @@ RETRY_S = 60.0  # the longest pause after failures; the first is 2 s
 RESCAN_S = 60.0  # between looks for files of processes that are gone
 TIMEOUT_S = 10.0  # of one request
 SHUTDOWN_S = 4.0
+KILL_SWITCH = "stop_loops"  # the flag that ends a loop where it is on
+FLAGS_WAIT_S = 1.5  # that the beginning of a round waits for its flags
+FLAGS_TIMEOUT_S = 5.0  # of their request, which has a thread of its own
+FLAGS_PATIENCE = 2  # failures in a row, after which no round waits until there was an answer in time
+FLAGS_ON_EVENTS = 100  # of one project's, the first by name
 
-TEXT_LIMITS = {"plan": 500, "args_json": 2000, "error": 400, "prior_error": 400, "rationale": 800}  # characters
+TEXT_LIMITS = {  # characters
+    "plan": 500, "args_json": 2000, "error": 400, "prior_error": 400, "rationale": 800, "$ai_error": 800,
+}  # fmt: skip
+PHASES = ("proposal", "critique", "score", "refine")  # of a model call; "propose" is taken for the first
+# What privacy keeps home of a model call.
+SAID = ("$ai_input", "$ai_output", "$ai_output_choices", "$ai_input_state", "$ai_output_state", "$ai_instructions",
+        "$ai_tools")  # fmt: skip
 _NUMBERS = re.compile(r"dim_.+|delta_from_last|(?:.*_)?(?:score|usd|cost|ms|delta|quality|tokens|confidence)")
 
 
@@ -92,6 +129,10 @@ class Settings:
     git_sha: str = ""
     spool: Path | None = None  # the folder for events that are not delivered yet; None is the platform's
     strict: bool = False
+    privacy: bool = False  # prompts and completions stay home
+    redaction_key: str = field(default="", repr=False)  # for tags of ids that hold in all processes and nights
+    flags: tuple[str, ...] = ()  # the keys of those that are read; empty is all
+    kill_switch: str = KILL_SWITCH
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -99,6 +140,9 @@ class Settings:
 
         def said(name: str) -> str:
             return found.get(name, "").strip()
+
+        def is_on(name: str) -> bool:
+            return said(name).lower() in ("1", "true", "yes", "on")
 
         return cls(
             api_key=said("POSTHOG_API_KEY"),
@@ -108,7 +152,11 @@ class Settings:
             client=said("AUTORESEARCH_CLIENT") or "internal",
             git_sha=said("AUTORESEARCH_GIT_SHA"),
             spool=Path(os.path.expanduser(said("LOOPDESK_SPOOL"))) if said("LOOPDESK_SPOOL") else None,  # noqa: PTH111
-            strict=said("LOOPDESK_STRICT").lower() in ("1", "true", "yes", "on"),
+            strict=is_on("LOOPDESK_STRICT"),
+            privacy=is_on("AUTORESEARCH_PRIVACY"),
+            redaction_key=said("AUTORESEARCH_REDACTION_KEY"),
+            flags=tuple(key.strip() for key in said("AUTORESEARCH_FLAGS").split(",") if key.strip()),
+            kill_switch=said("AUTORESEARCH_KILL_SWITCH") or KILL_SWITCH,
         )
 
 
@@ -189,7 +237,11 @@ def json_only(value: Any, change: Callable[[str], str] = str, depth: int = 0) ->
     if isinstance(value, Mapping):
         pairs = ((str(name), item) for name, item in value.items())
         return {
-            change(name): json_only("[redacted]" if item and _SECRET_NAME.fullmatch(name) else item, change, depth + 1)
+            change(name): json_only(
+                "[redacted]" if item and _SECRET_NAME.fullmatch(name) else _with_its_name(name, item, change),
+                change,
+                depth + 1,
+            )
             for name, item in pairs
         }
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -197,6 +249,14 @@ def json_only(value: Any, change: Callable[[str], str] = str, depth: int = 0) ->
     if isinstance(value, date):
         return value.isoformat()
     return as_number(value) if is_number(value) else json_only(str(value), change)
+
+
+def _with_its_name(name: str, value: Any, change: Callable[[str], str]) -> Any:
+    """`value` as `change` leaves it where it stands behind its name, as in a text."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and _TELLING_NAME.fullmatch(name):
+        said = change(f"{name}: {value}")
+        return value if said == f"{name}: {value}" else said.partition(": ")[2]
+    return value
 
 
 def as_json(value: object) -> str:
@@ -241,45 +301,207 @@ def line_of(message: dict[str, Any]) -> bytes:
 # --------------------------------------------------------------------------------------------------- redaction
 
 _SECRET_NAME = re.compile(
-    r"(?i)(?:.*[_-])?(?:(?:api|access|private|secret)[_-]?key|passw(?:or)?d|passphrase|authorization|cookie|secret"
+    r"(?i)(?:.*[_-])?(?:(?:api|access|private|secret|redaction)[_-]?key|passw(?:or)?d|passphrase|authorization|cookie|secret"
     r"|(?:access|refresh|auth|id|session|bearer|api|bot)?[_-]?token|credentials?)"
 )
-_NAMED = r"(?i)((?:(?:api|access|private|secret)[_-]?(?:access[_-]?)?key|secret|token|passw(?:or)?d|passphrase)"
-_RULES = (
-    # A private key that was cut off has no END: then everything behind its BEGIN goes.
-    (r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", "[redacted]"),
-    (r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
+# What is to be taken out of the value can only be seen with its name.
+_TELLING_NAME = re.compile(
+    r"(?i)(?:.*[_-])?(?:(?:account|container|pixel|conversion)[_-]?(?:id|label)|hostname"
+    r"|(?:phone|mobile|telephone|tel|fax|whatsapp)(?:[_-]?(?:number|no|nr))?)"
+)
+_NAMED = (
+    r"([aprstAPRST](?i:(?:pi|ccess|rivate|ecret|edaction)[_-]?(?:access[_-]?)?key|ecret|oken|assw(?:or)?d|assphrase)"
+)
+# Where a word and a number begin: also behind the `\n` of JSON in a text, and behind the `%3D` of an address.
+_BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
+_NUMBER_BEGINS = re.compile(r"(?<![\w.+\\-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})")
+_DIGITS = re.compile(r"[2-6]\d{3}(?:\d{9,15}|([ -])\d{4}\1\d{4}\1\d{4}|([ -])\d{6}\2\d{5})(?![\dA-Za-z]|[.-]\d)")
+_CARD = re.compile(
+    r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7]|35|65)\d{14}|6(?:011|4[4-9]\d)\d{12}|3[47]\d{13}|3[068]\d{12}"
+)
+_PHONE = r"\+?\(?\d(?:[ ./()-]{0,3}\d){6,14}(?!\d)"
+_HEX = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{12})(?![0-9A-Za-z])"
+
+_NO_DIGITS = str.maketrans("0123456789", "ghijklmnop")
+
+
+def _email(match: re.Match[str]) -> str:
+    """An address; the `n` of a `\\n` in front of it looks like its first letter."""
+    is_escape = match.string[max(0, match.start() - 1) : match.start()] == "\\" and match[0][0] in "bfnrt"
+    return f"{match[0][0]}[email]" if is_escape else "[email]"
+
+
+def _phone(match: re.Match[str]) -> str:
+    """A number with its country. Without spaces it has to be longer, because counts and times have a sign too."""
+    digits = sum(map(str.isdigit, match[0]))
+    return match[0] if digits < (9 if len(match[0]) > digits + 1 else 11) else "[phone]"
+
+
+def _without_cards(text: str) -> str:
+    """Payment cards are known by their first digits, their length and their last digit (Luhn)."""
+    at = 0
+    while match := _DIGITS.search(text, at):
+        digits = re.sub(r"\D", "", match[0])
+        doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+        is_right = (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0 and _CARD.fullmatch(digits)
+        if is_right and _NUMBER_BEGINS.match(text, match.start()):
+            text = f"{text[: match.start()]}[card]{text[match.end() :]}"
+        at = match.start() + 1  # one may begin inside what was none: 2026 4111 1111 1111 1111
+    return text
+
+
+# Each: words of which a text holds one if the pattern can fit at all, those in small letters also as capitals; the
+# pattern; what comes instead.
+_RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     (
-        r"(?<![A-Za-z0-9])(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
-        r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
-        r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
-        r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?)",
+        "-----BEGIN",
+        # A private key that was cut off has no END: then everything behind its BEGIN goes.
+        r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
         "[redacted]",
     ),
-    (r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}", r"\1[redacted]"),
-    (r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
-    (_NAMED + r"\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\\n]+", r"\1[redacted]"),
-    (_NAMED + r"\s*[:=]\s*)(?!none\b|null\b|true\b|false\b)[^\s\"'\\&,;]{4,}", r"\1[redacted]"),
+    ("://", r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
+    (
+        "sk- k_live k_test phc_ phx_ phs_ gho_ ghp_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA AIza xoxa- xoxb- xoxc- "
+        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN",
+        _BEGINS + r"(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
+        r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
+        r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
+        r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|lsv2_\w{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?"
+        # The configuration of a tagging server: in base64 `id=GTM-...` and what lets one in.
+        r"|aWQ9R1RN[\w+/=-]{8,})",
+        "[redacted]",
+    ),
+    ("gtm_auth", r"(gtm_auth(?:=|%3[Dd]))[\w-]{8,}", r"\1[redacted]"),
+    (
+        "authorization",
+        r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}",
+        r"\1[redacted]",
+    ),
+    ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
+    ("key secret token passw passphrase", _NAMED + r"\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\\n]+", r"\1[redacted]"),
+    (
+        "key secret token passw passphrase",
+        _NAMED + r"\s*[:=]\s*)(?!(?i:none|null|true|false)\b)[^\s\"'\\&,;]{4,}",
+        r"\1[redacted]",
+    ),
+    (
+        "@ %40",  # no address: git@github.com, icon@2x.png, q@k.transpose(0, 1)
+        r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}(?:@|%40)(?!\dx\.)(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w(-])",
+        _email,
+    ),
+    ("+", r"\+(?<![\w.+\\\n-]\+)(?<!\\[bfnrt]\+)[1-9](?:[ /()-]{0,2}\d){7,14}(?!\d)", _phone),
+    (
+        'phone mobile tel. tel: tel" tel\\" fax whatsapp',
+        r"(?i)((?<![A-Za-z])(?:phone|mobile|telephone|tel|fax|whatsapp)(?:[\s_-]?(?:number|no|nr))?\W{1,6}?)" + _PHONE,
+        r"\1[phone]",
+    ),
+)
+
+# What names a container, a tag or an account, in its named groups: it becomes a tag that is the same for the same id.
+_IDS: tuple[tuple[str, str], ...] = (
+    (
+        "GTM- GT- G- UA- AW- DC-",
+        _BEGINS + r"(?:GTM-(?P<gtm>[A-Z0-9]{6,9})|GT-(?P<gt>[A-Z0-9]{7,11})|G-(?P<ga>[A-Z0-9]{10,12})"
+        r"|UA-(?P<ua>\d{4,10})-\d{1,4}|AW-(?P<ads>\d{8,12})(?:(?:\\?/|%2[Ff])(?P<label>[\w-]{11,30}))?"
+        r"|DC-(?P<floodlight>\d{6,10}))(?![A-Za-z0-9])",
+    ),
+    (
+        "conversion",
+        r"(?i:conversion)[\s_-]?(?:(?i:id)\W{1,16}(?P<id>\d{8,12})(?!\d)"
+        r"|(?i:label)\W{1,16}(?P<label>(?=[\w-]*[a-z])(?=[\w-]+[A-Z])[\w-]{16,30}))",
+    ),
+    (
+        "pixel fbq facebook.com/tr",
+        r"(?i)(?:fbq\(\W{0,40}init\W{1,40}|pixel(?:[\s_-]?id)?\W{1,16}|facebook\.com/tr/?\?id=)(?P<id>\d{14,17})(?!\d)",
+    ),
+    ("account container", r"(?i)(?:account|container)(?:s(?:\\?/|%2f)|[\s_-]?id\W{1,16})(?P<id>\d{5,12})(?!\w)"),
+    ("container", r"(?i:container)(?:[\s_-]?(?i:id))?\W{1,16}" + _HEX),
+    ("docker containerd cri-o crio podman libpod", r"(?:docker|containerd|cri-?o|podman|libpod)(?:://|[/-])" + _HEX),
+    ('"Id', r"\"Id\\*\":\s{0,3}\\*\"(?P<id>[0-9a-f]{64})(?![0-9a-f])"),
+    ("hostname", r"(?i:hostname)\W{1,4}" + _HEX),
+)
+# The same inside a part of a text: a command, the list that one prints, the path of a control group.
+_PARTS: tuple[tuple[str, str, str], ...] = (
+    (
+        "docker podman nerdctl crictl",
+        r"(?:docker|podman|nerdctl|crictl)\s+(?:container\s+)?(?:attach|commit|cp|create|diff|exec|export|inspect|kill"
+        r"|logs|pause|port|restart|rm|run|start|stats|stop|top|unpause|wait)\b(?:[^\n\\]|\\(?!n))*",
+        r"(?<![=:@0-9A-Za-z])" + _HEX,
+    ),
+    ("CONTAINER", r"(?s)CONTAINER ID.*", r"(?m)(?:^|(?<=\\n))" + _HEX + r"(?=\s{2})"),
+    ("kubepods", r"kubepods[^\s\"']*", r"(?<![:@0-9A-Za-z])" + _HEX),
 )
 
 
 class Redactor:
-    """Takes secrets out of texts. The rules go in order; a client's own come last."""
+    """Takes out of texts what may not leave the loop. The rules go in order; a client's own come last.
 
-    def __init__(self) -> None:
-        self._rules = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
+    A container's id is short, so anybody could try all of them against a plain hash: its tag is keyed (HMAC-SHA256).
+    Without a `key` it is this process's own, and tags cannot be followed from one process to the next.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        self._key = key.encode() or secrets.token_bytes(32)
+        self._changes: list[Callable[[str], str]] = []
+        self._needles: list[tuple[str, int]] = []
+        self._exact: list[tuple[str, int]] = []
+        for needles, pattern, replacement in _RULES:
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), replacement))
+        self._add("", _without_cards)
+        for needles, pattern in _IDS:
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), self._tagged))
+        for needles, pattern, ids in _PARTS:
+            inside = functools.partial(_replaced, re.compile(ids), self._tagged)
+            self._add(needles, functools.partial(_replaced, re.compile(pattern), functools.partial(_part, inside)))
+
+    def _add(self, needles: str, change: Callable[[str], str]) -> None:
+        for needle in needles.split() or [""]:
+            (self._needles if needle == needle.casefold() else self._exact).append((needle, len(self._changes)))
+        self._changes = [*self._changes, change]
+        self._short = functools.lru_cache(maxsize=2048)(self._changed)
 
     def add(self, pattern: str | re.Pattern[str], replacement: str) -> None:
         """Raises `re.error` at once for what would fail at night."""
         rule = re.compile(pattern)
         rule.sub(replacement, "")
-        self._rules = (*self._rules, (rule, replacement))
+        self._add("", functools.partial(_replaced, rule, replacement))
 
     def text(self, text: str) -> str:
-        for rule, replacement in self._rules:
-            if rule.search(text):  # `sub` alone prepares its replacement even for nothing, which is most of the time
-                text = rule.sub(replacement, text)
+        # Names and ids come again with every event.
+        return self._short(text) if len(text) <= 64 else self._changed(text)
+
+    def _changed(self, text: str) -> str:
+        # A pattern costs a hundred times what it costs to see that it cannot fit, which is most of the time.
+        small = text.casefold()
+        found = {place for needle, place in self._needles if needle in small}
+        found |= {place for needle, place in self._exact if needle in text}
+        for place in sorted(found):
+            text = self._changes[place](text)
         return text
+
+    def _tagged(self, match: re.Match[str]) -> str:
+        """The match with a tag in place of each named group."""
+        said = match[0]
+        for name in sorted(match.groupdict(), key=match.start, reverse=True):
+            if match[name]:
+                begin, end = (place - match.start() for place in match.span(name))
+                said = f"{said[:begin]}[{self.tag(match[name])}]{said[end:]}"
+        return said
+
+    def tag(self, identifier: str) -> str:
+        """Six letters. Of a container's long id and its short one, the first twelve digits, it is one."""
+        known = identifier[:12] if len(identifier) == 64 else identifier
+        digest = hmac.digest(self._key, known.encode(), "sha256").hex()[:6]
+        return digest.translate(_NO_DIGITS)  # digits would look like another id
+
+
+def _part(change: Callable[[str], str], match: re.Match[str]) -> str:
+    return change(match[0])
+
+
+def _replaced(rule: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
+    # `sub` alone prepares its replacement even for nothing.
+    return rule.sub(replacement, text) if rule.search(text) else text
 
 
 # --------------------------------------------------------------------------------------------------- the spool
@@ -606,6 +828,125 @@ def _after_fork(delivery: Delivery | None) -> None:
         delivery.after_fork()
 
 
+# ------------------------------------------------------------------------------------------------------- flags
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What the flags said at one moment, by key. A variant is its name, or true or false of a flag without variants; a
+    payload is parsed JSON, and only there where its flag is on."""
+
+    variants: Mapping[str, bool | str] = field(default_factory=dict)
+    payloads: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def properties(self) -> dict[str, bool | str]:
+        """As PostHog's SDK would put them on an event."""
+        return {f"$feature/{key}": self.variants[key] for key in sorted(self.variants)[:FLAGS_ON_EVENTS]}
+
+
+def knobs_of(answer: Any, before: Knobs, keys: Collection[str] = ()) -> Knobs:
+    """Of what `/flags` answered, for these `keys` or all; a flag that PostHog could not evaluate stays as it was.
+
+    Raises for what is no answer, as a proxy may give one."""
+    from posthog.types import normalize_flags_response, to_flags_and_payloads
+
+    told = answer.get("flags", answer.get("featureFlags"))
+    if not isinstance(told, dict):
+        raise ValueError("its answer holds no flags")
+    is_partial = answer.get("errorsWhileComputingFlags") is True
+    # Not every server narrows them itself, and older SDKs take a flag that failed for one that is off.
+    told = {key: one for key, one in told.items() if key in keys or not keys}
+    sound = {key: one for key, one in told.items() if not (isinstance(one, dict) and one.get("failed"))}
+    whole = {**answer, "flags": sound} if "flags" in answer else {**answer, "featureFlags": sound}
+    found = to_flags_and_payloads(normalize_flags_response(whole))
+    variants = {key: one for key, one in (found["featureFlags"] or {}).items() if _is_sound(key) and _is_sound(one)}
+    payloads = {key: _parsed(one) for key, one in (found["featureFlagPayloads"] or {}).items() if variants.get(key)}
+    if is_partial:
+        payloads = {**{key: one for key, one in before.payloads.items() if key not in variants}, **payloads}
+        variants = {**before.variants, **variants}
+    return Knobs(variants, payloads)
+
+
+def _is_sound(name: Any) -> bool:
+    """A key or a variant that can stand in an event; PostHog's own limit is 400 characters."""
+    return isinstance(name, bool) or (isinstance(name, str) and name.isprintable() and len(name) <= 400)
+
+
+def _parsed(payload: Any) -> Any:
+    """PostHog keeps a payload as JSON text."""
+    try:
+        return json.loads(payload) if isinstance(payload, str) else payload
+    except (ValueError, RecursionError):
+        return payload
+
+
+class Flags:
+    """Reads flags, and remembers what they were. Never raises, and waits for `FLAGS_WAIT_S` at most.
+
+    Each request has a thread, because the SDK's time limit is one of every read from the network: a host that cannot
+    be looked up, or answers in drops, would hold a round for as long as it likes. An answer that comes too late is for
+    the rounds that follow.
+    """
+
+    def __init__(self, ask: Callable[..., Any], keys: Collection[str], warn: Callable[[str, str], None]) -> None:
+        """`ask` is the SDK's request with key and host; it raises where there is no answer. `warn` is as elsewhere."""
+        self.latest = Knobs()
+        self.has_asked = False
+        self._ask, self._keys, self._warn = ask, sorted(set(keys)), warn
+        self._asked = self._newest = 0  # requests are numbered: a late answer does not replace that of a later one
+        self._failures = self._failed_last = 0
+        self._ask_at = 0.0
+        self._threads: list[threading.Thread] = []
+
+    def read(self, distinct_id: str, device_id: str, person: Fields) -> Knobs:
+        """The flags as they are now, else the last that are known."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if time.monotonic() < self._ask_at or len(self._threads) >= 4:
+            return self.latest
+        self.has_asked = True
+        self._pause()
+        self._asked += 1
+        number, started = self._asked, time.monotonic()
+        found: list[Knobs] = []
+        is_done = threading.Event()
+
+        def ask() -> None:
+            try:
+                wanted = {"flag_keys_to_evaluate": self._keys} if self._keys else {}
+                who = {"distinct_id": distinct_id, "device_id": device_id, "person_properties": dict(person)}
+                answer = self._ask(**who, groups={}, group_properties={}, geoip_disable=True, **wanted)
+                found.append(knobs_of(answer, self.latest, self._keys))
+                if number > self._newest:
+                    self._newest, self.latest = number, found[0]
+                if time.monotonic() - started < FLAGS_WAIT_S:
+                    self._failures, self._ask_at = 0, 0.0
+            except Exception as error:
+                self._failed(number, described(error))
+            finally:
+                is_done.set()
+
+        thread = threading.Thread(target=ask, name="loopdesk-flags", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        if self._failures < FLAGS_PATIENCE and not is_done.wait(FLAGS_WAIT_S):
+            self._failed(number, f"no answer within {FLAGS_WAIT_S:g} s")
+        return found[0] if found else self.latest
+
+    def _failed(self, number: int, reason: str) -> None:
+        if number == self._failed_last:  # it was too late already
+            return
+        self._failed_last, self._failures = number, self._failures + 1
+        reason = "".join(c for c in " ".join(reason.split()) if c.isprintable())[:200]
+        self._pause()
+        held = "the last that are known hold" if self._newest else "defaults hold"
+        self._warn("flags", f"PostHog does not tell its flags ({reason}). Until it does, {held}.")
+
+    def _pause(self) -> None:
+        if self._failures:
+            self._ask_at = time.monotonic() + min(2.0 ** min(self._failures, 10), RETRY_S)
+
+
 # ------------------------------------------------------------------------------------------------------ client
 
 
@@ -615,9 +956,46 @@ class Round:
 
     round_id: str
     has_verdict: bool = False  # once it was kept or reverted
+    knobs: Knobs = field(default_factory=Knobs)
 
 
 _open_round: contextvars.ContextVar[Round | None] = contextvars.ContextVar("loopdesk_round", default=None)
+
+
+@dataclass(slots=True)
+class Span:
+    """The model call or step that is open here. The first call inside a model call stands for it and takes its id from
+    `free`; what a step calls stands below it."""
+
+    span_id: str
+    trace_id: str  # of calls outside of a round
+    parent_id: Text
+    free: list[str]
+    is_step: bool = False
+    is_parent: bool = False  # of another model call
+
+    def taken(self) -> str:
+        try:
+            return self.free.pop()  # threads may share the call: one of them has it
+        except IndexError:
+            return new_id()
+
+
+_open_span: contextvars.ContextVar[Span | None] = contextvars.ContextVar("loopdesk_span", default=None)
+
+
+@contextmanager
+def _span(span_id: str, *, is_step: bool = False) -> Iterator[Span]:
+    around = _open_span.get()
+    here = Span(span_id, span_id, None, [] if is_step else [span_id], is_step)
+    if around:
+        here.trace_id, here.parent_id = around.trace_id, around.span_id
+        around.is_parent |= not is_step
+    _open_span.set(here)
+    try:
+        yield here
+    finally:
+        _open_span.set(around)
 
 
 class Client:
@@ -632,7 +1010,7 @@ class Client:
 
         self.settings = said = settings or Settings.from_environment()
         self._warned: set[str] = set()
-        self._redactor = Redactor()
+        self._redactor = Redactor(said.redaction_key)
         self._common = {"project": said.project, "client": said.client, "git_sha": said.git_sha or find_git_sha()}
         self.sdk = Posthog(
             said.api_key or "not-set",  # without a key the SDK builds no event, and there would be none to keep
@@ -642,6 +1020,7 @@ class Client:
             # for a dead host without a limit.
             send=False,
             before_send=self._keep,
+            privacy_mode=said.privacy,
             disable_geoip=True,  # where a loop's machine stands is no finding
             enable_exception_autocapture=False,  # tracebacks hold prompts: the loop decides which to send
             enable_local_evaluation=False,  # no polling for flags that nobody asked for
@@ -649,6 +1028,8 @@ class Client:
         folder = (said.spool or spool_folder()).absolute()  # the loop may change its folder
         key = said.api_key if self._can_send(folder) else ""
         self._delivery = Delivery(folder, said.project, self.sdk.host, key, self._warn)
+        self._flags = self._reading_flags() if key else None
+        self._costs: dict[str | None, list[float]] = {}  # USD by run, as the verdicts of its rounds told them
         atexit.register(self.shutdown)
 
     def _can_send(self, folder: Path) -> bool:
@@ -699,6 +1080,8 @@ class Client:
             here = _open_round.get()
             if here and here.round_id == round_id and event in ("round_kept", "round_reverted"):
                 here.has_verdict = True
+            if event in ("round_kept", "round_reverted"):
+                self._costs.setdefault(around.get("run_id"), []).append(properties.get("cost_usd") or 0.0)
             return self.sdk.capture(event, distinct_id=self.agent_id(agent), properties=properties, uuid=new_uuid())
         except Exception as error:
             if self.settings.strict:
@@ -731,6 +1114,8 @@ class Client:
     def _keep(self, message: dict[str, Any]) -> dict[str, Any]:
         """The SDK's `before_send`: every event of this process passes here, those of its model wrappers too."""
         properties = {**{name: value for name, value in self._common.items() if value}, **message.pop("properties")}
+        if message["event"] in ("$ai_generation", "$ai_embedding", "$ai_span", "$ai_trace"):
+            self._place(message, properties)
         if properties.get("round_id"):
             # Over the trace id that the SDK's model wrappers make up for each call.
             properties["$ai_trace_id"] = properties["round_id"]
@@ -738,9 +1123,68 @@ class Client:
         clean["properties"] = {
             name: clipped(name, value) for name, value in json_only(properties, self._redactor.text).items()
         }
+        if (here := _open_round.get()) and here.round_id == properties.get("round_id"):
+            clean["properties"] = {**here.knobs.properties, **clean["properties"]}
         clean.update(uuid=message["uuid"], timestamp=message["timestamp"])  # whatever a client's rule looks like
         self._delivery.put(line_of(clean))
         return clean
+
+    # Model calls, as PostHog's wrappers tell them.
+
+    @contextmanager
+    def model_call(self, *, phase: Text = None, task_type: Text = None, agent: Text = None) -> Iterator[str]:
+        """Everything inside carries `phase` (of `PHASES`) and `task_type`; gives the span id of the call.
+
+        It is for one call, tries of it included; a call inside one of these stands below it. A stream has to be read
+        inside, because it is told when it ends. What a provider raises is told and goes on.
+        """
+        from posthog import get_tags
+
+        tags = {"phase": self._phase(phase), "task_type": task_type if isinstance(task_type, str) else None}
+        known = {name: value for name, value in tags.items() if value}
+        with self._inside(agent or get_tags().get("agent") or "loop", **known), _span(new_id()) as here:
+            try:
+                yield here.span_id
+            finally:
+                if here.is_parent and here.free:  # no call took the id that others name
+                    name = tags["phase"] or tags["task_type"] or "model call"
+                    about = {"$ai_span_id": here.free.pop(), "$ai_span_name": name, "$ai_trace_id": here.trace_id}
+                    self.track("$ai_span", **about, **{"$ai_parent_id": here.parent_id})
+
+    def _phase(self, phase: Text) -> Text:
+        if phase is None or phase in PHASES:
+            return phase
+        known = str(phase).strip().lower() if isinstance(phase, str) else ""
+        known = "proposal" if known == "propose" else known
+        instead = known if known in PHASES else None
+        if phase != "propose":
+            self._complain("a model call", "phase", as_json(phase), f"one of {', '.join(PHASES)}", instead)
+        return instead
+
+    def _described(self, error: BaseException) -> str:
+        """Under privacy without its message: a provider's quotes the prompt."""
+        return type(error).__name__ if self.settings.privacy else described(error)
+
+    def _place(self, message: dict[str, Any], properties: dict[str, Any]) -> None:
+        """What the wrappers leave out of a model call or make up: its place, its agent, and what is to stay home."""
+        here, event = _open_span.get(), message["event"]
+        made_up = {str(properties.get(name)) for name in ("$ai_trace_id", "$ai_span_id")}
+        if str(message["distinct_id"]) in made_up:  # LangChain's and every stream's: a person for each call
+            message["distinct_id"] = self.agent_id(str(properties.get("agent") or "loop"))
+            properties.pop("$process_person_profile", None)
+        if event == "$ai_trace" and properties.get("$ai_span_id") and (here or properties.get("round_id")):
+            message["event"] = "$ai_span"  # a chain of LangChain's: the trace is the round
+        elif not properties.get("$ai_span_id") and event != "$ai_trace":
+            properties["$ai_span_id"] = here.taken() if here and event != "$ai_span" else new_id()
+        if here:
+            properties["$ai_trace_id"] = here.trace_id
+            if not properties.get("$ai_parent_id"):
+                properties["$ai_parent_id"] = here.span_id if here.is_step else here.parent_id
+        if properties.get("phase"):
+            properties.setdefault("$ai_span_name", properties["phase"])
+        if self.settings.privacy:
+            for name in SAID:
+                properties.pop(name, None)
 
     # Run and round.
 
@@ -748,25 +1192,31 @@ class Client:
     def run(self, *, agent: str = "loop", run_id: Text = None) -> Iterator[str]:
         """One night of the loop: everything inside carries `run_id`, a ULID, which is what `with` gives."""
         run_id = run_id or new_id()
-        with self._inside(agent, run_id=run_id):
-            yield run_id
+        try:
+            with self._inside(agent, run_id=run_id):
+                yield run_id
+        finally:
+            self._costs.pop(run_id, None)
 
     @contextmanager
     def round_(self, *, agent: Text = None, round_id: Text = None) -> Iterator[str]:
-        """One round: everything inside carries `round_id`, a ULID, which is the `$ai_trace_id` of model calls too.
+        """One round: everything inside carries `round_id`, a ULID, which is the `$ai_trace_id` of model calls too, and
+        the flags' variants as they are at its beginning.
 
         An exception that leaves a round without a verdict is its verdict: `round_reverted`, failure mode "crash".
         """
         from posthog import get_tags
 
         here, around = Round(round_id or new_id()), _open_round.get()
-        with self._inside(agent or get_tags().get("agent") or "loop", round_id=here.round_id):
+        agent = agent or get_tags().get("agent") or "loop"
+        here.knobs = self._read_flags(agent, here.round_id)
+        with self._inside(agent, round_id=here.round_id):
             _open_round.set(here)
             try:
                 yield here.round_id
             except Exception as error:
                 if not here.has_verdict:
-                    self.round_reverted(failure_mode="crash", error=described(error))
+                    self.round_reverted(failure_mode="crash", error=self._described(error))
                 raise
             finally:
                 _open_round.set(around)
@@ -780,6 +1230,68 @@ class Client:
             for name, value in {"agent": agent, **tags}.items():
                 tag(name, value)
             yield
+
+    # Knobs: what flags say, the same from a round's beginning to its end. Outside of a round it is the latest known.
+
+    def variant(self, key: str, default: bool | str = False) -> bool | str:
+        """The variant's name, or whether a flag without variants is on; `default` where nothing is known of it."""
+        return self._knobs().variants.get(key, default)
+
+    def payload(self, key: str, default: Any = None) -> Any:
+        """What the flag carries, as parsed JSON; `default` where it is off, carries nothing or is not known."""
+        return self._knobs().payloads.get(key, default)
+
+    def should_stop(self) -> str:
+        """Why the loop should end now, "" where it need not: the kill switch is on for this agent. Its payload may say
+        why, as a text. Where PostHog does not answer, the last that is known of it holds."""
+        key = self.settings.kill_switch
+        if not self.variant(key):
+            return ""
+        reason = self.payload(key)
+        return reason[:200] if isinstance(reason, str) and reason.strip() else f"the flag {key} is on"
+
+    def nightly_budget_usd(self) -> float | None:
+        """The smallest `usd` in the payloads of the flags that are on, such as `{"usd": 20}`; None without any."""
+        told = [
+            one for one in self._knobs().payloads.values() if isinstance(one, Mapping) and is_number(one.get("usd"))
+        ]
+        return min((usd for usd in (float(one["usd"]) for one in told) if usd >= 0), default=None)
+
+    def over_budget(self) -> bool:
+        """Whether what the rounds of this run have cost, as their verdicts told in this process, is the night's budget
+        or more. False without a budget."""
+        from posthog import get_tags
+
+        budget = self.nightly_budget_usd()
+        return budget is not None and math.fsum(self._costs.get(get_tags().get("run_id"), ())) >= budget
+
+    def _knobs(self) -> Knobs:
+        if here := _open_round.get():
+            return here.knobs
+        if self._flags is None or self._flags.has_asked:
+            return self._flags.latest if self._flags else Knobs()
+        from posthog import get_tags
+
+        return self._read_flags(get_tags().get("agent") or "loop", "")
+
+    def _read_flags(self, agent: str, round_id: str) -> Knobs:
+        if self._flags is None:
+            return Knobs()
+        try:
+            person = {**{name: self._common[name] for name in ("project", "client")}, "agent": agent}
+            return self._flags.read(self.agent_id(agent), round_id, person)
+        except Exception as error:  # no thread starts while the interpreter ends
+            self._warn("flags broken", f"Flags could not be read ({self._redactor.text(described(error))[:200]}).")
+            return self._flags.latest
+
+    def _reading_flags(self) -> Flags:
+        from posthog.request import flags
+
+        # The request alone: it says what failed, where `evaluate_flags` logs a traceback and answers with nothing. It
+        # also sends no `$feature_flag_called` for each look: a round's variants are on its events.
+        ask = functools.partial(flags, self.settings.api_key, self.sdk.host, timeout=FLAGS_TIMEOUT_S, max_retries=0)
+        keys = {*self.settings.flags, self.settings.kill_switch} if self.settings.flags else ()
+        return Flags(ask, keys, self._warn)
 
     # Steps. Each returns its `step_id`.
 
@@ -809,15 +1321,16 @@ class Client:
         def returned(result: object, error: BaseException | None) -> None:
             latency_ms = round((time.perf_counter() - started) * 1000, 3)
             told = {"ok": error is None, "latency_ms": latency_ms, "result_bytes": size_of(result)}
-            self._step("step.tool_returned", more, error=described(error) if error else None, **told)
+            self._step("step.tool_returned", more, error=self._described(error) if error else None, **told)
 
         try:
-            result = call(**args)
+            with _span(step_id, is_step=True):
+                result = call(**args)
         except BaseException as error:
             returned(None, error)
             raise
         if inspect.isawaitable(result):
-            return _awaited(result, returned)  # type: ignore[return-value]
+            return _awaited(result, returned, step_id)  # type: ignore[return-value]
         returned(result, None)
         return result
 
@@ -953,9 +1466,10 @@ class EvalSuite:
         return self.client.track("eval.regression", prior_score=prior_score, new_score=new_score, **more)
 
 
-async def _awaited(result: Any, returned: Callable[[object, BaseException | None], None]) -> Any:
+async def _awaited(result: Any, returned: Callable[[object, BaseException | None], None], step_id: str) -> Any:
     try:
-        value = await result
+        with _span(step_id, is_step=True):
+            value = await result
     except BaseException as error:
         returned(None, error)
         raise
@@ -998,12 +1512,18 @@ def _shared(method: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
 
 
 agent_id = _shared(Client.agent_id)
+variant = _shared(Client.variant)
+payload = _shared(Client.payload)
+should_stop = _shared(Client.should_stop)
+nightly_budget_usd = _shared(Client.nightly_budget_usd)
+over_budget = _shared(Client.over_budget)
 add_redaction = _shared(Client.add_redaction)
 flush = _shared(Client.flush)
 shutdown = _shared(Client.shutdown)
 track = _shared(Client.track)
 run = _shared(Client.run)
 round_ = _shared(Client.round_)
+model_call = _shared(Client.model_call)
 step_plan = _shared(Client.step_plan)
 step_tool = _shared(Client.step_tool)
 step_observation = _shared(Client.step_observation)

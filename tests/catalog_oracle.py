@@ -65,7 +65,7 @@ ODD: dict[str, dict[str, object]] = {
     "rounds_of_model": {**_ODD_TIME, "task_type": "proposal"},
     "rounds_after_anomaly": {**_ODD_TIME, "type": "cost_spike"},
 }
-# No loop of the simulation reads flags. A round as it is sent: event, minutes, score, variants.
+# Beside what the simulation's loops saw, corners of it. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
     "01KKTW00000000000000000001": [
         ("round_started", 0, None, {"scorer_v2": "test", "aggressive_escalation": True}),
@@ -93,8 +93,8 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and before it, where only some questions look: rounds with flags, what a router may send, and
-    what no loop should send."""
+    """The weekend, and before it, where only some questions look: rounds of odd variants, odd requests of a
+    router, and what no loop should send."""
     return [*weekend(), *_with_variants(), *router_events.events(_ODD), *odd_events.sent(_ODDER)]
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+# Read now: within a test the environment no longer says it.
+_PROMISED = frozenset(os.environ.get("LOOPDESK_REQUIRE", "").split(","))
 
 
 def required(part: str, *programs: str, also: Iterable[Path] = ()) -> list[str]:
@@ -21,8 +26,24 @@ def required(part: str, *programs: str, also: Iterable[Path] = ()) -> list[str]:
     for program in programs:
         path = next(filter(None, (shutil.which(name, path=places) for name in program.split("|"))), None)
         if path is None:
-            if part in os.environ.get("LOOPDESK_REQUIRE", "").split(","):
-                pytest.fail(f"LOOPDESK_REQUIRE names {part}, but this machine has no {program}")
-            pytest.skip(f"{part}: this machine has no {program}")
-        found.append(path)
+            _missing(part, program)
+        else:
+            found.append(path)
     return found
+
+
+def required_modules(part: str, *names: str) -> None:
+    """The same for what an extra installs. None of them is imported."""
+    for name in names:
+        try:
+            is_there = importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:  # of a part whose package is missing
+            is_there = False
+        if not is_there:
+            _missing(part, f"module {name}")
+
+
+def _missing(part: str, what: str) -> NoReturn:
+    if part in _PROMISED:
+        pytest.fail(f"LOOPDESK_REQUIRE names {part}, but this machine has no {what}")
+    pytest.skip(f"{part}: this machine has no {what}")

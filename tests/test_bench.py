@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boards, data, engine, grouping, peers
+from bench import boards, data, engine, grouping, peers, redaction
 from bench.__main__ import main
 from bench.table import percentile, ratio, show, spell
 from bench.terminal import Terminal
@@ -44,6 +44,11 @@ def test_the_engine_takes_in_and_decides(capsys: pytest.CaptureFixture[str]):
 def test_grouping_places_every_signal(capsys: pytest.CaptureFixture[str]):
     grouping.run(new=20, known=60)
     assert "20 signals grouped by rules" in capsys.readouterr().out
+
+
+def test_an_event_is_told_and_redacted(capsys: pytest.CaptureFixture[str]):
+    redaction.run(turns=1)
+    assert "a model call, 120 KB" in capsys.readouterr().out
 
 
 def test_the_boards_and_every_peer_give_the_same_answers(tmp_path: Path):

@@ -156,7 +156,7 @@ def test_actionability_is_balanced_and_has_the_doubtful_ones() -> None:
     assert all(len(report.title) <= 70 for report in reports)
 
 
-@pytest.mark.parametrize("load", [split.safety, split.grouping, split.actionability])
+@pytest.mark.parametrize("load", [split.safety, split.grouping, split.actionability, split.redaction])
 def test_ids_are_unique_and_the_halves_about_equal(load: Callable) -> None:
     everything = load()
     assert len({case.id for case in everything}) == len(everything)

@@ -267,6 +267,21 @@ def test_more_than_chance_and_less_than_chance_are_told_apart(tmp_path: Path):
     assert sheet.verdict == "cost_spike: reverts after 8 of 8 (100 %), base rate 42 %: more than chance."
 
 
+def test_a_few_trials_say_nothing_however_they_come_out(tmp_path: Path):
+    hours = [at("12:00") + timedelta(hours=n) for n in range(18)]
+    events = [
+        *night_of([at("20:30"), at("22:30"), at("02:30", 20), at("04:30", 20)], hours),
+        *(anomaly(clock) for clock in ("20:20", "22:20")),
+        *(told("token_machine.anomaly", at(clock, 20), type="cost_spike") for clock in ("02:20", "04:20")),
+    ]
+    with filled(tmp_path, events) as store:
+        sheet = store.sheet(BOARDS["anomaly_reverts"])
+    found = by_heading(sheet, sheet.rows[0])
+    assert (found["Hours"], found["Share"]) == (4, 1.0)
+    assert isinstance(found["By chance"], float) and found["By chance"] < 0.05
+    assert sheet.rows[0].word == "too few to tell"
+
+
 def test_an_anomaly_is_open_until_its_hour_is_over(tmp_path: Path):
     events = [
         *night_of([], [at("05:00", 20), at("06:00", 20)]),
@@ -329,14 +344,25 @@ def test_a_team_has_whom_its_summaries_named_most_and_the_last_ones_figures(tmp_
         sheet = store.sheet(BOARDS["teams"])
         assert_whole(sheet)
         first, second = (by_heading(sheet, row) for row in sheet.rows)
-        assert (first["Team"], first["Best"], first["Worst"]) == ("autoagent/internal", "ann 2 of 3", "cy 2 of 3")
+        assert (first["Team"], first["Best"], first["Worst"]) == ("internal", "ann 2 of 3", "cy 2 of 3")
         assert first["Candidates"] == "cy and 2 more"
         assert (first["Requests"], first["Cost"], first["Quality"], first["Summaries"]) == (60, 2.5, 0.9, 3)
         assert first["Course of quality"] == (None, None, pytest.approx(0.6), None, 0.9, *[None] * 9)
-        assert (second["Team"], second["Best"], second["Candidates"]) == ("autoagent/globex", "zoe", None)
+        assert (second["Team"], second["Best"], second["Candidates"]) == ("globex", "zoe", None)
         assert [row.word for row in sheet.rows] == ["escalate", ""]
         assert sheet.verdict == "4 summaries of 2 teams; for a bigger model: cy, dee and eve."
         assert store.behind(sheet.rows[0]) == {"r1"}
+
+
+def test_teams_with_one_clients_name_are_told_apart_by_their_project(tmp_path: Path):
+    owners = [{}, {"project": "gtm"}, {"project": "gtm", "client": "moss"}, {"project": "solo", "client": None}]
+    events = [told("token_machine.team_summary", at("20:00"), best_performer="a", **owner) for owner in owners]
+    events += [told("round_started", at("21:00"), f"r{n}", **owner) for n, owner in enumerate(owners)]
+    with filled(tmp_path, events) as store:
+        sheet = store.sheet(BOARDS["teams"])
+        named = dict(zip(column(sheet, "Team"), sheet.rows, strict=True))
+        assert set(named) == {"autoagent/internal", "gtm/internal", "moss", "solo"}
+        assert store.behind(named["gtm/internal"]) == {"r1"}  # no summary names its run: all rounds of the team
 
 
 @pytest.mark.parametrize(

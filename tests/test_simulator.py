@@ -232,6 +232,7 @@ def test_every_event_has_its_properties_and_nothing_unknown() -> None:
             continue
         own = event["properties"].keys() - EVERYWHERE - {"$ai_trace_id"}
         own -= {prop for prop in own if prop.startswith("dim_")} if name == "round_scored" else set()
+        own -= {prop for prop in own if prop.startswith("$feature/")}
         own -= {"error"} if name == "step.tool_returned" and not event["properties"]["ok"] else set()
         assert own == set(PROPERTIES[name].split()), name
     assert seen == PROPERTIES.keys() | {"$ai_generation"}

@@ -155,6 +155,13 @@ def escalate(progress: Progress) -> None:
     progress.proposer, progress.stalled = PROPOSERS[1], 0
 
 
+def why_stop() -> str:
+    """What the owner's flags say as the round begins: a reason to stop, or nothing."""
+    if ph.should_stop():
+        return "kill_switch"
+    return "budget" if ph.over_budget() else ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=40)
@@ -173,12 +180,16 @@ def main() -> int:
             try:
                 for _ in range(options.rounds):
                     with ph.round_(agent="tuner"):
+                        if said := why_stop():
+                            reason = said
+                            break
                         play_round(progress, repository, documents, chance)
                     progress.rounds += 1
                     if progress.stalled >= STALL and progress.proposer == PROPOSERS[0]:
                         escalate(progress)
                     time.sleep(options.pause)
-                reason = "max_rounds"
+                else:
+                    reason = "max_rounds"
             finally:
                 best = progress.measured.score if progress.measured else None
                 ph.stop_triggered(

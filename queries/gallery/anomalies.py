@@ -22,6 +22,9 @@ from queries.views.words import counted, share
 
 HOUR = timedelta(hours=1)
 SURE = 0.05
+FEW = 5
+"""Trials below which nothing is said, however it comes out: those of one run are not independent."""
+
 NO_TYPE = "(no type)"
 
 Reverts = tuple[datetime | None, datetime | None]
@@ -48,10 +51,12 @@ class Tested:
 
     @property
     def is_more(self) -> bool:
-        return self.chance < SURE
+        return self.hours >= FEW and self.chance < SURE
 
     @property
     def word(self) -> str:
+        if self.hours < FEW:
+            return "too few to tell"
         if self.is_more:
             return "more than chance"
         if self.chance_of_fewer < SURE:

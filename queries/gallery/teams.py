@@ -17,6 +17,9 @@ from queries.views.answers import buckets, records
 from queries.views.window import Window
 from queries.views.words import counted, listed
 
+Team = tuple[str, str]
+"""Project and client; the client is empty where it was not sent."""
+
 MOST = 100  # names of one summary: a list without end is no list of candidates
 
 
@@ -26,9 +29,9 @@ def teams(window: Window, found: QueryResult) -> Sheet:
     rows = records(found)
     if not rows:
         return empty("The router summed up no team in this window.")
-    by_team: dict[str, list[dict]] = {}
+    by_team: dict[Team, list[dict]] = {}
     for row in rows:
-        by_team.setdefault(f"{row['project']}/{row['client']}" if row["client"] else row["project"], []).append(row)
+        by_team.setdefault(_team(row), []).append(row)
     names = buckets(window, found.timezone)
     columns = (
         Column("Team"),
@@ -45,7 +48,7 @@ def teams(window: Window, found: QueryResult) -> Sheet:
     return Sheet(
         _verdict(rows),
         columns,
-        tuple(_row(name, part, names) for name, part in ordered),
+        tuple(_row(_called(team, by_team), part, names) for team, part in ordered),
         names,
         notes=(*_notes(rows), *missing.cut(found, "summaries")),
     )
@@ -63,6 +66,18 @@ def candidates(sent: str | None) -> tuple[str, ...]:
     return tuple(name for part in text.split(",")[:MOST] if (name := part.strip()))
 
 
+def _team(row: Mapping) -> Team:
+    return (row["project"], row["client"] or "")
+
+
+def _called(team: Team, teams: Iterable[Team]) -> str:
+    """By its client, and by its project too where another one has a client of that name."""
+    project, client = team
+    if not client:
+        return project
+    return client if [one for _, one in teams].count(client) == 1 else f"{project}/{client}"
+
+
 def _row(team: str, rows: Sequence[dict], names: Sequence[str]) -> Row:
     last = rows[0]
     waiting = candidates(last["candidates"])
@@ -77,7 +92,8 @@ def _row(team: str, rows: Sequence[dict], names: Sequence[str]) -> Row:
         last["avg_quality"],
         tuple(_mean(row["avg_quality"] for row in rows if row["bucket"] == name) for name in names),
     )
-    leads_to = drill.of_run(team, last["run_id"]) if last["run_id"] else drill.all_rounds(last["project"])
+    of_team = drill.Drill(f"rounds of {team}", params=(("client", last["client"] or ""),), projects=(last["project"],))
+    leads_to = drill.of_run(team, last["run_id"]) if last["run_id"] else of_team
     return Row(cells, "escalate" if waiting else "", Tone.BAD if waiting else Tone.PLAIN, leads_to)
 
 
@@ -96,9 +112,9 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _verdict(rows: Sequence[Mapping]) -> str:
-    newest: dict[tuple, Mapping] = {}
+    newest: dict[Team, Mapping] = {}
     for row in rows:
-        newest.setdefault((row["project"], row["client"]), row)
+        newest.setdefault(_team(row), row)
     waiting = sorted({name for row in newest.values() for name in candidates(row["candidates"])})
     said = f"{counted(len(rows), 'summary', 'summaries')} of {counted(len(newest), 'team')}; "
     if not waiting:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from queries.simulator.knobs import Knob, variants
 from queries.simulator.loops import Client, Loop
 from queries.simulator.rounds import Outcome, Round, tell_round
 from queries.simulator.stories import STALL_LIMIT, Script
@@ -26,7 +27,8 @@ class Setting:
     """Where and when a run takes place.
 
     `slots` are the rounds' starts in seconds since the epoch, `room_s` the time a round has; `shas` the code before and
-    after the script's deploy; `levels` each dimension's habitual distance from the score (its mean where goal is min).
+    after the script's deploy; `levels` each dimension's habitual distance from the score (its mean where goal is min);
+    `knobs` the flags that are read, drawn from `flags`.
     """
 
     loop: Loop
@@ -36,6 +38,8 @@ class Setting:
     room_s: float
     shas: tuple[str, str]
     levels: Mapping[str, float]
+    knobs: tuple[Knob, ...]
+    flags: random.Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class _Run:
         sha = self.setting.shas[1 if self._is_deployed(index) else 0]
         self.common |= {"round_id": round_id, "$ai_trace_id": round_id, "git_sha": sha, "simulated": True}
         round = self._decide(index, started, outcome)
+        self.common |= variants(self.setting.knobs, self._is_good(round), self.setting.flags)
         told = tell_round(self.loop, round, self.common, self.chance, self.ids)
         self.flushes.append(told.events)
         self.at = told.ended
@@ -149,6 +154,13 @@ class _Run:
             fall = loop.fall * self.chance.lognormvariate(0, 0.8) + (BAD_DEPLOY_FALL if is_worse else 0)
             return round(self.best - better * max(unit, fall), loop.digits)
         return None
+
+    def _is_good(self, round: Round) -> bool | None:
+        """Kept, or no further behind the best than usual; the code's own fall after a bad deploy aside."""
+        if round.score is None:
+            return None
+        gain = (round.score - round.best) * (1 if self.loop.goal == "max" else -1)
+        return gain + (BAD_DEPLOY_FALL if self._is_deployed(round.index) else 0) > -self.loop.fall
 
     def _dims(self, score: float) -> dict[str, float]:
         base = score if self.loop.goal == "max" else 0.0

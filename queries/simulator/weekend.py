@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from queries.simulator.knobs import knobs_of
 from queries.simulator.loops import LOOPS, Client, Loop
 from queries.simulator.runs import Setting, play_run
 from queries.simulator.stories import SKEWED_AGENT, Script, Story, script_for, stories
@@ -87,30 +88,23 @@ def _flushes(seed: int, told: tuple[Story, ...], nights: tuple[Night, ...]) -> I
                 script = script_for(told, loop.project, client.name, number - len(nights))
                 if not loop.carries_over:
                     best = round(client.first_score + 0.002 * number + chance.gauss(0, 0.002), loop.digits)
-                setting = _setting(loop, client, place, script, night, (shas[number], shas[-1]), levels, chance)
+                slots, room_s = _slots(loop, place, night, chance)
+                knobs = knobs_of(loop.project, client.name, number - len(nights))
+                flags = random.Random(f"{seed}/{loop.project}/{client.name}/{number}/flags")
+                setting = Setting(loop, client, script, slots, room_s, (shas[number], shas[-1]), levels, knobs, flags)
                 run = play_run(setting, best, chance, ids)
                 best = run.best
                 yield from _sent(run.flushes, script, chance, ids)
 
 
-def _setting(
-    loop: Loop,
-    client: Client,
-    place: int,
-    script: Script,
-    night: Night,
-    shas: tuple[str, str],
-    levels: dict[str, float],
-    chance: random.Random,
-) -> Setting:
-    """A loop with several clients takes them in turn: each client's round has its share of the time."""
+def _slots(loop: Loop, place: int, night: Night, chance: random.Random) -> tuple[tuple[float, ...], float]:
+    """The starts of a client's rounds, and the seconds that each may take. A loop with several clients takes them in
+    turn: each client's round has its share of the time."""
     begin, end = night.start.timestamp() + 60 * chance.uniform(1, 4), night.end.timestamp() - 60
     slot_s = (end - begin) / loop.rounds
     room_s = slot_s / len(loop.clients)
-    slots = tuple(
-        begin + number * slot_s + place * room_s + room_s * chance.uniform(0, 0.06) for number in range(loop.rounds)
-    )
-    return Setting(loop, client, script, slots, room_s, shas, levels)
+    starts = (begin + number * slot_s + place * room_s for number in range(loop.rounds))
+    return tuple(start + room_s * chance.uniform(0, 0.06) for start in starts), room_s
 
 
 def _shas(seed: int, loop: Loop, nights: int, *, is_quiet: bool) -> list[str]:

@@ -115,6 +115,20 @@ class ActionabilityCase:
         return half_of("actionability", self.id)
 
 
+@dataclass(frozen=True, slots=True)
+class RedactionCase:
+    """`planted` are the parts of `text` that may not leave the loop; an innocent has none, and leaves as it is."""
+
+    id: str
+    kind: str
+    text: str
+    planted: tuple[str, ...]
+
+    @property
+    def half(self) -> Half:
+        return half_of("redaction", self.id)
+
+
 def safety(half: Half | None = None) -> tuple[SafetyCase, ...]:
     return tuple(case for case in _texts("safety") if half in (None, case.half))
 
@@ -145,6 +159,11 @@ def actionability(half: Half | None = None) -> tuple[ActionabilityCase, ...]:
     return tuple(case for case in cases if half in (None, case.half))
 
 
+def redaction(half: Half | None = None) -> tuple[RedactionCase, ...]:
+    cases = (RedactionCase(**(row | {"planted": tuple(row["planted"])})) for row in rows("redaction"))
+    return tuple(case for case in cases if half in (None, case.half))
+
+
 def rows(corpus: str) -> list[dict]:
     # Not splitlines(): it also breaks at characters that texts may hold.
     text = (FOLDER / f"{corpus}.jsonl").read_text(encoding="utf-8")
@@ -153,7 +172,7 @@ def rows(corpus: str) -> list[dict]:
 
 def counts() -> str:
     """All counts, as the README shows them."""
-    signals, reports = grouping(), actionability()
+    signals, reports, texts = grouping(), actionability(), redaction()
     problems = Counter(case.problem for case in signals)
     nears = {case.problem for case in signals if case.near}
     return "\n".join(
@@ -169,6 +188,9 @@ def counts() -> str:
             f"  by priority: {_tally(case.priority for case in reports)}",
             f"  already addressed: {sum(case.already_addressed for case in reports)}",
             f"  doubtful: {sum(bool(case.doubt) for case in reports)}",
+            f"redaction: {len(texts)} texts; {_tally(case.half for case in texts)}",
+            f"  planted by kind: {_tally(case.kind for case in texts if case.planted)}",
+            f"  innocents by kind: {_tally(case.kind for case in texts if not case.planted)}",
         )
     )
 

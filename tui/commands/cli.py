@@ -32,6 +32,7 @@ COMMANDS = {
     "worker": ("worker", "Do research and fixes here for an engine on another machine."),
     "inbox": ("inbox", "Decide about what the engine found."),
     "eval": ("eval", "Score the engine's judgement on labelled sets."),
+    "instrument": ("instrument", "The drop-in file into loops' repositories; --check for their CI."),
     "annotate": ("annotate", "Mark a moment on the time lines, or each commit by a git hook."),
     "flags": ("flags", "The knobs that loops read: list, switch, roll out, compare by round."),
     "posthog": ("posthog", "Check what the loops send, and bring the boards into PostHog."),

@@ -21,13 +21,16 @@ from engine.demo.repository import folder as repository_folder
 from engine.demo.repository import make as make_repository
 from engine.demo.story import story
 from queries.local.store import Store
-from queries.simulator import simulate, stories
+from queries.rest import LocalRest
+from queries.simulator import night_spans, simulate, stories
 from tui.commands.cli import Context
+from tui.commands.demo_knobs import Deploys, deploys_in, make_knobs
 from workspace import config
 from workspace.config import Config
 from workspace.errors import LoopdeskError
 from workspace.paths import Workspace, write_private
 
+NIGHTS = 4
 # Beside the packages both in a checkout and in an installed wheel.
 MINI_LOOP = Path(__file__).resolve().parents[2] / "examples" / "mini_autoresearch" / "loop.py"
 
@@ -70,7 +73,8 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
     Raises `LoopdeskError` where the workspace already holds events: simulated ones never mix with real ones.
     """
     workspace.create()
-    now = datetime.now(UTC)
+    now, zone = datetime.now(UTC), ZoneInfo(settings.zone)
+    deploys: Deploys = {}
     store = Store.open(workspace.events_db)
     try:
         if store.connection.execute("SELECT 1 FROM bodies LIMIT 1").fetchone():
@@ -84,10 +88,14 @@ def fill(workspace: Workspace, settings: Config, seed: int, *, quiet: bool = Fal
         _mark(workspace, json.dumps({"seed": seed, "stories": told}))
         # One transaction: a demo that was interrupted leaves an empty store.
         with store.transaction():
-            weekend = simulate(seed, until=now, tz=ZoneInfo(settings.zone), quiet=quiet)
-            stored = sum(store.ingest(batch, now=now).stored for batch in weekend)
+            stored = 0
+            for batch in simulate(seed, until=now, tz=zone, nights=NIGHTS, quiet=quiet):
+                stored += store.ingest(batch, now=now).stored
+                deploys_in(batch, deploys)
     finally:
         store.close()
+    rest = LocalRest(_without_the_environment(settings, workspace), lambda: now)
+    make_knobs(rest, night_spans(now, NIGHTS, zone), deploys)
     if not quiet:
         try:
             make_repository(repository_folder(workspace.root), story(), now)
