@@ -23,12 +23,14 @@ from tui.asker import LocalAsker
 from tui.desk import Desk
 from tui.keymap import Keymap
 from tui.knobdoor import KnobDoor
+from tui.left import Left
 from workspace.config import Config
 from workspace.knobs import KNOWN
 from workspace.paths import Workspace
 
 BEGAN = NOW - timedelta(days=3)
 _SPELLED = {"scorer_v2": ("control", "test"), "aggressive_escalation": (False, True)}
+_TONE = "Tone of [bold]prompts[/] \x1b[31mand \u202eanswers"
 
 
 def filled(folder: Path) -> Config:
@@ -42,7 +44,7 @@ def filled(folder: Path) -> Config:
     for name in ("scorer_v2", "stop_loops", "nightly_budget_20usd"):
         create(then, Creation(KNOWN[name]))
     halves = {**EVERYONE, "multivariate": HALVES}
-    then.ask("POST", "feature_flags/", {"key": "prompt_tone", "filters": halves, "active": False, "name": "Tone"})
+    then.ask("POST", "feature_flags/", {"key": "prompt_tone", "filters": halves, "active": False, "name": _TONE})
     some = {"groups": [{"properties": [], "rollout_percentage": 50}]}
     then.ask("POST", "feature_flags/", {"key": "aggressive_escalation", "filters": some, "active": True})
     apply(then, started(flag_named(then, "scorer_v2"), Plan("scorer_v2", rounds=60)))
@@ -94,6 +96,7 @@ def knob_desk(config: Config, **options: Any) -> Desk:
     door through `door_spawn`."""
     door = KnobDoor(config, spawn=options.pop("door_spawn", at_once))
     asker = LocalAsker(config, now=lambda: NOW)
+    options.setdefault("left", Left(screen="knobs"))  # no other screen asks anything first
     if options.get("read_only"):
         options["keys"] = Keymap(read_only=True)
     return desk(asker, options.pop("cache", None), knobs=door, config=config, **options)  # type: ignore[arg-type]

@@ -80,8 +80,11 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if not self.pid:
             os.chdir(ROOT)
-            os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", **environment})
-            os.execvp(command[0], list(command))
+            # Named, because the process's own environment holds what `os.environ` does not: readline, which pytest
+            # loads, puts LINES and COLUMNS there, and a program believes them before its terminal.
+            inherited = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
+            terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            os.execvpe(command[0], list(command), inherited | terminal | dict(environment))
         self._tell_size()
 
     def resize(self, size: tuple[int, int]) -> None:

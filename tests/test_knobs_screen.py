@@ -19,6 +19,7 @@ from tests.knob_desk import filled, flag_now, knob_desk, rest_of
 from tests.posthog_double import Double, Received, Scripted, json_answer, refusal
 from tests.test_desk import NARROW, WIDE, opened, press, status
 from tui.knobdoor import KnobDoor
+from tui.left import Left
 from tui.messages import Arrived
 from tui.screens.confirming import ConfirmScreen
 from tui.screens.knobs import KnobsScreen
@@ -27,7 +28,7 @@ from workspace.config import Config
 from workspace.paths import Workspace, state_folder
 
 EXPERIMENTS, BUDGETS, ANNOTATIONS = (("tab",) * tabs for tabs in (1, 2, 3))
-ESCALATION, TONE, SCORER = (), ("j",), ("j", "j")
+TONE, SCORER = ("j",), ("j", "j")
 """The rows of Flags, as keys."""
 
 
@@ -47,7 +48,7 @@ def config(kept: Path, tmp_path: Path) -> Config:
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_each_section_has_its_rows_and_says_everything_about_one(config: Config, size: tuple[int, int]):
-    app = knob_desk(config)
+    app = knob_desk(config, left=Left())
     expected = {
         "Flags": ("5 flags, 2 on; 1 experiment runs, as of 07:12.", "✓ on", "50 %", "false 20, true 20", "– none"),
         "Experiments": ("● running", "+0.031 better", "60 of 60", "test is better than control"),
@@ -87,6 +88,13 @@ async def test_an_experiment_shows_how_scores_lie_by_variant_and_loop(config: Co
         assert sum("│" in line and "=" in line for line in text.splitlines()) == 6  # two variants, in all and by loop
         await press(pilot, "escape", "j", "enter")
         assert "no experiment says how many of them would tell" in screen_text(app)
+
+
+async def test_words_from_posthog_are_shown_as_they_are_and_do_nothing(config: Config):
+    app = knob_desk(config)
+    async with opened(app) as pilot:
+        await press(pilot, "5", *TONE)
+        assert "Tone of [bold]prompts[/] and answers" in screen_text(app)
 
 
 async def test_what_loops_send_meanwhile_is_counted(config: Config):
@@ -182,11 +190,17 @@ async def test_a_rollout_that_is_no_percentage_is_asked_for_again(config: Config
         await press(pilot, "ctrl+u", *"25", "enter")
         assert "aggressive_escalation: rollout 50 % → 25 %." in screen_text(app)
         await press(pilot, "enter")
-    groups = flag_now(config, "aggressive_escalation")["filters"]["groups"]  # type: ignore[index]
-    assert [group["rollout_percentage"] for group in groups] == [25]
+        assert rollout(config) == 25
+        await press(pilot, "space", "enter", "u", "enter", "u", "enter")  # both are taken back, the last one first
+        assert rollout(config) == 50 and flag_now(config, "aggressive_escalation")["active"] is True
 
 
-async def test_the_kill_switch_says_what_it_does_to_the_loops(config: Config):
+def rollout(config: Config) -> object:
+    (group,) = flag_now(config, "aggressive_escalation")["filters"]["groups"]  # type: ignore[index]
+    return group["rollout_percentage"]
+
+
+async def test_the_kill_switch_says_what_it_does_and_a_budget_is_edited_in_dollars(config: Config):
     app = knob_desk(config)
     async with opened(app) as pilot:
         await press(pilot, "5", *BUDGETS, "space")
@@ -194,18 +208,13 @@ async def test_the_kill_switch_says_what_it_does_to_the_loops(config: Config):
         await press(pilot, "enter")
         assert "stop_loops is on: loops that read it begin no round." in screen_text(app)
         assert "stop all loops: on" in screen_text(app)
-    assert flag_now(config, "stop_loops")["active"] is True
-
-
-async def test_a_budget_is_edited_in_dollars(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", *BUDGETS, "j", "i", "ctrl+u", *"-3", "enter")
+        await press(pilot, "j", "i", "ctrl+u", *"-3", "enter")
         assert "is no budget" in screen_text(app)
         await press(pilot, "ctrl+u", *"35", "enter")
         assert "budget $20 → $35" in screen_text(app)
         await press(pilot, "enter")
         assert "$35.00 a night" in screen_text(app)
+    assert flag_now(config, "stop_loops")["active"] is True
 
 
 async def test_a_known_knob_is_made_off_and_once(config: Config):
@@ -268,7 +277,9 @@ async def test_a_read_only_desk_changes_nothing(config: Config):
 async def test_an_experiment_is_started_by_a_plan_and_ended(config: Config):
     app = knob_desk(config)
     async with opened(app) as pilot:
-        await press(pilot, "5", *EXPERIMENTS, "G", "space")
+        await press(pilot, "5", *EXPERIMENTS, "j", "space", *"40", "enter")
+        assert "has no variants" in screen_text(app)
+        await press(pilot, "escape", "G", "space")
         for wrong, why in (("many", "no number"), ("3", "between 8 and"), ("-0.5", "above 0")):
             await press(pilot, "ctrl+u", *wrong, "enter")
             assert isinstance(app.screen, NoteScreen) and why in screen_text(app)
@@ -280,13 +291,6 @@ async def test_an_experiment_is_started_by_a_plan_and_ended(config: Config):
         assert "2 experiments run" in screen_text(app)
         await press(pilot, "g", "g", "space", "enter")
         assert [one.state for one in experiments(rest_of(config)) if one.flag == "prompt_tone"] == [ENDED]
-
-
-async def test_a_flag_without_a_control_is_no_experiment(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", *EXPERIMENTS, "j", "space", *"40", "enter")
-        assert "has no variants" in screen_text(app)
 
 
 # Annotations
@@ -304,19 +308,12 @@ async def test_a_moment_is_annotated_and_its_before_and_after_read(config: Confi
         assert newest.content == "New prompts" and newest.at == NOW - timedelta(hours=2)
         await press(pilot, "u")
         assert "[Annotations 2]" in screen_text(app) and "New prompts is on no time line any more" in status(app)
-        await press(pilot, "U")
-        assert "[Annotations 3]" in screen_text(app)
-        await press(pilot, "g", "g", "j", "enter")
+        await press(pilot, "U", "A", *"Now", "enter", "enter")  # no time is now
+        assert "[Annotations 4]" in screen_text(app) and on_time_lines(rest_of(config))[0].at == NOW
+        await press(pilot, "g", "g", "j", "j", "enter")
         text = screen_text(app)
         assert "4f2c1d9e8a7b Weigh cases by age" in text and "autoresearch" in text
         assert "before      " in text and "% kept, best 0.7" in text and "per kept" in text
-
-
-async def test_now_is_the_moment_of_an_annotation_unless_another_is_given(config: Config):
-    app = knob_desk(config)
-    async with opened(app) as pilot:
-        await press(pilot, "5", "A", *"Now", "enter", "enter")
-    assert on_time_lines(rest_of(config))[0].at == NOW
 
 
 # What is wrong with PostHog

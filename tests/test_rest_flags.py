@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from queries.limiter import Limiter, account
-from queries.remote_errors import KeyRefused
+from queries.remote_errors import KeyRefused, PostHogConflict
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, Rest
 from queries.rest_flags import Change, FlagMoved, apply, flag_named, flags, rolled_out, switched
 from tests.conftest import Served
-from tests.posthog_double import Double, json_answer, refusal
+from tests.posthog_double import Double, Received, Scripted, json_answer, page, refusal
 from tests.rest_calls import EVERYONE, HALVES
 from workspace.errors import LoopdeskError
 
@@ -136,3 +136,34 @@ def test_an_answer_that_leaves_the_flag_as_it_was_is_no_success(open_remote: Cal
         change: Change = switched(flag_named(rest, "scorer_v2"), True)
         with pytest.raises(LoopdeskError, match="did not change scorer_v2"):
             apply(rest, change)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "means"),
+    [("conflict", "Somebody edits it", "conflicts with another"), ("approval_required", "Ask Ann", "approved first")],
+)
+def test_a_conflict_is_a_sentence_and_not_tried_again(
+    code: str, said: str, means: str, open_remote: Callable[..., RemoteRest]
+):
+    no = refusal(409, said, "server_error", code)
+    same = json_answer(document())
+    with Double([json_answer({"results": [document()]}), same, no, same]).running() as double:
+        rest = open_remote(double.url)
+        with pytest.raises(PostHogConflict, match=f"{means}: {said}"):
+            apply(rest, switched(flag_named(rest, "scorer_v2"), True))
+        assert sum(one.method == "PATCH" for one in double.received) == 1
+
+
+def test_a_gateways_answer_to_a_change_is_looked_after(open_remote: Callable[..., RemoteRest]):
+    patched: list[Received] = []
+
+    def answer(received: Received) -> Scripted:
+        if received.method == "PATCH":
+            patched.append(received)
+            return page(502)
+        there = document(active=True, version=5) if patched else document()
+        return json_answer({"results": [there]} if "?" in received.path else there)
+
+    with Double([], answer).running() as double:
+        rest = open_remote(double.url)
+        assert apply(rest, switched(flag_named(rest, "scorer_v2"), True)).is_on

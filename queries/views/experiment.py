@@ -322,7 +322,7 @@ def _sentence(one: Comparison, control: str) -> str:
     assert one.interval is not None
     span = f"{signed(one.interval.difference)} ({signed(one.interval.low)} to {signed(one.interval.high)})"
     how = {True: "better", False: "worse", None: "not told apart"}[one.is_better]
-    left = ""
+    left = f", over the first {one.needed} rounds of each, as planned" if one.is_planned else ""
     if one.missing:
         nights = f", about {counted(one.nights, 'night')}" if one.nights else ""
         left = f"; {counted(one.missing, 'round')} to go on each side{nights}"

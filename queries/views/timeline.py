@@ -69,9 +69,7 @@ def newest_first(found: Iterable[Annotation]) -> tuple[Annotation, ...]:
 
 def within(annotations: Iterable[Annotation], window: Window, zone: str) -> tuple[Annotation, ...]:
     """Those of the window, the oldest first; its last bucket counts whole, so that what is marked now is seen now."""
-    names = set(buckets(window, zone))
-    later = [one for one in annotations if one.at >= window.span.since]
-    return newest_first(one for one in later if bucket_of(one.at, window, zone) in names)[::-1]
+    return tuple(one for _, one in _placed(annotations, window, zone))
 
 
 def marks_on(
@@ -80,9 +78,9 @@ def marks_on(
     """The window's annotations by bucket, in order of time. `zone` is that of the answer's buckets. A commit of `shas`
     is on the chart already, as a deploy, and is left out."""
     found: dict[str, list[Annotation]] = defaultdict(list)
-    for one in within(annotations, window, zone):
+    for bucket, one in _placed(annotations, window, zone):
         if not any(same_commit(one.sha, sha) for sha in shas):
-            found[bucket_of(one.at, window, zone)].append(one)
+            found[bucket].append(one)
     return tuple(_mark(bucket, rows) for bucket, rows in found.items())
 
 
@@ -101,6 +99,12 @@ def same_commit(one: str, other: str) -> bool:
     """Of two shas, each perhaps only the beginning."""
     shorter, longer = sorted((one.lower(), other.lower()), key=len)
     return len(shorter) >= _SHORT_SHA and longer.startswith(shorter)
+
+
+def _placed(annotations: Iterable[Annotation], window: Window, zone: str) -> list[tuple[str, Annotation]]:
+    names = set(buckets(window, zone))
+    later = newest_first(one for one in annotations if one.at >= window.span.since)
+    return [(bucket, one) for one in reversed(later) if (bucket := bucket_of(one.at, window, zone)) in names]
 
 
 def _mark(bucket: str, rows: Sequence[Annotation]) -> Mark:

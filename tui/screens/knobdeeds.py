@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from queries.rest_experiments import DRAFT, End, ExperimentMoved, Start, ended, started
+from queries.rest_experiments import DRAFT, End, Start, ended, started
 from queries.rest_flags import Change, Flag, FlagMoved, budgeted, rolled_out, switched
 from queries.rest_knobs import Creation
 from queries.views.experiment import FEWEST, Plan
@@ -31,7 +30,7 @@ _FROM_NOW_ON = "Rounds that begin from now on see it; what runs keeps what it sa
 
 @dataclass(slots=True)
 class _Kept:
-    """A change that was made: `flag` is what it left, from which the way back is made."""
+    """A change that was made: `flag` is what it and later ones of this desk left, from which the way back is made."""
 
     change: Change
     flag: Flag
@@ -67,6 +66,10 @@ class KnobDeeds(Sectioned):
 
     state: KnobState
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[_Kept] = []
+
     def state_is(self, state: KnobState) -> None:
         raise NotImplementedError
 
@@ -92,31 +95,20 @@ class KnobDeeds(Sectioned):
         if flag is None:
             if row.knob is not None:
                 creation = Creation(row.knob)
-                sentences = [
-                    f"{creation.said}.",
-                    row.about,
-                    "It is made off: no loop changes what it does.",
-                ]
+                sentences = (f"{creation.said}.", row.about, "It is made off: no loop changes what it does.")
                 self.confirm(f"Make the flag {row.key}?", sentences, partial(self._send, row.key, creation))
             return
-        to = not flag.is_on
-        sentences = [f"{switched(flag, to).said}.", *self._means(row, to), _READ_AGAIN]
-        self.confirm(
-            f"Switch {row.key} {'on' if to else 'off'}?", sentences, partial(self._send, row.key, switched(flag, to))
-        )
+        wanted = switched(flag, not flag.is_on)
+        title = f"Switch {row.key} {'off' if flag.is_on else 'on'}?"
+        self.confirm(title, self._sentences(row, wanted), partial(self._send, row.key, wanted))
 
-    def _means(self, row: FlagRow, to: bool) -> Sequence[str]:
-        assert row.flag is not None
-        said = [f"What it is for: {row.about}"] if row.about else []
-        if row.kind in (KILL_SWITCH, BUDGET):
-            said.append(does(row, to))
-        else:
-            said.append(_FROM_NOW_ON)
-        if to and row.flag.rollout is not None and row.flag.rollout < 100:
-            said.append(f"It is rolled out to {row.flag.rollout:g} %: the others go on as before.")
-        if row.experiment is not None and row.experiment.is_live:
-            said.append(f"The experiment “{row.experiment.name}” runs on it: switched off, rounds see no variant.")
-        return said
+    def _sentences(self, row: FlagRow | None, change: Change) -> list[str]:
+        """The exact change first, then what it means for the loops and for an experiment on the flag."""
+        said = [f"{change.said}."]
+        if row is not None:
+            said += [f"What it is for: {row.about}"] if row.about else []
+            said += _means(row, change)
+        return [*said, _READ_AGAIN]
 
     # Editing
 
@@ -145,8 +137,7 @@ class KnobDeeds(Sectioned):
                 return "That is no number. Write one such as 50."
             except LoopdeskError as error:
                 return str(error)
-            sentences = [f"{wanted.said}.", *self._means(row, flag.is_on), _READ_AGAIN]
-            self.confirm(f"Change {row.key}?", sentences, partial(self._send, row.key, wanted))
+            self.confirm(f"Change {row.key}?", self._sentences(row, wanted), partial(self._send, row.key, wanted))
             return ""
 
         unit = "" if is_now.endswith("$") else " %"
@@ -166,7 +157,8 @@ class KnobDeeds(Sectioned):
         elif row.flag is None:
             self.say(f"The flag {row.key} is not there any more, so nothing can be started on it.")
         elif one is not None and one.state == DRAFT and one.plan is not None:
-            self._start(row.flag, one.plan)
+            if problem := self._start(row.flag, one.plan):
+                self.say(problem)
         else:
             self._ask_for_plan(row.flag)
 
@@ -212,6 +204,9 @@ class KnobDeeds(Sectioned):
         state = self.state.with_sending(_about(change), "")
         if isinstance(message.found, Flag) and isinstance(change, Change):
             state = state.with_flag(message.found)
+            for kept in self._kept:
+                if _is_same(kept.flag, change.flag):  # nobody else came in between
+                    kept.flag = message.found
         self.state_is(state)
         if message.error is not None:
             self.desk.say(f"Not changed: {message.error}")
@@ -219,16 +214,12 @@ class KnobDeeds(Sectioned):
                 how.kept.is_over |= isinstance(message.error, FlagMoved)
                 self.desk.history.put_back(how.entry)
         elif isinstance(how, _Undoing):
-            assert isinstance(message.found, Flag)
-            how.kept.flag = message.found
             self.desk.say(f"{how.said}: {change.said}.")
         elif isinstance(change, Change) and isinstance(message.found, Flag):
             self._keep(_Kept(change, message.found))
         else:
             self.desk.say(f"Done: {change.said}.")
-        is_whole = isinstance(change, Change) and message.error is None
-        if not is_whole or isinstance(message.error, FlagMoved | ExperimentMoved):
-            self.ask_for_flags()
+        self.ask_for_flags()  # what moved is read again; an experiment on the flag may be another one too
 
     def _keep(self, kept: _Kept) -> None:
         what = f"changed {kept.change.said}"
@@ -239,6 +230,7 @@ class KnobDeeds(Sectioned):
             still=lambda: self.is_attached and not kept.is_over,
             is_told=True,
         )
+        self._kept.append(kept)
         self.desk.did(entry)
         key = self.desk.keys.key("undo", self.KEYS)
         self.desk.say(Passing(f"Done: {kept.change.said}; {key} takes it back."))
@@ -253,12 +245,24 @@ class KnobDeeds(Sectioned):
                 self.desk.history.put_back(entry)
                 self.desk.say(Passing("It stays as it is."))
 
-        row = next(
-            (row for row in (*flag_rows(self.state), *budget_rows(self.state)) if row.key == change.flag.key), None
-        )
-        to = change.flag.is_on if change.is_on is None else change.is_on
-        means = self._means(row, to) if row is not None and row.flag is not None else ()
-        self.ask_yes(title, [f"{change.said}.", *means, _READ_AGAIN], answered)
+        rows = (*flag_rows(self.state), *budget_rows(self.state))
+        row = next((row for row in rows if row.key == change.flag.key), None)
+        self.ask_yes(title, self._sentences(row, change), answered)
+
+
+def _means(row: FlagRow, change: Change) -> list[str]:
+    flag = change.flag
+    is_on = flag.is_on if change.is_on is None else change.is_on
+    rollout = flag.rollout if change.rollout is None else change.rollout
+    said = [_FROM_NOW_ON]
+    if row.kind in (KILL_SWITCH, BUDGET):
+        said = [does(row, is_on, change.usd)]
+    if is_on and rollout is not None and rollout < 100:
+        said.append(f"It reaches {rollout:g} %: the others go on as without it.")
+    if row.experiment is not None and row.experiment.is_live:
+        then = "what it compares is another thing before and after" if is_on else "switched off, rounds see no variant"
+        said.append(f"The experiment “{row.experiment.name}” runs on it: {then}.")
+    return said
 
 
 def plan_of(key: str, text: str) -> Plan:
@@ -272,6 +276,10 @@ def plan_of(key: str, text: str) -> Plan:
         raise LoopdeskError(
             "That is no number", do="Write how many rounds, such as 200, or a difference such as 0.02"
         ) from None
+
+
+def _is_same(one: Flag, other: Flag) -> bool:
+    return one.id == other.id and (one == other if one.version is None else one.version == other.version)
 
 
 def _about(change: object) -> str:

@@ -126,26 +126,28 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
     if flag.variants:
         drawn = "anew for each round" if flag.goes_by_round else "once by each agent, which keeps its variant"
         found.append(fact("drawn", drawn))
-    found += list(_variants(row))
     if row.experiment is not None:
         found.append(fact("experiment", f"{plain(row.experiment.name, 80)}, {_STATES[row.experiment.state]}"))
     if row.changed_at is not None:
         found.append(fact("changed", clock_time(row.changed_at, seconds=True)))
+    found += list(_variants(row))
     if flag.name and flag.name != row.about:
         found += [Line("text", ""), *text_lines(flag.name, "dim")]
     return found
 
 
-def does(row: FlagRow, is_on: bool) -> str:
-    """What a kill switch or a budget does to the loops, said before it is switched and after."""
+def does(row: FlagRow, is_on: bool, usd: float | None = None) -> str:
+    """What a kill switch or a budget does to the loops, said before it is switched and after; `usd` is a budget that it
+    does not hold yet."""
     if row.kind == KILL_SWITCH:
         if is_on:
             return "Every loop that reads it stops before its next round, tonight's too, until it is off again."
         return "Loops may begin rounds. Those that were stopped begin when they are started again."
-    amount = money(row.flag.usd) if row.flag is not None and row.flag.usd is not None else "its budget"
-    if is_on:
-        return f"A loop that reads it ends its run once that has cost {amount}; of several budgets the smallest holds."
-    return "No loop is ended by it any more."
+    if not is_on:
+        return "While it is off it ends no run."
+    usd = usd if usd is not None or row.flag is None else row.flag.usd
+    amount = money(usd) if usd is not None else "so much"
+    return f"A loop that reads it ends its run once that has cost {amount}; of several budgets the smallest holds."
 
 
 def _variants(row: FlagRow) -> Iterator[Line]:

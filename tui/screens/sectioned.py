@@ -117,15 +117,11 @@ class Sectioned(Jumping, Searching, BaseScreen):
         shown = (section.name, rows, empty)
         if shown == self._shown:
             return
-        is_same_section = isinstance(self._shown, tuple) and self._shown[0] == section.name
-        top = self.detail.top if is_same_section and self.is_reading else 0
         self._shown = shown
         self.list.painter = Table(section.columns(self.desk.short_time), self.desk.palette)
         self.list.empty = empty
         at = self._at.get(section.name)
         self.list.show(rows, keep=lambda row: section.identity(row) == at)
-        if top:
-            self.call_after_refresh(self.detail.scroll_rows, top)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         row = self.list.current
