@@ -80,7 +80,8 @@ def test_variants_are_compared_by_round(context: Context):
     found = json.loads(run(context, "compare", "scorer_v2", "--rounds", "12", "--json"))
     (one,) = found["compared"]
     assert one["rounds"] == [12, 12] and one["is_better"] is True and one["missing"] == 0
-    assert "better" in run(context, "compare", "scorer_v2", "--rounds", "12")
+    shown = run(context, "compare", "scorer_v2", "--rounds", "12")
+    assert "better" in shown and "by ranks" in shown
     assert "No scored round" in run(context, "compare", "another")
 
 

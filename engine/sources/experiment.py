@@ -75,6 +75,8 @@ def _has_begun_in_sight(mine: list[Sample], running: Running | None, sight: date
 
 
 def _of_project(project: str, plan: Plan, mine: list[Sample], evidence: Evidence) -> Iterator[Finding]:
+    if plan.rounds is not None and len(mine) < 2 * plan.rounds:
+        return  # asked in every turn: what cannot be decided yet is not worked out
     result = of_samples(mine, plan, evidence.zone)
     for one in result.compared:
         if one.needed is None or not one.is_planned or one.is_better is None:

@@ -107,6 +107,9 @@ def _show(found: Experiment) -> None:
             f"  {plain(each.variant, 30):30} {len(each.scores):>5} rounds  mean {each.mean:.4f}  "
             f"quartiles {low:.4f} {middle:.4f} {high:.4f}  best {each.best:.4f}"
         )
+    for one in found.compared:
+        if one.chance is not None:
+            click.echo(f"  {plain(one.variant, 30)}: by ranks the chance of such a difference is {one.chance:.2g}")
     for one in found.by_loop:
         span = "too few rounds"
         if one.interval is not None:
