@@ -22,7 +22,7 @@ from workspace.config import Config
 from workspace.knobs import KNOWN
 
 START, TAB, LIST_KEY, PAGE = 48_000, 8_000, 600, 10_000
-# With a row of the trace, the inbox or the engine, all that is known of it changes beside it.
+# With a row of the trace, the inbox, the engine or the knobs, all that is known of it changes beside it.
 ROW_AND_DETAIL = 3_000
 MARK = "◆".encode()
 PAGE_DOWN = b"\x1b[6~"
@@ -106,7 +106,8 @@ def test_the_knobs_use_the_line_sparingly(tmp_path: Path, desk: Terminal):
         create(rest, Creation(knob))
     desk.read(until=b"as of")
     desk.press(b"5", until=b"scorer_v2")
-    assert pressed(desk, b"j") <= LIST_KEY
+    assert pressed(desk, b"j") <= ROW_AND_DETAIL
+    assert len(desk.press(b"jkjkjkjkjk")) / 10 <= LIST_KEY
     assert pressed(desk, b"\t", 2) <= TAB
     assert idle(desk) == b""
 

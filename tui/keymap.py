@@ -242,7 +242,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("later-side", "}", "compare", "Compare with the round after that", "screen.other(1)", short="later"),
     Verb("leave-compare", "v", "compare", "Back to the trace", "screen.back"),
     Verb("copy-compare", "y", "compare", "Copy the sentence", "screen.copy"),
-    Verb("next-section", "tab", "sections", "Next section", "screen.turn(1)", short="sections"),
+    Verb("next-section", "tab", "engine", "Next section", "screen.turn(1)", short="sections"),
     Verb("previous-section", "shift+tab", "sections", "Previous section", "screen.turn(-1)"),
     Verb("jump-to-section", ";", "sections", "Jump to a section by its letter", "screen.jump"),
     Verb(
@@ -263,6 +263,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("read-row", "enter", "engine", "Read all of a row, or open the report of a job", "screen.open", "read"),
     Verb("copy-row", "y", "sections", "Copy the row", "screen.copy"),
     Verb("ask-engine", "r", "sections", "Ask again", "screen.refresh"),
+    Verb("next-knobs", "tab", "knobs", "Next section", "screen.turn(1)", short="sections"),
     Verb(
         "switch-knob",
         "space",

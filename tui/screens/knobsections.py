@@ -121,8 +121,6 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
     ]
     if flag.usd is not None:
         found += [fact("budget", f"{money(flag.usd)} a night")]
-    if row.kind == KILL_SWITCH or (row.kind == BUDGET and flag.is_on):
-        found += [Line("text", ""), *text_lines(does(row, flag.is_on)), Line("text", "")]
     if flag.variants:
         drawn = "anew for each round" if flag.goes_by_round else "once by each agent, which keeps its variant"
         found.append(fact("drawn", drawn))
@@ -130,6 +128,8 @@ def _flag_details(row: FlagRow, clock_time: ClockTime) -> list[Line]:
         found.append(fact("experiment", f"{plain(row.experiment.name, 80)}, {_STATES[row.experiment.state]}"))
     if row.changed_at is not None:
         found.append(fact("changed", clock_time(row.changed_at, seconds=True)))
+    if row.kind == KILL_SWITCH or (row.kind == BUDGET and flag.is_on):
+        found += [Line("text", ""), *text_lines(does(row, flag.is_on))]
     found += list(_variants(row))
     if flag.name and flag.name != row.about:
         found += [Line("text", ""), *text_lines(flag.name, "dim")]
@@ -155,7 +155,8 @@ def _variants(row: FlagRow) -> Iterator[Line]:
     shares = row.flag.shares if row.flag else {}
     if not (rounds or shares):
         if row.rounds is not None:
-            yield fact("rounds", "none of this window saw it")
+            yield Line("text", "")
+            yield Line("dim", "No round of this window saw it.")
         return
     yield Line("text", "")
     yield Line("name", f"{'variant':<16} {'share':>6}  rounds of this window")
@@ -240,7 +241,8 @@ def _experiment_details(row: ExperimentRow, clock_time: ClockTime) -> list[Line]
     else:
         times = [f"since {clock_time(one.started_at)}"] if one.started_at else []
         times += [f"to {clock_time(one.ended_at)}"] if one.ended_at else []
-        found += text_lines(f"{one.name}: {' '.join((_STATES[one.state], *times))}", "dim")
+        found += text_lines(one.name, "name")
+        found += text_lines(" ".join((_STATES[one.state], *times)), "dim")
         if one.state == PAUSED:
             found += text_lines("Its flag is off: rounds see no variant.", "bad")
         if one.plan is not None:
