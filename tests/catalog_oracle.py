@@ -45,26 +45,26 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_of_model": {"task_type": "(no task type)", "model": "claude-haiku-4-5"},
     "rounds_of_agent": {"agent": "critic"},
 }
-# Asked of the times of `router_events` and of `odd_events` alone as well.
-_ODD, _ODDER = MORNING - timedelta(days=12), MORNING - timedelta(days=20)
+# Asked of the time of `router_events` or `odd_events` alone as well.
+_ODD = MORNING - timedelta(days=12)
 _ODD_TIME = {"since": _ODD, "until": _ODD + timedelta(days=1)}
-_ODDER_TIME = {"since": _ODDER - timedelta(days=1), "until": _ODDER + timedelta(days=1), "bucket": "hour"}
 _OF_ALL = (
     "router_quality", "round_quality", "router_spend", "generation_spend", "anomaly_times", "revert_hours",
     "team_summaries", "agent_nights", "finetune_batches", "kept_rounds", "rounds_of_agent",
 )  # fmt: skip
-_OF_MODELS = (
-    "model_latency", "model_latency_course", "router_latency", "router_latency_course", "round_tokens",
-    "generation_tokens", "case_dimensions", "run_regressions", "run_cases", "scorer_versions", "scorer_mix",
-    "rounds_with_model", "rounds_with_tokens", "rounds_with_case", "rounds_regressed", "rounds_with_scorer",
-)  # fmt: skip
-ODD: dict[str, dict[str, object]] = {
-    **dict.fromkeys(_OF_ALL, _ODD_TIME),
-    **dict.fromkeys(_OF_MODELS, _ODDER_TIME),
+ODD: dict[str, dict[str, object]] = dict.fromkeys(_OF_ALL, _ODD_TIME) | {
     "rounds_of_task": {**_ODD_TIME, "task_type": "(no task type)"},
     "rounds_of_model": {**_ODD_TIME, "task_type": "proposal"},
     "rounds_after_anomaly": {**_ODD_TIME, "type": "cost_spike"},
 }
+_ODDER = MORNING - timedelta(days=20)
+_OF_MODELS_AND_SCORES = (
+    "model_latency", "model_latency_course", "router_latency", "router_latency_course", "round_tokens",
+    "generation_tokens", "case_dimensions", "run_regressions", "run_cases", "scorer_versions", "scorer_mix",
+    "rounds_with_model", "rounds_with_tokens", "rounds_with_case", "rounds_regressed", "rounds_with_scorer",
+)  # fmt: skip
+_ODDER_TIME: dict[str, object] = {"since": _ODDER, "until": _ODDER + timedelta(days=1), "bucket": "hour"}
+ODD |= dict.fromkeys(_OF_MODELS_AND_SCORES, _ODDER_TIME)
 # Beside what the simulation's loops saw, corners of it. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
     "01KKTW00000000000000000001": [
@@ -93,8 +93,7 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and before it, where only some questions look: rounds of odd variants, odd requests of a
-    router, and what no loop should send."""
+    """The weekend, and before it, where only some questions look, rounds of odd variants, odd events of all kinds."""
     return [*weekend(), *_with_variants(), *router_events.events(_ODD), *odd_events.sent(_ODDER)]
 
 

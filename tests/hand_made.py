@@ -1,11 +1,9 @@
-"""Events made by hand, stored and asked about as a screen would ask: what the gallery's boards are counted on."""
+"""Events made by hand for many projects of one store, rows of any kind, and what sheets say of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import cast
 from uuid import UUID
 
@@ -13,21 +11,16 @@ from hypothesis import strategies as st
 
 from queries.backend import QueryResult
 from queries.behind import Behind, behind
-from queries.boards import BEFORE, NOW, Board, parameters
+from queries.boards import Board
 from queries.catalog import catalog
 from queries.gallery.sheet import Row, Sheet
-from queries.local.backend import LocalBackend
-from queries.local.store import Store
 from queries.views.answers import buckets
 from queries.views.filters import Filters
-from queries.views.window import Span, Window
-from tests.conftest import NOW as MORNING
+from queries.views.window import Window
+from tests.gallery_store import MORNING, NIGHT, Filled, at, by_heading
 
-DAY = timedelta(days=1)
-BEGAN = datetime.fromisoformat("2026-11-19T18:00:00+00:00")
-NIGHT = Window("night", Span(BEGAN, MORNING), Span(BEGAN - DAY, MORNING - DAY))
-TONIGHT = BEGAN + timedelta(hours=2)
-LAST_NIGHT = TONIGHT - DAY
+TONIGHT = at("20:00")
+LAST_NIGHT = TONIGHT - timedelta(days=1)
 
 _numbers = count(1)
 
@@ -44,40 +37,24 @@ def event(name: str, at: datetime, project: str | None, **properties: object) ->
     }
 
 
-def store(folder: Path, events: Iterable[dict]) -> LocalBackend:
-    path = folder / "events.db"
-    made = Store.open(path)
-    assert made.ingest(list(events), now=MORNING).rejected == ()
-    made.close()
-    return LocalBackend(path, "UTC", now=lambda: MORNING)
-
-
-def results(board: Board, backend: LocalBackend, filters: Filters, window: Window) -> Iterator[QueryResult]:
-    spans = {NOW: window.span, BEFORE: window.before}
-    for name, which in board.asks:
-        question = catalog.load(name)
-        values = question.values(parameters(window, spans[which], filters, window.run_id))
-        yield backend.query(question.text, values, question.types)
-
-
-def sheet(board: Board, backend: LocalBackend, project: str = "", client: str = "", window: Window = NIGHT) -> Sheet:
-    return cast(Sheet, board.view(window, tuple(results(board, backend, Filters(project, client), window))))
+def sheet(board: Board, store: Filled, project: str = "", client: str = "", asked: Window = NIGHT) -> Sheet:
+    return store.sheet(board, asked, Filters(project, client))
 
 
 def cells(found: Sheet, name: str, column: int = 0) -> dict[str, object]:
     """The row that says `name` in one of its columns, by heading; its word under `word`."""
     row = row_of(found, name, column)
-    return {**{c.heading: cell for c, cell in zip(found.columns, row.cells, strict=True)}, "word": row.word}
+    return {**by_heading(found, row), "word": row.word}
 
 
 def row_of(found: Sheet, name: str, column: int = 0) -> Row:
     return next(row for row in found.rows if row.cells[column] == name)
 
 
-def rounds_behind(row: Row, backend: LocalBackend, project: str = "") -> list[tuple[str, object]]:
+def rounds_behind(row: Row, store: Filled, project: str = "") -> list[tuple[str, object]]:
     """Ids and values, in the order in which the screen shows them first."""
     assert row.drill is not None
-    shown = cast(Behind, behind(row.drill, backend, NIGHT, Filters(project)).view).rounds.rows
+    shown = cast(Behind, behind(row.drill, store.backend, NIGHT, Filters(project)).view).rounds.rows
     descends = bool(row.drill.sort and row.drill.sort[1])
     assert row.drill.sort and row.drill.sort[0] == row.drill.value
     return sorted(((one.round_id, one.value) for one in shown), key=lambda pair: pair[1] or 0, reverse=descends)
@@ -105,14 +82,4 @@ def _any_result(name: str) -> st.SearchStrategy[QueryResult]:
     names_of, types = tuple(c.name for c in columns), tuple(c.type for c in columns)
     return st.lists(row, max_size=6).map(
         lambda rows: QueryResult(names_of, types, tuple(rows), "UTC", "embedded", MORNING, limit=5000)
-    )
-
-
-def is_whole(found: Sheet) -> bool:
-    """Whether every row has a cell for each column, and every course a value for each bucket or none at all."""
-    courses = [cell for row in found.rows for cell in row.cells if isinstance(cell, tuple)]
-    return (
-        bool(found.verdict)
-        and all(len(row.cells) == len(found.columns) for row in found.rows)
-        and all(len(course) in (0, len(found.buckets)) for course in courses)
     )

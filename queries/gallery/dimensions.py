@@ -6,11 +6,11 @@ Clients have other dimensions on other scales, so a dimension is held against it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from queries.backend import QueryResult
-from queries.gallery.absence import absence
+from queries.gallery import missing
 from queries.gallery.sheet import Column, Row, Sheet, Unit, empty
 from queries.views import drill
 from queries.views.answers import buckets, records
@@ -71,7 +71,7 @@ def dimensions(window: Window, scores: Scores, now: QueryResult, before: QueryRe
     found = _dimensions(_by_key(rows, scores), _by_key(records(before), scores), names)
     if not found:
         scored = "carries a dimension" if scores is ROUNDS else "has a score"
-        return empty(f"No {scores.noun} in this window {scored}.", tuple(_notes(rows, scores)))
+        return empty(f"No {scores.noun} in this window {scored}.", _notes(rows, scores))
     columns = (
         Column("client"),
         Column("dimension"),
@@ -81,7 +81,8 @@ def dimensions(window: Window, scores: Scores, now: QueryResult, before: QueryRe
         Column(f"{scores.noun}s", Unit.COUNT, 4),
         Column("over time", Unit.COURSE, 3),
     )
-    return Sheet(_verdict(found), columns, tuple(_row(one, scores) for one in found), names, notes=_notes(rows, scores))
+    notes = (*_notes(rows, scores), *missing.cut(now, "averages"))
+    return Sheet(_verdict(found), columns, tuple(_row(one, scores) for one in found), names, notes=notes)
 
 
 def _by_key(rows: Sequence[Mapping], scores: Scores) -> dict[Key, dict[str, tuple[float, int]]]:
@@ -170,14 +171,13 @@ def _verdict(found: Sequence[Dimension]) -> str:
 
 
 def _notes(rows: Sequence[Mapping], scores: Scores) -> tuple[str, ...]:
-    return tuple(_missing(rows, scores))
-
-
-def _missing(rows: Sequence[Mapping], scores: Scores) -> Iterator[str]:
     count = scores.count
     total = sum(row[count] for row in rows)
-    yield from absence(sum(row[count] for row in rows if not row["client"]), total, "scores", "name no client")
-    if scores is CASES:
-        cases = sum(row["cases"] for row in rows)
-        yield from absence(cases - total, cases, "cases", "have no score that is a number")
-        yield from absence(sum(row["cases"] for row in rows if not row["dim"]), cases, "cases", "name no dimension")
+    nameless = sum(row[count] for row in rows if not row["client"])
+    notes = missing.shares(total, "scores", [(nameless, "name no client")])
+    if scores is ROUNDS:
+        return notes
+    cases = sum(row["cases"] for row in rows)
+    unnamed = sum(row["cases"] for row in rows if not row["dim"])
+    lacks = [(cases - total, "have no score that is a number"), (unnamed, "name no dimension")]
+    return (*notes, *missing.shares(cases, "cases", lacks))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queries.backend import QueryResult
-from queries.gallery.absence import absence
+from queries.gallery import missing
 from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit, Value, empty
 from queries.statistics import same_mix
 from queries.views import drill
@@ -76,7 +76,7 @@ def latency(window: Window, calls: Calls, now: QueryResult, before: QueryResult,
     """From `model_latency`'s or `router_latency`'s rows of both spans, and the rows of its course. Slowest first, then
     the models with too few calls to tell."""
     names = buckets(window, now.timezone)
-    models = _models(records(now), records(before), _courses(records(over_time), names), calls)
+    models = _models(records(now), records(before), _courses(records(over_time)), names, calls)
     if not models:
         return empty(f"No model {calls.noun} in this window.")
     with_failures = (Column("failed", Unit.SHARE, 2),) if calls.tells_failures else ()
@@ -95,12 +95,16 @@ def latency(window: Window, calls: Calls, now: QueryResult, before: QueryResult,
 
 
 def _models(
-    rows: Sequence[Mapping], earlier: Sequence[Mapping], courses: Mapping[str, tuple], calls: Calls
+    rows: Sequence[Mapping],
+    earlier: Sequence[Mapping],
+    courses: Mapping[str, Mapping[str, float | None]],
+    names: Sequence[str],
+    calls: Calls,
 ) -> list[Model]:
     before = {row["model"] or "": row for row in earlier}
     found = []
     for row in rows:
-        then = before.get(row["model"] or "", {})
+        then, course = before.get(row["model"] or "", {}), courses.get(row["model"] or "", {})
         found.append(
             Model(
                 name=row["model"] or NO_MODEL,
@@ -112,7 +116,7 @@ def _models(
                 p95_before_s=then.get("p95_s"),
                 slower=_slower(row, then),
                 fails_more=calls.tells_failures and _fails_more(row, then),
-                course=courses.get(row["model"] or "", ()),
+                course=tuple(course.get(name) for name in names),
             )
         )
     return sorted(found, key=lambda model: (model.timed < FEWEST, -(model.p95_s or 0.0), model.name))
@@ -131,11 +135,12 @@ def _fails_more(row: Mapping, then: Mapping) -> bool:
     return row["errors"] / row["calls"] > then["errors"] / then["calls"] and same_mix(table) < MOST_CHANCE
 
 
-def _courses(rows: Sequence[Mapping], names: Sequence[str]) -> dict[str, tuple[float | None, ...]]:
+def _courses(rows: Sequence[Mapping]) -> dict[str, dict[str, float | None]]:
+    """p95 of each bucket, by model."""
     known: dict[str, dict[str, float | None]] = defaultdict(dict)
     for row in rows:
         known[row["model"] or ""][row["bucket"]] = row["p95_s"]
-    return {model: tuple(points.get(name) for name in names) for model, points in known.items()}
+    return known
 
 
 def _row(model: Model, calls: Calls) -> Row:
@@ -206,7 +211,8 @@ def _notes(models: Sequence[Model], calls: Calls) -> Iterator[str]:
     answered = total - sum(model.failed or 0 for model in models)
     timed = sum(model.timed for model in models)
     of = f"answered {nouns}" if calls.tells_failures else nouns
-    yield from absence(answered - timed, answered, of, f"carry no {calls.latency}")
-    yield from absence(sum(m.calls for m in models if m.name == NO_MODEL), total, nouns, "name no model")
+    yield from missing.shares(answered, of, [(answered - timed, f"carry no {calls.latency}")])
+    unnamed = sum(model.calls for model in models if model.name == NO_MODEL)
+    yield from missing.shares(total, nouns, [(unnamed, "name no model")])
     if not calls.tells_failures:
         yield f"{calls.event} does not say which {nouns} failed."

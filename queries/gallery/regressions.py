@@ -7,13 +7,13 @@ one that most of the dimension's regressions have. One that goes the other way i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from queries.backend import QueryResult
-from queries.gallery.absence import absence
+from queries.gallery import missing
 from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit, empty
 from queries.statistics import same_mix
 from queries.views import drill
@@ -88,7 +88,8 @@ def regressions(
     zone = ZoneInfo(now.timezone)
     found = tuple(_row(run, _is_high(run, runs), zone) for run in runs)
     earlier = (sum(row["regressions"] for row in records(before)), sum(row["cases"] for row in records(cases_before)))
-    return Sheet(_verdict(runs, earlier, window.compared_with), columns, found, notes=tuple(_notes(rows, runs)))
+    notes = (*_notes(rows, runs), *missing.cut(now, "dimensions of runs"), *missing.cut(cases, "runs with cases"))
+    return Sheet(_verdict(runs, earlier, window.compared_with), columns, found, notes=notes)
 
 
 def _runs(rows: Sequence[Mapping], cases: Sequence[Mapping]) -> list[Run]:
@@ -200,18 +201,19 @@ def _rate(regressed: int, cases: int) -> str:
     return share(part) if not part or part >= 0.005 else "under 1 %"
 
 
-def _notes(rows: Sequence[Mapping], runs: Sequence[Run]) -> Iterator[str]:
+def _notes(rows: Sequence[Mapping], runs: Sequence[Run]) -> tuple[str, ...]:
     total = sum(run.regressions for run in runs)
     measured = sum(row["measured"] for row in rows)
     directions = _directions(rows)
-    yield from absence(total - measured, total, "regressions", "carry no delta")
-    yield from absence(sum(run.regressions for run in runs if not run.key[0]), total, "regressions", "name no run")
-    unnamed = sum(row["regressions"] for row in rows if not row["dim"])
-    yield from absence(unnamed, total, "regressions", "name no dimension")
-    untold = sum(run.regressions for run in runs if run.cases is None)
-    yield from absence(untold, total, "regressions", "are of runs that send no eval.case, so they have no rate")
     odd = sum(
         row["measured"] - row["rises"] if directions[row["project"], _named(row["dim"])] > 0 else row["rises"]
         for row in rows
     )
-    yield from absence(odd, measured, "regressions", "went the other way than the rest of their dimension")
+    lacks = [
+        (total - measured, "carry no delta"),
+        (sum(run.regressions for run in runs if not run.key[0]), "name no run"),
+        (sum(row["regressions"] for row in rows if not row["dim"]), "name no dimension"),
+        (sum(run.regressions for run in runs if run.cases is None), "are of runs without eval.case, so have no rate"),
+    ]
+    contradicts = [(odd, "went the other way than the rest of their dimension")]
+    return missing.shares(total, "regressions", lacks) + missing.shares(measured, "regressions", contradicts)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import sqrt
 
 from queries.backend import QueryResult
-from queries.gallery.absence import absence
+from queries.gallery import missing
 from queries.gallery.sheet import Column, Row, Sheet, Unit, empty
 from queries.statistics import same_mix
 from queries.views import drill
@@ -218,11 +218,7 @@ def _notes(found: Sequence[Scorer], compared: Sequence[Comparison]) -> Iterator[
                 f"{' and '.join(one.unfair)}, so the difference may be theirs."
             )
     total = sum(scorer.scorings for scorer in found)
-    yield from absence(
-        sum(scorer.scorings for scorer in found if not scorer.is_named),
-        total,
-        "scored rounds",
-        "name no scorer_version",
-    )
-    scored = sum(scorer.scored for scorer in found)
-    yield from absence(total - scored, total, "scored rounds", "have no score that is a number")
+    unnamed = sum(scorer.scorings for scorer in found if not scorer.is_named)
+    unscored = total - sum(scorer.scored for scorer in found)
+    lacks = [(unnamed, "name no scorer_version"), (unscored, "have no score that is a number")]
+    yield from missing.shares(total, "scored rounds", lacks)

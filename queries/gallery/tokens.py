@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queries.backend import QueryResult
-from queries.gallery.absence import absence
+from queries.gallery import missing
 from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit, empty
 from queries.views import drill
 from queries.views.answers import buckets, records
@@ -202,10 +202,11 @@ def _verdict(loops: Sequence[Loop], compared_with: str) -> str:
 
 def _notes(loops: Sequence[Loop], told: Told) -> Iterator[str]:
     rounds = sum(loop.now.rounds for loop in loops)
-    yield from absence(rounds - sum(loop.now.prompted for loop in loops), rounds, "rounds", f"carry no {told.prompt}")
+    prompted = sum(loop.now.prompted for loop in loops)
     completed = sum(loop.now.completed for loop in loops)
-    yield from absence(rounds - completed, rounds, "rounds", f"carry no {told.completion}")
+    untold = [(rounds - prompted, f"carry no {told.prompt}"), (rounds - completed, f"carry no {told.completion}")]
+    yield from missing.shares(rounds, "rounds", untold)
     loose = sum(loop.now.loose for loop in loops)
     every = loose + sum(loop.now.calls for loop in loops)
-    yield from absence(loose, every, f"{told.noun}s", "name no round and are left out")
+    yield from missing.shares(every, f"{told.noun}s", [(loose, "name no round and are left out")])
     yield from told.notes
