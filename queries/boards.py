@@ -207,7 +207,8 @@ def _placed(error: QueryRefused, question: Question) -> LoopdeskError:
         return LoopdeskError(error.what, error.means, do)
     line = question.text.count("\n", 0, error.start)
     text = plain(question.text.split("\n")[line], 80)
-    why = plain(error.what.replace("\\n", " "), 200)  # the parser spells line ends
+    # The parser spells line ends; and where nothing fits it repeats the query up to there, which says no more.
+    why = "" if "no viable alternative" in error.what else plain(error.what.replace("\\n", " "), 200)
     return LoopdeskError(f"Line {line + 1} of its query is not understood: {text}", why, do)
 
 

@@ -258,8 +258,12 @@ async def test_a_pane_drills_fills_the_screen_is_copied_exported_and_explained(m
         assert "SELECT count() FROM events" in screen_text(app)
         await press(pilot, "+")
         assert focused(app) == "spend"
-        await press(pilot, "down", "enter")
+        await press(pilot, "enter")  # on no number: all of the window
         assert isinstance(app.screen, BehindScreen)
+        await press(pilot, "escape", "down", "enter")
+        assert isinstance(app.screen, BehindScreen)
+        await press(pilot, "escape")
+        assert focused(app) == "spend"
 
 
 async def test_r_asks_for_the_pane_and_capital_r_for_the_page():

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from queries import boards
 from queries.boards import Answer
 from queries.gallery import own, registry
+from queries.views import drill
 from queries.views.words import counted
 from tui import arrangement
 from tui.arrangement import BOARDS, Arrangement
@@ -250,6 +251,14 @@ class GalleryScreen(PanesScreen, Exporting):
             self._focus(focus if focus in order else self.parts()[0])
 
     # What is shown
+
+    def action_open(self) -> None:
+        """The rounds behind the number under the cursor; without one, all of the window, and back to here."""
+        pane = self.focused
+        if isinstance(pane, BoardPane) and pane.answer and not pane.spot:
+            self.desk.open_behind(drill.all_rounds(), pane.answer)
+        else:
+            super().action_open()
 
     def show_answer(self, answer: Answer) -> None:
         pane = self.pane(answer.board)
