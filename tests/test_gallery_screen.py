@@ -12,6 +12,7 @@ from queries.gallery.sheet import Sheet
 from tests import sheets
 from tests.desks import FakeAsker, Held, Memory, answer, desk, screen_text, settled
 from tests.test_desk import NARROW, WIDE, opened, press, status
+from tests.test_user_boards import GOOD
 from tui.arrangement import Arrangement, read
 from tui.desk import Desk
 from tui.left import Left
@@ -321,6 +322,13 @@ async def test_a_file_becomes_a_pane_and_one_with_a_typo_says_so(folder: Path):
         (folder / "mine.sql").write_text("-- title: Mine\n")
         await press(pilot, "6")
         assert seen(app)[0] == "own-mine" and "mine.sql" in screen_text(app)
+        asker.errors["own-two"] = LoopdeskError("Line 3 of its query is not understood: WERE")
+        (folder / "two.sql").write_text(GOOD)
+        (folder / "mine.sql").write_text(GOOD.replace("Kept by project", "Who kept"))
+        await press(pilot, "R")
+        assert seen(app)[:2] == ["own-two", "own-mine"] and "Who kept rounds? 2 rows." in screen_text(app)
+        assert "Kept by project" in screen_text(app) and "Line 3 of its query" in screen_text(app)
+        assert "  Who kept" in screen_text(app) and "Three kinds of tasks" in screen_text(app)
         (folder / "mine.sql").unlink()
         await press(pilot, "1", "6")
         assert "own-mine" not in seen(app) and focused(app) in SHOWN
@@ -331,6 +339,6 @@ async def test_without_any_board_it_says_where_one_can_be_put(monkeypatch: pytes
     app, _ = gallery()
     async with opened(app) as pilot:
         await press(pilot, "6")
-        assert "a question of your own goes into" in screen_text(app)
+        assert "A question of your own goes into" in screen_text(app)
         await press(pilot, "tab", "p", ">", "s", "]", "+", "y", "e", "R", "?", "escape", "1")
         assert isinstance(app.screen, MorningScreen)

@@ -121,7 +121,8 @@ class GalleryScreen(PanesScreen, Exporting):
         key = self.desk.keys.key("pick-boards", self.KEYS)
         more = f"{key} picks" if key else ""
         if not count:
-            said = f"None is shown. {more} some; a question of your own goes into {own.folder()}."
+            picks = f"{more} some. " if more else ""
+            said = f"None is shown. {picks}A question of your own goes into {own.folder()}."
         else:
             page = f"Page {self._first // size + 1} of {-(-count // size)}. " if count > size else ""
             others = len(registry.without_siblings(registry.names())) - count
@@ -152,10 +153,18 @@ class GalleryScreen(PanesScreen, Exporting):
         self._asked.clear()
         super().moved()
 
-    def on_screen_resume(self) -> None:
+    def _look_for_files(self) -> None:
+        """Of the user's own boards some may have come or gone meanwhile."""
         found = self._as_it_is(self._arranged.document)
-        if found != self._arranged:  # files came or went meanwhile
-            self._arrange(found)
+        if found != self._arranged:
+            self._arrange(found, self.focused.board if isinstance(self.focused, BoardPane) else "")
+
+    def action_refresh_all(self) -> None:
+        self._look_for_files()
+        super().action_refresh_all()
+
+    def on_screen_resume(self) -> None:
+        self._look_for_files()
         if self._place == self.desk.place and self._arrivals == self.desk.arrivals:
             self._ask_missing()
 
@@ -262,17 +271,19 @@ class GalleryScreen(PanesScreen, Exporting):
 
     def show_answer(self, answer: Answer) -> None:
         pane = self.pane(answer.board)
+        pane.name_it(boards.title(answer.board), "")  # of the user's own it may be another one now
         pane.say_source(registry.source(answer.board, answer.view))
         pane.show(answer, self.desk.happened.marks(answer))
 
     def show_problem(self, board: str, problem: LoopdeskError) -> None:
+        self.pane(board).name_it(boards.title(board), "")
         self.pane(board).fail(problem)
 
     def show_no_window(self, boards: Sequence[str], problem: LoopdeskError) -> None:
         """Said once, in the first pane."""
+        first = next((name for name in self.parts() if name in boards), "")
         for board in boards:
-            is_first = board == self.parts()[0] or len(boards) == 1
-            self.show_problem(board, problem if is_first else LoopdeskError(NOT_ASKED))
+            self.show_problem(board, problem if board == first else LoopdeskError(NOT_ASKED))
 
     def window_chosen(self) -> None:
         self._say_title()
