@@ -58,7 +58,7 @@ WORDS = """
     project client run_id round_id agent git_sha model target score_goal scorer_version scorer_variant failure_mode
     from_model to_model reason batch_id r2_key target_model step_id plan next_action tool args_json source error
     verdict cause prior_error suite_id suite case_id dim rationale user_id task_type model_used efficiency_grade
-    worst_performer best_performer type recommendation
+    worst_performer best_performer type recommendation phase
 """
 OTHERS = "ok passed retry new_best simulated issues regressed_dimensions escalation_candidates"
 

@@ -13,6 +13,8 @@ from queries.simulator.tape import Event, Ids, Tape
 
 PASSES = 0.6  # a case passes from this score on
 CLOSING_S = 18  # about what judging, scoring and reflecting take after the trial
+# What a model call is for, by its name: the phase of the round, and the type of task as the router counts it.
+_PHASES = {"plan": ("proposal", "planning"), "propose": ("proposal", "proposal"), "judge": ("score", "scoring")}
 TOOL_FAILS, MODEL_FAILS, ROUTED = 0.05, 0.005, 0.3  # shares of calls
 
 
@@ -316,7 +318,10 @@ class _Teller:
         parent: str = "",
     ) -> Call:
         """One model call, as the SDK reports it when the call is over. Cost is left to the server's price table."""
+        phase, task_type = _PHASES[name]
         about: dict[str, object] = {
+            "phase": phase,
+            "task_type": task_type,
             "$ai_span_name": name,
             "$ai_provider": "anthropic",
             "$ai_model": model,
