@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from queries.gallery.owners import owners
 from queries.gallery.scoring import BOARDS, SIBLINGS
 from queries.gallery.sheet import Row, Sheet, Tone
 from queries.views.window import rolling
@@ -118,11 +119,11 @@ class TestDimensions:
     def test_first_each_clients_lowest_the_farthest_below_its_others_first(self, store: Filled):
         found = sheet(BOARDS["dimensions"], store, "gtm")
         assert [row.cells[:3] for row in found.rows] == [
-            ("gtm/acme", "tone", pytest.approx(0.5)),
-            ("gtm/beta", "tone", 60),
-            ("gtm/beta", "clarity", 90),
-            ("gtm/acme", "clarity", pytest.approx(0.9)),
-            ("gtm/beta", "new", 1),
+            ("acme", "tone", pytest.approx(0.5)),
+            ("beta", "tone", 60),
+            ("beta", "clarity", 90),
+            ("acme", "clarity", pytest.approx(0.9)),
+            ("beta", "new", 1),
         ]
         assert [row.word for row in found.rows] == ["lowest", "lowest", "", "", "few rounds"]
         assert found.verdict == "acme is lowest on tone: 0.500, 0.400 below its others."
@@ -134,6 +135,12 @@ class TestDimensions:
         assert told["change"] == pytest.approx(-0.1)
         assert told["rounds"] == 10
         assert cells(found, "clarity", 1)["change"] is None
+
+    def test_a_client_of_two_projects_is_named_with_its_project(self):
+        named = owners([("gtm", "acme"), ("gtm", "beta"), ("ads", "acme"), ("ads", "")])
+        assert named == {
+            ("gtm", "acme"): "gtm/acme", ("gtm", "beta"): "beta", ("ads", "acme"): "ads/acme", ("ads", ""): "ads",
+        }  # fmt: skip
 
     def test_few_scores_do_not_move_the_others(self, store: Filled):
         assert cells(sheet(BOARDS["dimensions"], store, "gtm", "beta"), "tone", 1)["against its others"] == -30
@@ -177,11 +184,11 @@ class TestRegressions:
     def test_a_run_has_its_regressions_beside_its_cases(self, store: Filled):
         found = sheet(BOARDS["regressions"], store, "evals")
         assert [row.cells[:4] for row in found.rows] == [
-            ("evals/acme", 10, 0.25, 40),
-            ("evals/beta", 1, 0.005, 200),
-            ("evals/gamma", 0, 0, 30),
+            ("acme", 10, 0.25, 40),
+            ("beta", 1, 0.005, 200),
+            ("gamma", 0, 0, 30),
         ]
-        assert cells(found, "evals/acme")["dimensions"] == "tone 8 and clarity 2"
+        assert cells(found, "acme")["dimensions"] == "tone 8 and clarity 2"
 
     def test_the_verdict_gives_a_rate_and_the_worst(self, store: Filled):
         found = sheet(BOARDS["regressions"], store, "evals")
@@ -196,9 +203,9 @@ class TestRegressions:
     def test_the_worst_follows_the_direction_of_its_dimension(self, store: Filled):
         told = cells(sheet(BOARDS["regressions"], store, "loss"), "loss")
         assert (told["worst"], told["on"]) == (3.0, "bpb (by 3.0)")
-        falls = cells(sheet(BOARDS["regressions"], store, "evals"), "evals/acme")
+        falls = cells(sheet(BOARDS["regressions"], store, "evals"), "acme")
         assert (falls["worst"], falls["on"]) == (pytest.approx(-0.8), "tone (c7)")
-        assert cells(sheet(BOARDS["regressions"], store, "evals"), "evals/beta")["worst"] is None
+        assert cells(sheet(BOARDS["regressions"], store, "evals"), "beta")["worst"] is None
 
     def test_notes_say_what_is_missing_and_what_contradicts(self, store: Filled):
         assert sheet(BOARDS["regressions"], store, "evals").notes == (
@@ -222,7 +229,7 @@ class TestRegressions:
         assert found.rows[0].drill is None
 
     def test_a_run_leads_to_its_regressed_rounds(self, store: Filled):
-        found = row_of(sheet(BOARDS["regressions"], store, "evals"), "evals/acme")
+        found = row_of(sheet(BOARDS["regressions"], store, "evals"), "acme")
         rounds = rounds_behind(found, store, "evals")
         assert sorted(rounds) == [("E0", 3), ("E1", 3), ("E2", 2)]
 

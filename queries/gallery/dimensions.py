@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from queries.backend import QueryResult
 from queries.gallery import missing
+from queries.gallery.owners import owners
 from queries.gallery.sheet import Column, Row, Sheet, Unit, empty
 from queries.views import drill
 from queries.views.answers import buckets, records
@@ -47,16 +48,13 @@ class Dimension:
     project: str
     client: str
     name: str
+    owner: str
     count: int
     average: float
     before: float | None
     below: float | None
     place: int
     course: tuple[float | None, ...]
-
-    @property
-    def owner(self) -> str:
-        return f"{self.project}/{self.client}" if self.client else self.project
 
     @property
     def is_few(self) -> bool:
@@ -113,13 +111,14 @@ def _dimensions(
     of_client: dict[tuple[str, str], list[Key]] = defaultdict(list)
     for key in sorted(known, key=lambda key: (counts[key] < FEWEST, averages[key], key)):
         of_client[key[:2]].append(key)
-    found = []
+    found, named = [], owners(of_client)
     for keys in of_client.values():
         for place, key in enumerate(keys):
             others = [averages[other] for other in keys if other != key and counts[other] >= FEWEST]
             found.append(
                 Dimension(
                     *key,
+                    owner=named[key[:2]],
                     count=counts[key],
                     average=averages[key],
                     before=_mean(earlier[key]) if key in earlier else None,
@@ -162,9 +161,7 @@ def _verdict(found: Sequence[Dimension]) -> str:
     if first.is_few:
         total = sum(one.count for one in found)
         return f"{counted(total, 'score')} over {counted(len(found), 'dimension')}: too few to call one the lowest."
-    # A client's name alone, where no other project has one of that name.
-    is_told = first.client and len({one.project for one in found if one.client == first.client}) == 1
-    said = f"{first.client if is_told else first.owner} is lowest on {first.name}: {score(first.average)}"
+    said = f"{first.owner} is lowest on {first.name}: {score(first.average)}"
     if first.below is not None and first.below < 0:
         said += f", {size(first.below)} below its others"
     return said + "."

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from queries.backend import QueryResult
 from queries.gallery import missing
+from queries.gallery.owners import owners
 from queries.gallery.sheet import Column, Row, Sheet, Tone, Unit, empty
 from queries.statistics import same_mix
 from queries.views import drill
@@ -59,11 +60,6 @@ class Run:
     def rate(self) -> float | None:
         return self.regressions / self.cases if self.cases else None
 
-    @property
-    def owner(self) -> str:
-        _, project, client = self.key
-        return f"{project}/{client}" if client else project
-
 
 def regressions(
     window: Window, now: QueryResult, cases: QueryResult, before: QueryResult, cases_before: QueryResult
@@ -86,7 +82,8 @@ def regressions(
         Column("dimensions", Unit.TEXT, 5),
     )
     zone = ZoneInfo(now.timezone)
-    found = tuple(_row(run, _is_high(run, runs), zone) for run in runs)
+    named = owners(run.key[1:] for run in runs)
+    found = tuple(_row(run, named[run.key[1:]], _is_high(run, runs), zone) for run in runs)
     earlier = (sum(row["regressions"] for row in records(before)), sum(row["cases"] for row in records(cases_before)))
     notes = (*_notes(rows, runs), *missing.cut(now, "dimensions of runs"), *missing.cut(cases, "runs with cases"))
     return Sheet(_verdict(runs, earlier, window.compared_with), columns, found, notes=notes)
@@ -147,14 +144,14 @@ def _is_high(run: Run, runs: Sequence[Run]) -> bool:
     return run.rate > regressed / cases and same_mix(table) < MOST_CHANCE
 
 
-def _row(run: Run, is_high: bool, zone: ZoneInfo) -> Row:
+def _row(run: Run, owner: str, is_high: bool, zone: ZoneInfo) -> Row:
     dims = listed([f"{name} {times}" for name, times in run.dims.most_common()])
     worst = run.worst
     began = run.began.astimezone(zone)
     run_id, project, client = run.key
     return Row(
         (
-            run.owner,
+            owner,
             run.regressions,
             run.rate,
             run.cases,
@@ -165,7 +162,7 @@ def _row(run: Run, is_high: bool, zone: ZoneInfo) -> Row:
         ),
         "more than others" if is_high else "",
         Tone.BAD if is_high else Tone.PLAIN,
-        drill.regressed(run.owner, project, client, run_id) if run.regressions and run_id else None,
+        drill.regressed(owner, project, client, run_id) if run.regressions and run_id else None,
     )
 
 

@@ -146,7 +146,7 @@ def _factor(now: float | None, before: float | None) -> float | None:
 def _row(loop: Loop, told: Told) -> Row:
     word, tone = _word(loop)
     now, before = loop.now, loop.before
-    each = round(now.calls / now.rounds, 1) if now.rounds else None
+    each = round(now.calls / now.rounds) if now.rounds else None
     return Row(
         (
             loop.project,
