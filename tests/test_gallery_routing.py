@@ -57,7 +57,7 @@ def test_the_best_model_leads_by_more_than_noise_and_enough_values(tmp_path: Pat
         assert sheet.rows[1].tone is Tone.GOOD
         assert column(sheet, "quality") == pytest.approx([1.0, 0.85, 0.552])  # large: 13 times 0.6, 12 times 0.5
         assert column(sheet, "rated") == [3, 30, 25]
-        assert column(sheet, "Per request") == pytest.approx([0.02, 0.02, 0.1])
+        assert column(sheet, "per request") == pytest.approx([0.02, 0.02, 0.1])
         assert column(sheet, "grade") == [None, "A 100 %", "C 100 %"]
         assert "small is best at proposal" in sheet.verdict and "58 rated" in sheet.verdict
         assert len(sheet.verdict) <= 80
@@ -116,7 +116,7 @@ def test_a_rounds_quality_goes_to_the_model_that_began_it(tmp_path: Path):
             ("proposal", "small", 0.5, 12),
             ("(no task type)", "large", 0.75, 1),
         ]
-        assert column(sheet, "Per round") == [0.5, 0.5, 0.5]
+        assert column(sheet, "per round") == [0.5, 0.5, 0.5]
         assert store.behind(sheet.rows[0]) == {f"r{place}" for place in range(12, 23)}
         assert store.behind(sheet.rows[2]) == {"r23"}
         assert "No model is clearly best" in sheet.verdict  # too few of each

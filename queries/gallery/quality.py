@@ -92,7 +92,7 @@ def _sheet(cells: Sequence[_Cell], source: Source) -> Sheet:
         Column("model"),
         Column("quality", Unit.SCORE),
         Column("rated", Unit.COUNT),
-        Column(f"Per {source.noun}", Unit.USD, 1),
+        Column(f"per {source.noun}", Unit.USD, 1),
         Column(f"{source.noun.capitalize()}s", Unit.COUNT, 3),
         *([Column("grade", Unit.TEXT, 2)] if has_grades else []),
     )

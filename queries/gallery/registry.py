@@ -81,10 +81,11 @@ def source(name: str, view: object = None) -> str:
         question = boards.question_of(found, found.asks[0][0])
     except LoopdeskError:
         return ""  # the pane says what is wrong with it
-    has_sibling = bool(sibling(name))
-    if question.cost != "none" and (has_sibling or not isinstance(view, Sheet) or view.has_dollars):
-        return question.cost.partition(",")[0]
-    return ", ".join(sorted(question.events)) if has_sibling else ""
+    if sibling(name):
+        is_of_rounds = all(event.startswith("round_") for event in question.events)
+        return "rounds" if is_of_rounds else ", ".join(sorted(question.events))
+    is_asked = question.cost != "none" and (not isinstance(view, Sheet) or view.has_dollars)
+    return question.cost.partition(",")[0] if is_asked else ""
 
 
 def _grouped() -> Mapping[str, Board]:
