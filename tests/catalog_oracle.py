@@ -41,7 +41,7 @@ NARROWED: dict[str, dict[str, object]] = {
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
-    "rounds_of_task": {"task_type": "proposal", "model": "claude-haiku-4-5"},
+    "rounds_of_task": {"task_type": "prompts", "model": "claude-haiku-4-5"},
     "rounds_of_model": {"task_type": "(no task type)", "model": "claude-haiku-4-5"},
     "rounds_of_agent": {"agent": "critic"},
 }
