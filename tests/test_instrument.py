@@ -136,7 +136,11 @@ def test_a_person_is_asked(loop: Path, monkeypatch: pytest.MonkeyPatch, answer: 
     place.write_bytes(OLDER)
     place.chmod(0o640)
     monkeypatch.setattr("tui.commands.instrument._is_somebody_there", lambda: True)
-    assert run(loop, input=f"{answer}\n").return_value == code
+    before = os.umask(0o077)  # as `loopdesk` has it
+    try:
+        assert run(loop, input=f"{answer}\n").return_value == code
+    finally:
+        os.umask(before)
     assert place.read_bytes() == (OURS if answer == "y" else OLDER)
     assert stat.S_IMODE(place.stat().st_mode) == 0o640
 
