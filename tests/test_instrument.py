@@ -106,7 +106,7 @@ def test_between_two_copies_the_owner_says_which(loop: Path):
     assert (loop / "b" / "posthog_client.py").read_bytes() == OURS
 
 
-@pytest.mark.parametrize("to", ["../elsewhere.py", "/etc/posthog_client.py", "nowhere/telemetry.py"])
+@pytest.mark.parametrize("to", ["../elsewhere.py", "/etc/posthog_client.py", "nowhere/telemetry.py", "notes.toml"])
 def test_it_is_not_led_out_of_the_repository_and_makes_no_folder(loop: Path, to: str):
     assert outcomes(loop, "--to", to)[0]["outcome"] == "refused"
     assert not list(loop.iterdir()) and not (loop.parent / "elsewhere.py").exists()
@@ -184,6 +184,13 @@ def test_nothing_is_written_through_a_link(loop: Path, tmp_path: Path):
         assert outcomes(loop, "--yes", *(("--to", to) if to else ()))[0]["outcome"] == "refused", to
     assert (theirs / "posthog_client.py").read_bytes() == OLDER
     assert not (tmp_path / "made.py").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_pipe_of_the_name_is_not_waited_for(loop: Path):
+    os.mkfifo(loop / "posthog_client.py")
+    (refused,) = outcomes(loop)
+    assert refused["outcome"] == "refused" and "is no file" in refused["said"]
 
 
 def test_a_repository_behind_a_link_is_the_one_that_was_named(loop: Path, tmp_path: Path):

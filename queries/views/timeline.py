@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from queries.moments import moment_of
 from queries.views.answers import bucket_of, buckets
 from queries.views.window import Window
 from workspace.text import plain, plain_lines
@@ -51,14 +52,9 @@ class Mark:
 
 def annotation_of(row: Mapping) -> Annotation | None:
     """From PostHog's document. None for one without a moment, which is on no time line, and for what is deleted."""
-    try:
-        at = datetime.fromisoformat(row["date_marker"])
-        id = row["id"]
-    except (KeyError, TypeError, ValueError):
+    at, id = moment_of(row.get("date_marker")), row.get("id")
+    if at is None or type(id) is not int or row.get("deleted"):
         return None
-    if type(id) is not int or row.get("deleted"):
-        return None
-    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     content = "\n".join(plain_lines(str(row.get("content") or ""))).strip()
     return Annotation(id, content, at, row.get("creation_type") == "GIT")
 
