@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.rest import Rest, listed
+from queries.rest import MOST_LISTED, Rest, listed
 from queries.views.timeline import Annotation, annotation_of, newest_first, same_commit
 from workspace.errors import LoopdeskError
 from workspace.locks import only_one
@@ -63,7 +63,7 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
     return Draft(content, at, sha.lower())
 
 
-def on_time_lines(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
+def on_time_lines(rest: Rest, most: int = MOST_LISTED) -> tuple[Annotation, ...]:
     """The newest moment first. Raises `LoopdeskError`."""
     return newest_first(one for row in listed(rest, "annotations/", most).rows if (one := annotation_of(row)))
 

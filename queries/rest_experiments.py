@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 
 from queries.remote_errors import PostHogFailed
 from queries.rest import Rest, listed
 from queries.rest_flags import Flag, flag_of, read_flag, refuse_moved
 from queries.views.experiment import CONTROL, FEWEST, Plan
+from queries.views.timeline import instant_of
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -326,7 +327,7 @@ def experiment_of(row: object) -> Running | None:
     if not isinstance(key, str):
         return None
     key = plain(key, _MOST_NAME)
-    begun, over = _instant(row.get("start_date")), _instant(row.get("end_date"))
+    begun, over = instant_of(row.get("start_date")), instant_of(row.get("end_date"))
     live = PAUSED if flag is not None and not flag.is_on else RUNNING
     description = str(row.get("description") or "")
     return Running(
@@ -340,11 +341,3 @@ def experiment_of(row: object) -> Running | None:
         updated_at=str(row.get("updated_at") or ""),
         description=description,
     )
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

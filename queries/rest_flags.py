@@ -254,17 +254,19 @@ def flag_of(row: object) -> Flag | None:
 def _rollout(group: Mapping[str, object]) -> float | None:
     """Without a number PostHog takes everyone."""
     found = group.get("rollout_percentage")
-    if found is None:
-        return 100.0
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return 100.0 if found is None else _number(found, 100)
+
+
+def _number(found: object, most: float) -> float | None:
+    """From 0 to `most`; None for anything else that stands in a document, NaN too."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if 0 <= found <= most else None
 
 
 def _budget(payloads: object) -> float | None:
     """By the loops' rule: a number from 0 on, called `usd`, in the payload of a flag."""
-    found = _payload(payloads).get("usd")
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return float(found) if 0 <= found < 1e15 else None  # of NaN too
+    return _number(_payload(payloads).get("usd"), 1e15)
 
 
 def _payload(payloads: object) -> dict[str, object]:
@@ -281,7 +283,7 @@ def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
     several = filters.get("multivariate")
     rows = several.get("variants") if isinstance(several, dict) else None
     return tuple(
-        Variant(plain(row["key"], _MOST_NAME), float(row.get("rollout_percentage") or 0))
+        Variant(plain(row["key"], _MOST_NAME), _number(row.get("rollout_percentage"), 100) or 0.0)
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("key"), str)
     )
