@@ -268,7 +268,7 @@ VERBS: tuple[Verb, ...] = (
         "switch-knob",
         "space",
         "knobs",
-        "Switch a flag on or off, start or end an experiment, after a look at the change",
+        "Switch a flag, start or end an experiment, after a look",
         "screen.switch",
         "on, off",
         writes=True,

@@ -97,6 +97,11 @@ class BaseScreen(Screen, inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
+        if self.app.screen is not self:
+            # Typed faster than the screen that the key before it called came up: it is meant for that one.
+            event.stop()
+            self.app.post_message(events.Key(event.key, event.character))
+            return
         key = typed(event.key, event.character)
         if self.capture(key, event.character):
             event.stop()
