@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.moments import YEARS
-from queries.rest import Rest, listed
+from queries.rest import MOST_LISTED, Rest, listed
 from queries.views.timeline import Annotation, annotation_of, newest_first, same_commit
 from workspace.errors import LoopdeskError
 from workspace.locks import only_one
@@ -59,14 +58,12 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
         content = plain(content, _SUBJECT) or "no subject"
     if not content or len(content) > MOST_CHARACTERS:
         raise LoopdeskError(f"An annotation has between 1 and {MOST_CHARACTERS:,} characters")
-    if at.year not in YEARS:
-        raise LoopdeskError(f"No time line reaches the year {at.year}", do="Give another moment")
     if sha and not _SHA.fullmatch(sha.lower()):
         raise LoopdeskError(f"{plain(sha, 40)!r} is no commit's sha", do="Give 7 to 64 hexadecimal digits")
     return Draft(content, at, sha.lower())
 
 
-def on_time_lines(rest: Rest, most: int = 1_000) -> tuple[Annotation, ...]:
+def on_time_lines(rest: Rest, most: int = MOST_LISTED) -> tuple[Annotation, ...]:
     """The newest moment first. Raises `LoopdeskError`."""
     return newest_first(one for row in listed(rest, "annotations/", most).rows if (one := annotation_of(row)))
 

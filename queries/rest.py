@@ -28,6 +28,8 @@ from workspace.errors import LoopdeskError
 _DEADLINE_S = 30.0
 _PATIENCE_S = 5.0
 _PAGE = 100
+MOST_LISTED = 1_000
+"""Of one kind, unless more are asked for."""
 
 
 class NotThere(LoopdeskError):
@@ -162,7 +164,7 @@ class Listed:
     is_all: bool
 
 
-def listed(rest: Rest, path: str, most: int = 1_000, **asked: str) -> Listed:
+def listed(rest: Rest, path: str, most: int = MOST_LISTED, **asked: str) -> Listed:
     """The objects of a list, page by page; the address of `next` is never followed, because the key would go there.
     Raises `LoopdeskError`."""
     rows: list[dict] = []

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from queries.cache import AnswerCache
@@ -714,3 +715,22 @@ async def test_a_list_key_between_two_screens_does_nothing():
         await pilot.press("n", "j", "G")
         await settled(pilot)
         assert isinstance(pilot.app.screen, RoundsScreen)
+
+
+@pytest.mark.parametrize("keys", [("2", "enter"), ("4", "tab", "enter"), ("5", "y"), ("3", "j", "enter")])
+async def test_a_key_typed_before_the_screen_it_follows_came_up_is_for_that_screen(keys: tuple[str, ...]):
+    app = desk()
+    async with opened(app) as pilot:
+        for key in keys:
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await settled(pilot)
+    assert app.return_code in (0, None)
+
+
+async def test_help_that_was_asked_for_and_left_at_once_is_left():
+    app = desk()
+    async with opened(app) as pilot:
+        for key, character in (("question_mark", "?"), ("escape", None), ("2", "2"), ("j", "j")):
+            app.post_message(events.Key(key, character))
+        await settled(pilot)
+        assert isinstance(app.screen, RoundsScreen)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from queries.moments import moment_of
+from queries.rest import MOST_LISTED
 from queries.rest_experiments import DRAFT, ENDED, PAUSED, RUNNING, Running, experiment_on
 from queries.rest_flags import Flag
 from queries.variants import SEVERAL, Compared, Seen
@@ -24,6 +26,8 @@ SEEN, COMPARED, AROUND = "rounds", "comparisons", "before and after"
 """What is asked about events."""
 LOOKS_BACK = timedelta(days=30)
 """How far a flag's rounds are compared where no experiment says since when."""
+MOST_COMPARED = 20
+"""Without being asked for one by one: each is a question, and a PostHog answers 240 of them a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class KnobState:
     compared: Mapping[str, Compared] = field(default_factory=dict)
     around: Mapping[int, Around] = field(default_factory=dict)
     """By the annotation's id."""
+    chosen: frozenset[str] = frozenset()
+    """Names of comparisons that were asked for by hand."""
     problems: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, str] = field(default_factory=dict)
 
@@ -104,16 +110,13 @@ class FlagRow:
 
     @property
     def changed_at(self) -> datetime | None:
-        try:
-            at = datetime.fromisoformat(self.flag.updated_at if self.flag else "")
-        except ValueError:
-            return None
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        return moment_of(self.flag.updated_at) if self.flag else None
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
-    """A flag whose rounds are compared, with the experiment on it where there is one."""
+    """A flag whose rounds are compared, with the experiment on it where there is one. One that is not `is_asked` is
+    compared when somebody opens it."""
 
     key: str
     flag: Flag | None
@@ -121,6 +124,7 @@ class ExperimentRow:
     compared: Compared | None
     problem: str = ""
     sending: str = ""
+    is_asked: bool = True
 
     @property
     def state(self) -> str:
@@ -167,12 +171,14 @@ def _flag_rows(state: KnobState) -> list[FlagRow]:
 
 
 def experiment_rows(state: KnobState) -> tuple[ExperimentRow, ...]:
-    """What runs first, then drafts, then flags that part the rounds without an experiment, then what ended."""
+    """What runs first, then drafts, then flags that part the rounds without an experiment, then what ended. Of the
+    flags, those that rounds of the window saw come first."""
     flags = {flag.key: flag for flag in state.part(FLAGS).rows}
     running: Sequence[Running] = state.part(EXPERIMENTS).rows
     ran = {one.flag for one in running}
     bare = [key for key, flag in flags.items() if key not in ran and parts_rounds(flag)]
     order = {RUNNING: 0, PAUSED: 1, DRAFT: 2, "": 3, ENDED: 4}
+    seen = state.seen.rounds if state.seen else {}
     rows = [
         ExperimentRow(
             key,
@@ -184,7 +190,10 @@ def experiment_rows(state: KnobState) -> tuple[ExperimentRow, ...]:
         )
         for key, one in (*((one.flag, one) for one in running), *((key, None) for key in bare))
     ]
-    return tuple(sorted(rows, key=lambda row: order[row.state]))
+    rows.sort(key=lambda row: (order[row.state], row.running is None and row.key not in seen))
+    began = [name_of(row.key, row.running) for row in rows if row.state != DRAFT]
+    asked = {*began[:MOST_COMPARED], *state.chosen}
+    return tuple(replace(row, is_asked=name_of(row.key, row.running) in asked) for row in rows)
 
 
 def name_of(key: str, running: Running | None) -> str:
@@ -198,11 +207,11 @@ def parts_rounds(flag: Flag) -> bool:
 
 
 def questions(state: KnobState, now: datetime) -> tuple[tuple[str, Plan, Span], ...]:
-    """What has to be asked about events for each experiment that has begun: (name, plan, since when and until)."""
+    """What has to be asked about events for experiments that have begun: (name, plan, since when and until)."""
     return tuple(
         (name_of(row.key, row.running), _plan(row), _span(row, now))
         for row in experiment_rows(state)
-        if row.state != DRAFT
+        if row.state != DRAFT and row.is_asked
     )
 
 
@@ -248,6 +257,9 @@ def head(state: KnobState, section: str, clock_time: ClockTime) -> Sequence[Said
             said.append(("warn", f"{part.problem} What is shown is of {clock_time(part.as_of)}."))
         elif part.problem and section == EXPERIMENTS and experiment_rows(state):
             said.append(("warn", part.problem))  # where there is no row, it stands in their place
+        if len(part.rows) >= MOST_LISTED:
+            which = "newest" if name == ANNOTATIONS else "first"
+            said.append(("warn", f"Only the {which} {len(part.rows):,} {name} are shown; PostHog may hold more."))
     problem = state.problems.get(SEEN if section == FLAGS else COMPARED if section == EXPERIMENTS else "", "")
     if problem and problem != state.part(section).problem:
         said.append(("warn", f"Rounds are not counted: {problem}"))

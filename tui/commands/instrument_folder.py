@@ -94,10 +94,10 @@ def write(copy: Copy) -> None:
     mode = copy.path.stat().st_mode & 0o777 if copy.text is not None else 0o644
     part = copy.path.with_name(f".{NAME}.{os.getpid()}.part")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                part.chmod(mode)  # whatever the umask is: what loopdesk keeps is private, a loop's code is not
+                part.chmod(mode)  # our umask is for what is private; this belongs to the loop
                 file.write(ours())
                 file.flush()
                 os.fsync(file.fileno())

@@ -19,6 +19,7 @@ from tui.widgets.strips import said, strip, wrap
 
 if TYPE_CHECKING:
     from tui.desk import Desk
+    from tui.help_texts import HelpText
     from tui.inboxdoor import Deed
 
 MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
@@ -96,6 +97,11 @@ class BaseScreen(Screen, inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
+        if self.app.screen is not self:
+            # Typed faster than the screen that the key before it called came up: it is meant for that one.
+            event.stop()
+            self.app.post_message(events.Key(event.key, event.character))
+            return
         key = typed(event.key, event.character)
         if self.capture(key, event.character):
             event.stop()
@@ -142,8 +148,8 @@ class BaseScreen(Screen, inherit_bindings=False):
             if message and not isinstance(message, Passing):
                 self.desk.note(message)
 
-    def help_topics(self) -> Sequence[str]:
-        """Keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
+    def help_topics(self) -> Sequence[str | HelpText]:
+        """Texts, or keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
         part = f"{self.KEYS}.{self.focused.id}" if self.focused else ""
         return (part, self.KEYS)
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from queries.rest_experiments import DRAFT
+from queries.views.experiment import Plan
 from queries.views.marks import moments
 from tui import knobmemory
 from tui import knobview as view
 from tui.asker import ANNOTATED, MOST_ANNOTATIONS
 from tui.journal import Passing
-from tui.knobview import KnobState, MarkRow, head
+from tui.knobview import ExperimentRow, KnobState, MarkRow, head
 from tui.messages import Arrived, Failed, Told
 from tui.screens.knobdeeds import KnobDeeds
 from tui.screens.knobmarks import KnobMarks
@@ -38,6 +40,8 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
         self._asked_at: datetime | None = None
         self._asked_about: object = None
         """What the comparisons that are known, or on their way, are about."""
+        self._compared: dict[str, Plan] = {}
+        """The plan of each that is known."""
         self._place: object = None
         self._was_asked = False
 
@@ -73,6 +77,7 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
             self.list.repaint()
             return
         self._asked_at, self._asked_about = self.desk.now(), None
+        self._compared.clear()
         self.ask_for_flags()
         self.ask_for_marks()
         self._ask_for_rounds()
@@ -111,12 +116,13 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
         if about == self._asked_about:
             return
         self._asked_about = about
+        missing = [(name, plan, span) for name, plan, span in asked if self._compared.get(name) != plan]
 
         def compared() -> object:
             from queries import variants
 
             return desk.asker.answer(
-                lambda backend: {name: variants.compared(backend, plan, span) for name, plan, span in asked}
+                lambda backend: {name: (plan, variants.compared(backend, plan, span)) for name, plan, span in missing}
             )
 
         desk.work.load(self, view.COMPARED, compared)
@@ -158,7 +164,9 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
         elif job == view.SEEN:
             state = replace(state.with_problem(job), seen=found)
         elif job == view.COMPARED:
-            state = replace(state.with_problem(job), compared=found)
+            self._compared |= {name: plan for name, (plan, _) in found.items()}
+            new = {name: one for name, (_, one) in found.items()}
+            state = replace(state.with_problem(job), compared={**state.compared, **new})
         else:
             mark_id, around = found
             state = replace(state.with_problem(job), around={**state.around, mark_id: around})
@@ -231,6 +239,9 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
     def opened(self, row: Any) -> bool:
         if isinstance(row, MarkRow) and row.around is None:
             self._ask_around(row)
+        if isinstance(row, ExperimentRow) and row.state != DRAFT and not row.is_asked:
+            self.state_is(replace(self.state, chosen=self.state.chosen | {view.name_of(row.key, row.running)}))
+            self._compare()
         return False
 
     def action_window(self) -> None:

@@ -209,7 +209,7 @@ def _experiment_columns(clock_time: ClockTime) -> tuple[Column[ExperimentRow], .
     def plan(row: ExperimentRow, palette: Palette) -> Run:
         one = next(iter(_compared(row)), None)
         if one is None or one.needed is None:
-            return (planned(row.running.plan) if row.running and row.running.plan else palette.glyphs.dash), palette.dim
+            return _planned(row) or palette.glyphs.dash, palette.dim
         return f"{min(one.needed, *one.rounds):,} of {one.needed:,}", palette.text
 
     def verdict(row: ExperimentRow, palette: Palette) -> Run:
@@ -225,6 +225,14 @@ def _experiment_columns(clock_time: ClockTime) -> tuple[Column[ExperimentRow], .
         Column("plan", 11, plan, rank=3),
         Column("verdict", 24, verdict, rank=6, grows=True),
     )
+
+
+def _planned(row: ExperimentRow) -> str:
+    """As a narrow column has room for; nothing where nothing is planned."""
+    plan = row.running.plan if row.running else None
+    if plan is None:
+        return ""
+    return f"{plan.rounds:,} each" if plan.rounds is not None else f"by {plan.effect or 0:g}"
 
 
 def _compared(row: ExperimentRow) -> tuple:
@@ -249,6 +257,8 @@ def _experiment_details(row: ExperimentRow, clock_time: ClockTime) -> list[Line]
             found += text_lines(f"Planned: {planned(one.plan)}.", "dim")
     if row.state == DRAFT:
         return [*found, *text_lines("It has not begun: no round counts yet.")]
+    if row.compared is None and not row.is_asked:
+        return [*found, Line("text", ""), Line("dim", _UNCOMPARED)]
     return [*found, Line("text", ""), *(lines(row.compared, clock_time) if row.compared else untold(row.problem))]
 
 
@@ -293,6 +303,7 @@ def _mark_details(row: MarkRow, clock_time: ClockTime) -> list[Line]:
     return found
 
 
+_UNCOMPARED = "Enter compares its rounds: there are too many flags to ask about each."
 _UNASKED = "Enter asks for the rounds before and after it."
 
 
