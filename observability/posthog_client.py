@@ -30,7 +30,7 @@ Each is one `$ai_generation` under the round's trace, with a span id, below the 
 server adds what it cost, unless the call came with `$ai_input_cost_usd` and `$ai_output_cost_usd` as
 `posthog_properties`. AUTORESEARCH_PRIVACY=1 keeps prompts, completions, tools and messages of errors home.
 
-Redaction: keys, passwords and tokens; e-mail addresses, phone numbers (with their country or named as such) and
+Redaction: keys, passwords, tokens and cookies; e-mail addresses, phone numbers (with their country or named so) and
 payment cards; ids of Google's tags and accounts (GTM-, GT-, G-, UA-, AW- with its label, DC-, those of Tag Manager's
 API), Meta's pixels and Docker's or OCI's containers. An id becomes a tag such as GTM-[kfcaeb], the same for the same
 id in this process; with AUTORESEARCH_REDACTION_KEY, a secret of your own, in all processes and nights. Names, postal
