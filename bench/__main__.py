@@ -13,6 +13,7 @@ NAMES = (
     "startup",
     "bytes",
     "boards",
+    "gallery",
     "ingest",
     "store",
     "rest",

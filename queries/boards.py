@@ -1,13 +1,16 @@
-"""The boards of the desk: which questions fill each, and how their rows become a view."""
+"""The boards of the desk: which questions fill each, and how their rows become a view.
+
+Morning's six are here, because the first paint needs them. `find` knows the others too, and loads them when asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from queries.backend import Backend, QueryResult
+from queries.backend import Backend, QueryRefused, QueryResult
 from queries.views.cost import cost
 from queries.views.escalations import escalations
 from queries.views.filters import Filters
@@ -17,6 +20,8 @@ from queries.views.heatmap import heatmap
 from queries.views.stops import stops
 from queries.views.trend import trend
 from queries.views.window import Span, Window
+from workspace.errors import LoopdeskError
+from workspace.text import plain
 
 if TYPE_CHECKING:  # what only other screens show, and what is only needed for asking, comes after the first paint
     from queries.catalog.catalog import Question
@@ -27,11 +32,12 @@ NOW, BEFORE = "now", "before"
 @dataclass(frozen=True, slots=True)
 class Board:
     """`asks` are (question, span) pairs; the first one's table is what a full screen shows. `view` gets the window
-    and the answers in that order."""
+    and the answers in that order. `own` are the questions among them that are not in the catalog, by name."""
 
     title: str
     asks: tuple[tuple[str, str], ...]
     view: Callable[[Window, tuple[QueryResult, ...]], object]
+    own: Mapping[str, Question] = field(default_factory=dict)
 
 
 def _rounds(_: Window, found: tuple[QueryResult, ...]) -> object:
@@ -67,6 +73,34 @@ NAMES = tuple(BOARDS)
 TITLES: Mapping[str, str] = {name: board.title for name, board in BOARDS.items()}
 
 
+def find(name: str) -> Board:
+    """Raises `LoopdeskError` for a name that no board has, and for a board of the user's own that cannot be one."""
+    if name in BOARDS:
+        return BOARDS[name]
+    from queries.gallery import registry
+
+    return registry.find(name)
+
+
+def title(name: str) -> str:
+    """Also of a board that cannot be asked."""
+    if name in BOARDS:
+        return BOARDS[name].title
+    from queries.gallery import registry
+
+    return registry.title(name)
+
+
+def source(name: str, view: object = None) -> str:
+    """Where a board's figures come from, where that is a question; of the six their pictures say it. `view` is what it
+    shows, where that is known."""
+    if name in BOARDS:
+        return ""
+    from queries.gallery import registry
+
+    return registry.source(name, view)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A board's answer: the rows as they came, and what a screen shows of them."""
@@ -83,20 +117,25 @@ class Answer:
 
 def ask(board: str, backend: Backend, window: Window, filters: Filters) -> Answer:
     """Blocking. Raises `LoopdeskError` with the first question's failure."""
-    from queries.catalog import catalog
-
-    asks = [(catalog.load(name), _span(window, which)) for name, which in BOARDS[board].asks]
-    results = tuple(
-        _query(backend, question, window, span, filters, which)
-        for (question, span), (_, which) in zip(asks, BOARDS[board].asks, strict=True)
-    )
+    found = find(board)
+    asks = [(question_of(found, name), _span(window, which)) for name, which in found.asks]
+    try:
+        results = tuple(
+            _query(backend, question, window, span, filters, which)
+            for (question, span), (_, which) in zip(asks, found.asks, strict=True)
+        )
+    except QueryRefused as error:
+        if found.own:
+            raise _placed(error, asks[0][0]) from error
+        raise
     question = asks[0][0]
     values = question.values(parameters(window, window.span, filters, window.run_id))
     return answered(board, window, filters, results, spelled(question, values))
 
 
 def answered(board: str, window: Window, filters: Filters, results: tuple[QueryResult, ...], hogql: str) -> Answer:
-    """The answer that these results make; also for results that were kept from an earlier time."""
+    """The answer that these results make; also for results that were kept from an earlier time. Raises `LoopdeskError`
+    where a board of the user's own does not fit them."""
     return Answer(
         board=board,
         window=window,
@@ -104,7 +143,7 @@ def answered(board: str, window: Window, filters: Filters, results: tuple[QueryR
         asked_at=results[0].asked_at,
         backend=results[0].backend,
         results=results,
-        view=BOARDS[board].view(window, results),
+        view=find(board).view(window, results),
         hogql=hogql,
     )
 
@@ -116,10 +155,28 @@ def spelled(question: Question, values: Mapping[str, object]) -> str:
 
 
 def events_of(board: str) -> frozenset[str]:
-    """The events whose arrival changes the board's answer."""
+    """The events whose arrival changes the board's answer, `*` for any."""
+    found = find(board)
+    return frozenset().union(*(question_of(found, name).events for name, _ in found.asks))
+
+
+def is_changed(board: str, arrived: frozenset[str]) -> bool:
+    """Whether the board's answer may be another one after these events, `*` for any. One that cannot be asked has
+    none."""
+    try:
+        events = events_of(board)
+    except LoopdeskError:
+        return False
+    return bool("*" in arrived | events or arrived & events)
+
+
+def question_of(board: Board, name: str) -> Question:
+    """Raises `LoopdeskError` for a name that is neither the board's own nor in the catalog."""
+    if name in board.own:
+        return board.own[name]
     from queries.catalog import catalog
 
-    return frozenset().union(*(catalog.load(name).events for name, _ in BOARDS[board].asks))
+    return catalog.load(name)
 
 
 def parameters(window: Window, span: Span, filters: Filters, run_id: str) -> dict[str, object]:
@@ -141,6 +198,18 @@ def _query(
     run_id = window.run_id if which == NOW else window.run_before
     values = question.values(parameters(window, span, filters, run_id))
     return backend.query(question.text, values, question.types)
+
+
+def _placed(error: QueryRefused, question: Question) -> LoopdeskError:
+    """With the line that a person has to mend, of a question of their own."""
+    do = f"Mend {question.name}.sql, then ask again"
+    if error.start is None:
+        return LoopdeskError(error.what, error.means, do)
+    line = question.text.count("\n", 0, error.start)
+    text = plain(question.text.split("\n")[line], 80)
+    # The parser spells line ends; and where nothing fits it repeats the query up to there, which says no more.
+    why = "" if "no viable alternative" in error.what else plain(error.what.replace("\\n", " "), 200)
+    return LoopdeskError(f"Line {line + 1} of its query is not understood: {text}", why, do)
 
 
 def _span(window: Window, which: str) -> Span:

@@ -70,8 +70,8 @@ class AnswerCache:
             document = json.loads(row[0])
             results = tuple(_result(found) for found in document["results"])
             return answered(board, _window(document["window"]), filters, results, document["hogql"])
-        except (ValueError, KeyError, TypeError, IndexError):
-            return None  # written by another version
+        except (ValueError, KeyError, TypeError, IndexError, LoopdeskError):
+            return None  # written by another version, or for a board that its owner has changed since
 
     def save(self, answer: Answer, kind: str) -> None:
         document = {

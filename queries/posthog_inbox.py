@@ -12,10 +12,11 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from queries.limiter import Limiter, account
+from queries.moments import moment_of
 from queries.remote import pause_before_retry
 from queries.remote_errors import KeyRefused, NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
 from queries.remote_host import is_loopback
@@ -249,15 +250,7 @@ def _report(row: object, host: str, project_id: str) -> PostHogReport | None:
         status=status if status in STATUSES else "unknown",
         priority=priority if priority in ("P0", "P1", "P2", "P3", "P4") else "",
         signals=signals if type(signals) is int else 0,
-        created_at=_instant(row.get("created_at")),
-        updated_at=_instant(row.get("updated_at")),
+        created_at=moment_of(row.get("created_at")),
+        updated_at=moment_of(row.get("updated_at")),
         url=f"{host}{place}/inbox/{id}",
     )
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

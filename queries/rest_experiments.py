@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
+from queries.moments import moment_of
 from queries.remote_errors import PostHogFailed
 from queries.rest import Rest, listed
 from queries.rest_flags import Flag, flag_of, read_flag, refuse_moved
 from queries.views.experiment import CONTROL, FEWEST, Plan
-from queries.views.timeline import instant_of
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -327,7 +327,7 @@ def experiment_of(row: object) -> Running | None:
     if not isinstance(key, str):
         return None
     key = plain(key, _MOST_NAME)
-    begun, over = instant_of(row.get("start_date")), instant_of(row.get("end_date"))
+    begun, over = moment_of(row.get("start_date")), moment_of(row.get("end_date"))
     live = PAUSED if flag is not None and not flag.is_on else RUNNING
     description = str(row.get("description") or "")
     return Running(

@@ -14,9 +14,11 @@ from math import isfinite
 from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
 from queries.rest import Rest, listed
 from workspace.errors import LoopdeskError
+from workspace.knobs import MOST_USD
 from workspace.text import plain
 
 _MOST_NAME = 200
+_MOST_FLAGS = 10_000
 
 
 class FlagMoved(LoopdeskError):
@@ -75,13 +77,13 @@ class Change:
         if self.rollout is not None:
             parts.append(f"rollout {_percent(self.flag.rollout)} → {_percent(self.rollout)}")
         if self.usd is not None:
-            parts.append(f"budget {_usd(self.flag.usd)} → {_usd(self.usd)}")
+            parts.append(f"budget {amount(self.flag.usd)} → {amount(self.usd)}")
         return f"{self.flag.key}: {', '.join(parts)}"
 
 
 def flags(rest: Rest) -> tuple[Flag, ...]:
     """By key. What is no flag that we could name is left out. Raises `LoopdeskError`."""
-    found = [one for row in listed(rest, "feature_flags/").rows if (one := flag_of(row))]
+    found = [one for row in listed(rest, "feature_flags/", _MOST_FLAGS).rows if (one := flag_of(row))]
     return tuple(sorted(found, key=lambda one: one.key))
 
 
@@ -121,15 +123,15 @@ def rolled_out(flag: Flag, percent: float) -> Change:
 
 def budgeted(flag: Flag, usd: float) -> Change:
     """Raises `LoopdeskError` for what is no amount, for the one it has, and for a flag that is no budget."""
-    if not (isfinite(usd) and usd >= 0):
-        raise LoopdeskError(f"{usd:g} is no budget", do="Give a number of USD from 0 on")
+    if not 0 <= usd <= MOST_USD:
+        raise LoopdeskError(f"{usd:g} is no budget", do=f"Give a number of USD from 0 to {MOST_USD:,}")
     if flag.usd is None:
         raise LoopdeskError(
             f"{flag.key} is no budget: its payload holds no number called usd",
             do="Make one: loopdesk flags create nightly_budget_20usd",
         )
     if flag.usd == usd:
-        raise LoopdeskError(f"{flag.key} is {_usd(usd)} already")
+        raise LoopdeskError(f"{flag.key} is {amount(usd)} already")
     return Change(flag, usd=float(usd))
 
 
@@ -161,7 +163,8 @@ def apply(rest: Rest, change: Change) -> Flag:
         met = error
     made = flag_of(answer) or read_flag(rest, change.flag.id)
     if not _is_done(change, made):
-        refuse_moved(change.flag, made)
+        if isinstance(met, PostHogConflict):  # only then is it certain that ours did nothing
+            refuse_moved(change.flag, made)
         raise met
     return made
 
@@ -174,7 +177,7 @@ def refuse_moved(seen: Flag, now: Flag) -> None:
             ("its key", seen.key, now.key),
             ("it", _word(seen.is_on), _word(now.is_on)),
             ("its rollout", _percent(seen.rollout), _percent(now.rollout)),
-            ("its budget", _usd(seen.usd), _usd(now.usd)),
+            ("its budget", amount(seen.usd), amount(now.usd)),
         )
         if here != there
     ]
@@ -254,19 +257,24 @@ def flag_of(row: object) -> Flag | None:
 def _rollout(group: Mapping[str, object]) -> float | None:
     """Without a number PostHog takes everyone."""
     found = group.get("rollout_percentage")
-    return 100.0 if found is None else _number(found, 100)
-
-
-def _number(found: object, most: float) -> float | None:
-    """From 0 to `most`; None for anything else that stands in a document, NaN too."""
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return float(found) if 0 <= found <= most else None
+    return 100.0 if found is None else _number(found)
 
 
 def _budget(payloads: object) -> float | None:
     """By the loops' rule: a number from 0 on, called `usd`, in the payload of a flag."""
-    return _number(_payload(payloads).get("usd"), 1e15)
+    found = _number(_payload(payloads).get("usd"))
+    return found if found is not None and 0 <= found <= MOST_USD else None
+
+
+def _number(found: object) -> float | None:
+    """None for what is no finite number: whoever may write to PostHog may write anything there."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    try:
+        number = float(found)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _payload(payloads: object) -> dict[str, object]:
@@ -283,7 +291,7 @@ def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
     several = filters.get("multivariate")
     rows = several.get("variants") if isinstance(several, dict) else None
     return tuple(
-        Variant(plain(row["key"], _MOST_NAME), _number(row.get("rollout_percentage"), 100) or 0.0)
+        Variant(plain(row["key"], _MOST_NAME), _number(row.get("rollout_percentage")) or 0.0)
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("key"), str)
     )
@@ -293,7 +301,7 @@ def _word(is_on: bool) -> str:
     return "on" if is_on else "off"
 
 
-def _usd(value: float | None) -> str:
+def amount(value: float | None) -> str:
     return "none" if value is None else f"${_short(value):,}"
 
 

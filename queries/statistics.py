@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 RESAMPLES = 4_000
 CONFIDENCE = 0.95
+MOST_NEEDED = 10**12  # more than anybody has, and still a number where an effect is all but zero
 _BLOCK = 2_000_000  # drawn numbers at a time: 16 MB
 
 
@@ -105,13 +106,14 @@ def _ranks(values: Sequence[float]) -> tuple[list[float], float]:
 def rounds_needed(spread: float, effect: float, *, confidence: float = CONFIDENCE, power: float = 0.8) -> int:
     """Values needed on each side to see a difference of `effect` with this power: 2 (z(1-a/2) + z(power))^2 s^2 / d^2,
     the normal approximation for two means with one standard deviation `spread` (Lehr, 1992, rounds it to 16 s^2 / d^2
-    for the defaults). At least 2. Raises `ValueError` for an effect that is not above 0.
+    for the defaults). At least 2, and `MOST_NEEDED` at most. Raises `ValueError` for an effect that is not above 0.
     """
     if effect <= 0:
         raise ValueError("an effect must be above 0")
     normal = NormalDist()
     z = normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)
-    return max(2, ceil(2 * (z * spread / effect) ** 2))
+    ratio = z * spread / effect
+    return max(2, ceil(min(2 * ratio * ratio, MOST_NEEDED)))
 
 
 def same_mix(table: Sequence[Sequence[int]]) -> float:

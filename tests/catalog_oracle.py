@@ -16,7 +16,7 @@ from queries.catalog import catalog
 from queries.simulator import simulate
 from queries.views import window as windows
 from queries.views.filters import Filters
-from tests import router_events
+from tests import odd_events, router_events
 from tests.hogql_corpus import ZONE
 from tests.hogql_oracle import Oracle, comparable
 
@@ -34,14 +34,18 @@ NARROWED: dict[str, dict[str, object]] = {
     "rounds_with_dimension": _HOURS,
     "rounds_escalated": {"to_model": "claude-opus-4-1", "reason": "stall", **_HOURS},
     "rounds_stopped": {"reason": "max_rounds"},
+    "rounds_with_model": {"model": "claude-haiku-4-5", "source": "token_machine.request"},
+    "rounds_with_tokens": {"source": "$ai_generation"},
+    "rounds_with_case": {"dimension": "naming"},
+    "rounds_with_scorer": {"version": "review-2.0", "variant": "full"},
     # Only the night before threw something.
     "exception_issues": {"since": MORNING - timedelta(days=2)},
     "round_variants": {"since": MORNING - timedelta(days=11), "flag": "scorer_v2"},
-    "rounds_of_task": {"task_type": "proposal", "model": "claude-haiku-4-5"},
+    "rounds_of_task": {"task_type": "prompts", "model": "claude-haiku-4-5"},
     "rounds_of_model": {"task_type": "(no task type)", "model": "claude-haiku-4-5"},
     "rounds_of_agent": {"agent": "critic"},
 }
-# Asked of the time of `router_events` alone as well.
+# Asked of the time of `router_events` or `odd_events` alone as well.
 _ODD = MORNING - timedelta(days=12)
 _ODD_TIME = {"since": _ODD, "until": _ODD + timedelta(days=1)}
 _OF_ALL = (
@@ -53,6 +57,14 @@ ODD: dict[str, dict[str, object]] = dict.fromkeys(_OF_ALL, _ODD_TIME) | {
     "rounds_of_model": {**_ODD_TIME, "task_type": "proposal"},
     "rounds_after_anomaly": {**_ODD_TIME, "type": "cost_spike"},
 }
+_ODDER = MORNING - timedelta(days=20)
+_OF_MODELS_AND_SCORES = (
+    "model_latency", "model_latency_course", "router_latency", "router_latency_course", "round_tokens",
+    "generation_tokens", "case_dimensions", "run_regressions", "run_cases", "scorer_versions", "scorer_mix",
+    "rounds_with_model", "rounds_with_tokens", "rounds_with_case", "rounds_regressed", "rounds_with_scorer",
+)  # fmt: skip
+_ODDER_TIME: dict[str, object] = {"since": _ODDER, "until": _ODDER + timedelta(days=1), "bucket": "hour"}
+ODD |= dict.fromkeys(_OF_MODELS_AND_SCORES, _ODDER_TIME)
 # Beside what the simulation's loops saw, corners of it. A round as it is sent: event, minutes, score, variants.
 _VARIANTS: dict[str, list[tuple[str, int, object, dict[str, object]]]] = {
     "01KKTW00000000000000000001": [
@@ -81,8 +93,8 @@ def weekend() -> list[dict]:
 
 
 def everything() -> list[dict]:
-    """The weekend, and before it, where only some questions look, rounds of odd variants, odd requests."""
-    return [*weekend(), *_with_variants(), *router_events.events(_ODD)]
+    """The weekend, and before it, where only some questions look, rounds of odd variants, odd events of all kinds."""
+    return [*weekend(), *_with_variants(), *router_events.events(_ODD), *odd_events.sent(_ODDER)]
 
 
 def _with_variants() -> Iterator[dict]:

@@ -73,6 +73,21 @@ class TestMaking:
         _, (found,), _ = run(embedded, "--list")
         assert found["content"] == "a new judge" and found["at"] == "2026-11-20T06:00:00+00:00"
 
+    @pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31T23:59"])
+    def test_no_mark_is_beyond_all_time_lines(self, embedded, at):
+        with pytest.raises(LoopdeskError, match="No time line"):
+            run(embedded, "long ago", "--at", at)
+
+    @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+    def test_a_mark_of_somebody_elses_beyond_all_time_lines_hides_no_other(self, embedded, zone):
+        settings = {**embedded, "timezone": zone}
+        rest = open_rest(Context.of(settings).config)
+        for at in ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"):
+            rest.ask("POST", "annotations/", {"content": "x", "date_marker": at, "scope": "project"})
+        run(settings, "here")
+        done = CliRunner().invoke(command, ["--list"], obj=Context.of(settings), catch_exceptions=False)
+        assert "here" in done.stdout and len(done.stdout.splitlines()) == 1
+
     def test_over_http(self, serve, state):
         served = serve()
         settings = asking(served.url, served.personal_key)

@@ -17,6 +17,7 @@ from tests.engine_desk import filled
 from tests.events import event
 from tests.proposed import inbox, large
 from tests.terminals import Terminal, desk_command
+from tests.test_user_boards import GOOD, OVER_TIME
 from workspace.config import Config
 from workspace.knobs import KNOWN
 
@@ -109,6 +110,29 @@ def test_the_knobs_use_the_line_sparingly(tmp_path: Path, desk: Terminal):
     assert len(desk.press(b"jkjkjkjkjk")) / 10 <= LIST_KEY
     assert pressed(desk, b"\t", 2) <= TAB
     assert idle(desk) == b""
+
+
+def test_boards_use_the_line_sparingly(tmp_path: Path):
+    boards = tmp_path / "config" / "boards"
+    boards.mkdir(parents=True)
+    for place in range(8):
+        (boards / f"mine_{place}.sql").write_text(OVER_TIME if place % 2 else GOOD)
+    folder = tmp_path / "workspace"
+    folder.mkdir(mode=0o700)
+    store = Store.open(folder / "events.db")
+    now = datetime.now(UTC)
+    store.ingest(list(rounds(now)), now=now)
+    store.close()
+    desk = Terminal(desk_command(folder), (160, 48), {"LOOPDESK_CONFIG_DIR": str(boards.parent)})
+    try:
+        desk.read(until=b"as of")
+        assert len(desk.press(b"6", until=b"Who kept rounds? 1 row over")) <= START / 2
+        assert pressed(desk, b"\t") <= TAB
+        assert pressed(desk, b"j", 1) <= LIST_KEY
+        assert pressed(desk, b"]", 2) <= PAGE
+        assert idle(desk) == b""
+    finally:
+        desk.close()
 
 
 def test_a_trace_uses_the_line_sparingly(desk: Terminal):

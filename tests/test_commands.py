@@ -185,6 +185,14 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path):
     assert "--workspace DIR" in line
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_output_that_was_closed_before_it_began_is_no_error(weekend: Path):
+    desk = [sys.executable, "-m", "tui.main", "--workspace", str(weekend), "flags"]
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *desk]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_second_server_on_the_same_port_is_told_so(tmp_path: Path):
     with Serving(tmp_path / "one") as server:
         port = server.told["url"].rpartition(":")[2]

@@ -100,7 +100,7 @@ def test_equal_scores_and_no_numbers_make_no_winner():
     assert same.compared[0].is_better is None and same.compared[0].chance == 1 and "not told apart" in same.verdict
     row = {"flag": "f", "round_id": "r", "variant": '"test"', "n_variants": 1, "project": "p", "client": None,
            "agent": None, "started": START.isoformat(), "n_scored": 1, "goal": None}  # fmt: skip
-    found, _ = samples([row | {"score": score} for score in (None, float("nan"), float("inf"), 0.5)], "f")
+    found, _ = samples([row | {"score": score} for score in (None, float("nan"), float("inf"), -1e200, 0.5)], "f")
     assert [one.score for one in found] == [0.5]
 
 

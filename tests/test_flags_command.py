@@ -61,6 +61,15 @@ def listed(context: Context) -> dict:
     return flag
 
 
+def test_they_are_listed_by_that_word_too_and_no_option_is_passed_over(context: Context):
+    assert run(context, "list", "--json") == run(context, "--json")
+    for odd in (["experiment"], ["--json", "list"]):
+        with pytest.raises((LoopdeskError, SystemExit)):
+            run(context, *odd)
+    with pytest.raises(LoopdeskError, match="either"):
+        run(context, "compare", "scorer_v2", "--rounds", "20", "--effect", "0.1")
+
+
 def test_a_flag_is_switched_and_rolled_out_after_a_yes(context: Context):
     assert "scorer_v2" in run(context) and listed(context)["is_on"] is False
     assert "off → on" in run(context, "on", "scorer_v2", "--yes")

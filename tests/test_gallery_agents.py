@@ -52,7 +52,7 @@ def test_a_round_counts_for_each_agent_that_took_part(tmp_path: Path):
             ("internal", "judge"),
         ]
         counts = {
-            key: (one["Rounds"], one["Kept"], one["Mean"], one["Best"], one["Cost"]) for key, one in found.items()
+            key: (one["rounds"], one["kept"], one["mean"], one["best"], one["cost"]) for key, one in found.items()
         }
         assert counts["internal", "planner"] == (4, pytest.approx(1 / 3), pytest.approx(0.7), 0.9, 3.0)
         assert counts["internal", "coder"] == (3, pytest.approx(1 / 3), pytest.approx(0.7), 0.9, 3.0)
@@ -76,8 +76,8 @@ def test_the_best_score_follows_its_goal_and_the_kept_rates_are_named(tmp_path: 
     events += ran("running", at("07:00", 20), "planner", kept=None, score=None)
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["agents"])
-    assert column(sheet, "Best") == [1.1, 1.0]
-    assert column(sheet, "Kept") == [0.5, 0.25]
+    assert column(sheet, "best") == [1.1, 1.0]
+    assert column(sheet, "kept") == [0.5, 0.25]
     assert sheet.verdict == "Kept most: autoagent/globex (50 %); least: autoagent/internal (25 %)."
 
 
@@ -91,7 +91,7 @@ def test_nights_are_counted_from_noon_to_noon(tmp_path: Path):
     ]
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["agents"], WEEK)
-    assert dict(zip(column(sheet, "Agent"), column(sheet, "Nights"), strict=True)) == {"planner": 1, "coder": 2}
+    assert dict(zip(column(sheet, "agent"), column(sheet, "nights"), strict=True)) == {"planner": 1, "coder": 2}
 
 
 def test_what_is_not_sent_is_a_row_and_a_note(tmp_path: Path):
@@ -108,7 +108,7 @@ def test_what_is_not_sent_is_a_row_and_a_note(tmp_path: Path):
             ("autoagent", "internal", "(no agent)", 1),
             ("autoagent", "internal", "coder", 1),
         ]
-        assert column(sheet, "Cost") == [1.0, None, 1.0]
+        assert column(sheet, "cost") == [1.0, None, 1.0]
         assert "33 % of rounds name no agent." in sheet.notes
         assert "33 % of decided rounds have no cost." in sheet.notes
         assert [store.behind(row) for row in sheet.rows] == [{"r2"}, {"r1"}, {"r3"}]
@@ -124,7 +124,7 @@ def test_retention_is_a_triangle_of_cohorts(tmp_path: Path):
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["retention"], WEEK)
     assert_whole(sheet)
-    assert [column.heading for column in sheet.columns] == ["First night", "Agents", "+1", "+2", "+3"]
+    assert [column.heading for column in sheet.columns] == ["first night", "agents", "+1", "+2", "+3"]
     assert [row.cells for row in sheet.rows] == [
         ("Mon 16 Nov", 2, 0.5, 0.5, 0.5),
         ("Wed 18 Nov", 1, 1.0, None, None),
@@ -141,7 +141,7 @@ def test_an_agent_is_one_of_a_project_and_client(tmp_path: Path):
     ]
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["retention"], WEEK)
-    assert column(sheet, "Agents") == [1, 1, 1] and column(sheet, "+1") == [0.0, 0.0, None]
+    assert column(sheet, "agents") == [1, 1, 1] and column(sheet, "+1") == [0.0, 0.0, None]
 
 
 def test_one_night_shows_no_retention(tmp_path: Path):

@@ -46,12 +46,12 @@ def test_a_batch_has_the_rounds_kept_since_the_one_before_it(tmp_path: Path):
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARD)
         assert_whole(sheet)
-        assert column(sheet, "Batch") == ["b3", "b2", "b1"]
-        assert column(sheet, "Rounds") == [0, 1, 3]
-        assert column(sheet, "Mean score") == [None, 0.8, pytest.approx(0.4)]
-        assert column(sheet, "By client") == [None, "internal 1", "internal 2, globex 1"]
-        assert column(sheet, "Examples") == [5, 10, 30]
-        assert column(sheet, "Published")[0] == "Thu 19 Nov 23:30"
+        assert column(sheet, "batch") == ["b3", "b2", "b1"]
+        assert column(sheet, "rounds") == [0, 1, 3]
+        assert column(sheet, "mean score") == [None, 0.8, pytest.approx(0.4)]
+        assert column(sheet, "by client") == [None, "internal 1", "internal 2, globex 1"]
+        assert column(sheet, "examples") == [5, 10, 30]
+        assert column(sheet, "published")[0] == "Thu 19 Nov 23:30"
         assert [row.word for row in sheet.rows] == ["no new round", "", ""]
         assert sheet.verdict == "3 batches, 45 examples of 4 kept rounds; 1 round kept since the last."
         # Also those of the night before.
@@ -71,7 +71,7 @@ def test_a_project_counts_its_own_batches_and_the_first_one_all(tmp_path: Path):
         sheet = store.sheet(BOARD)
         assert [store.behind(row) for row in sheet.rows] == [{"g1", "g2"}, {"a1"}]
         assert any("2 batches have none before" in note for note in sheet.notes)
-        assert column(store.sheet(BOARD, filters=Filters("gtm")), "Batch") == ["g"]
+        assert column(store.sheet(BOARD, filters=Filters("gtm")), "batch") == ["g"]
 
 
 def test_what_is_not_sent_is_a_dash_and_a_note(tmp_path: Path):
@@ -83,10 +83,10 @@ def test_what_is_not_sent_is_a_dash_and_a_note(tmp_path: Path):
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARD)
     first = by_heading(sheet, sheet.rows[1])
-    assert (first["Batch"], first["Examples"], first["Mean score"], first["By client"]) == (
+    assert (first["batch"], first["examples"], first["mean score"], first["by client"]) == (
         "(no batch id)", None, None, "(no client) 1",
     )  # fmt: skip
-    assert (first["For"], first["Kept at"]) == (None, None)
+    assert (first["for"], first["kept at"]) == (None, None)
     assert {"50 % of batches name no batch_id.", "50 % of batches say no r2_key."} <= set(sheet.notes)
     assert sheet.verdict == "2 batches, 10 examples of 1 kept round."
 

@@ -52,13 +52,13 @@ def test_the_best_model_leads_by_more_than_noise_and_enough_values(tmp_path: Pat
     with filled(tmp_path, begun(events)) as store:
         sheet = store.sheet(BOARDS["quality"])
         assert_whole(sheet)
-        assert column(sheet, "Model") == ["tiny", "small", "large"]
+        assert column(sheet, "model") == ["tiny", "small", "large"]
         assert [row.word for row in sheet.rows] == ["few", "best", ""]
         assert sheet.rows[1].tone is Tone.GOOD
-        assert column(sheet, "Quality") == pytest.approx([1.0, 0.85, 0.552])  # large: 13 times 0.6, 12 times 0.5
-        assert column(sheet, "Rated") == [3, 30, 25]
-        assert column(sheet, "Per request") == pytest.approx([0.02, 0.02, 0.1])
-        assert column(sheet, "Grade") == [None, "A 100 %", "C 100 %"]
+        assert column(sheet, "quality") == pytest.approx([1.0, 0.85, 0.552])  # large: 13 times 0.6, 12 times 0.5
+        assert column(sheet, "rated") == [3, 30, 25]
+        assert column(sheet, "per request") == pytest.approx([0.02, 0.02, 0.1])
+        assert column(sheet, "grade") == [None, "A 100 %", "C 100 %"]
         assert "small is best at proposal" in sheet.verdict and "58 rated" in sheet.verdict
         assert len(sheet.verdict) <= 80
         assert store.behind(sheet.rows[0]) == {"tiny-0", "tiny-1", "tiny-2"}
@@ -91,8 +91,8 @@ def test_what_is_not_sent_is_a_row_and_a_note(tmp_path: Path):
     events = [*requests("small", 3, [0.9]), *requests("small", 1, [0.9], task_type=None, quality_score=None)]
     with filled(tmp_path, begun(events)) as store:
         sheet = store.sheet(BOARDS["quality"])
-        assert column(sheet, "Task type") == ["proposal", "(no task type)"]
-        assert by_heading(sheet, sheet.rows[1])["Quality"] is None
+        assert column(sheet, "task type") == ["proposal", "(no task type)"]
+        assert by_heading(sheet, sheet.rows[1])["quality"] is None
         assert "25 % of requests name no task type." in sheet.notes
         assert "25 % of requests have no quality." in sheet.notes
         assert store.behind(sheet.rows[1]) == {"small-0"}
@@ -116,7 +116,7 @@ def test_a_rounds_quality_goes_to_the_model_that_began_it(tmp_path: Path):
             ("proposal", "small", 0.5, 12),
             ("(no task type)", "large", 0.75, 1),
         ]
-        assert column(sheet, "Per round") == [0.5, 0.5, 0.5]
+        assert column(sheet, "per round") == [0.5, 0.5, 0.5]
         assert store.behind(sheet.rows[0]) == {f"r{place}" for place in range(12, 23)}
         assert store.behind(sheet.rows[2]) == {"r23"}
         assert "No model is clearly best" in sheet.verdict  # too few of each
@@ -138,10 +138,10 @@ def test_spend_has_a_course_by_hour_and_the_night_before(tmp_path: Path):
         sheet = store.sheet(BOARDS["spend"])
         assert_whole(sheet)
         first, second = (by_heading(sheet, row) for row in sheet.rows)
-        assert (first["Task type"], first["Spent"], first["Before"], first["Requests"]) == ("proposal", 3.5, 0.7, 3)
-        assert (second["Task type"], second["Spent"], second["Before"], second["Each"]) == ("score", 0.25, None, 0.25)
-        assert first["Course"] == (None, None, 1.5, None, 2.0, *[None] * 9)
-        assert second["Course"] == (None, None, None, None, 0.25, *[None] * 9)  # at 23:30 nobody sent a cost
+        assert (first["task type"], first["spent"], first["before"], first["requests"]) == ("proposal", 3.5, 0.7, 3)
+        assert (second["task type"], second["spent"], second["before"], second["each"]) == ("score", 0.25, None, 0.25)
+        assert first["course"] == (None, None, 1.5, None, 2.0, *[None] * 9)
+        assert second["course"] == (None, None, None, None, 0.25, *[None] * 9)  # at 23:30 nobody sent a cost
         assert sheet.verdict == "$3.75 on 2 types of task, most on proposal (93 %); proposal 5.0× the night before."
         assert "20 % of requests have no cost." in sheet.notes
         assert store.behind(sheet.rows[0]) == {"a", "b", "c"}
@@ -156,8 +156,8 @@ def test_the_two_senders_of_one_call_are_never_added(tmp_path: Path):
     ]
     with filled(tmp_path, events) as store:
         router, calls = (store.sheet(BOARDS[name]) for name in ("spend", "spend_generations"))
-        assert column(router, "Spent") == [2.0]
-        assert (column(calls, "Task type"), column(calls, "Spent")) == (["(no task type)", "proposal"], [2.0, 2.0])
+        assert column(router, "spent") == [2.0]
+        assert (column(calls, "task type"), column(calls, "spent")) == (["(no task type)", "proposal"], [2.0, 2.0])
         assert router.notes[0] != calls.notes[0]
         assert store.behind(calls.rows[1]) == {"a"} and store.behind(calls.rows[0]) == {"b"}
 
@@ -213,9 +213,9 @@ def test_the_base_rate_is_the_time_that_a_revert_follows(tmp_path: Path):
         sheet = store.sheet(BOARDS["anomaly_reverts"])
         found = by_heading(sheet, sheet.rows[0])
         # Two in the hour from 20:00 are one trial, the first of which is followed.
-        assert (found["Seen"], found["Hours"], found["Reverted"]) == (4, 3, 2)
-        assert (found["Share"], found["Base rate"]) == pytest.approx((2 / 3, 0.5))
-        assert found["By chance"] == pytest.approx(0.5)  # P of 2 or 3 of 3 at one half
+        assert (found["seen"], found["hours"], found["reverted"]) == (4, 3, 2)
+        assert (found["share"], found["base rate"]) == pytest.approx((2 / 3, 0.5))
+        assert found["by chance"] == pytest.approx(0.5)  # P of 2 or 3 of 3 at one half
         assert sheet.rows[0].word == "too few to tell" and "too few" in sheet.verdict
         assert store.behind(sheet.rows[0]) == {"r0", "r1"}
 
@@ -232,7 +232,7 @@ def test_a_revert_counts_for_its_project_and_client_and_up_to_the_hour(tmp_path:
     ]
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["anomaly_reverts"])
-    found = {row.cells[0]: by_heading(sheet, row)["Reverted"] for row in sheet.rows}
+    found = {row.cells[0]: by_heading(sheet, row)["reverted"] for row in sheet.rows}
     assert found == {
         "in time": 1,
         "a minute late": 0,
@@ -260,10 +260,10 @@ def test_more_than_chance_and_less_than_chance_are_told_apart(tmp_path: Path):
         sheet = store.sheet(BOARDS["anomaly_reverts"], day)
     spike, dip = sheet.rows
     assert (spike.word, spike.tone, dip.word) == ("more than chance", Tone.BAD, "less than chance")
-    base = by_heading(sheet, spike)["Base rate"]
+    base = by_heading(sheet, spike)["base rate"]
     # Eight hours' length of 19 whole ones: the last one's next hour is not over.
     assert base == pytest.approx(8 / 19)
-    assert by_heading(sheet, spike)["By chance"] == pytest.approx(2 * (8 / 19) ** 8)
+    assert by_heading(sheet, spike)["by chance"] == pytest.approx(2 * (8 / 19) ** 8)
     assert sheet.verdict == "cost_spike: reverts after 8 of 8 (100 %), base rate 42 %: more than chance."
 
 
@@ -277,8 +277,8 @@ def test_a_few_trials_say_nothing_however_they_come_out(tmp_path: Path):
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["anomaly_reverts"])
     found = by_heading(sheet, sheet.rows[0])
-    assert (found["Hours"], found["Share"]) == (4, 1.0)
-    assert isinstance(found["By chance"], float) and found["By chance"] < 0.05
+    assert (found["hours"], found["share"]) == (4, 1.0)
+    assert isinstance(found["by chance"], float) and found["by chance"] < 0.05
     assert sheet.rows[0].word == "too few to tell"
 
 
@@ -289,7 +289,7 @@ def test_an_anomaly_is_open_until_its_hour_is_over(tmp_path: Path):
     ]
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["anomaly_reverts"])
-    assert by_heading(sheet, sheet.rows[0])["Share"] is None
+    assert by_heading(sheet, sheet.rows[0])["share"] is None
     assert any("still open" in note for note in sheet.notes)
 
 
@@ -344,11 +344,11 @@ def test_a_team_has_whom_its_summaries_named_most_and_the_last_ones_figures(tmp_
         sheet = store.sheet(BOARDS["teams"])
         assert_whole(sheet)
         first, second = (by_heading(sheet, row) for row in sheet.rows)
-        assert (first["Team"], first["Best"], first["Worst"]) == ("internal", "ann 2 of 3", "cy 2 of 3")
-        assert first["Candidates"] == "cy and 2 more"
-        assert (first["Requests"], first["Cost"], first["Quality"], first["Summaries"]) == (60, 2.5, 0.9, 3)
-        assert first["Course of quality"] == (None, None, pytest.approx(0.6), None, 0.9, *[None] * 9)
-        assert (second["Team"], second["Best"], second["Candidates"]) == ("globex", "zoe", None)
+        assert (first["team"], first["best"], first["worst"]) == ("internal", "ann 2 of 3", "cy 2 of 3")
+        assert first["candidates"] == "cy and 2 more"
+        assert (first["requests"], first["cost"], first["quality"], first["summaries"]) == (60, 2.5, 0.9, 3)
+        assert first["course of quality"] == (None, None, pytest.approx(0.6), None, 0.9, *[None] * 9)
+        assert (second["team"], second["best"], second["candidates"]) == ("globex", "zoe", None)
         assert [row.word for row in sheet.rows] == ["escalate", ""]
         assert sheet.verdict == "4 summaries of 2 teams; for a bigger model: cy, dee and eve."
         assert store.behind(sheet.rows[0]) == {"r1"}
@@ -360,7 +360,7 @@ def test_teams_with_one_clients_name_are_told_apart_by_their_project(tmp_path: P
     events += [told("round_started", at("21:00"), f"r{n}", **owner) for n, owner in enumerate(owners)]
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["teams"])
-        named = dict(zip(column(sheet, "Team"), sheet.rows, strict=True))
+        named = dict(zip(column(sheet, "team"), sheet.rows, strict=True))
         assert set(named) == {"autoagent/internal", "gtm/internal", "moss", "solo"}
         assert store.behind(named["gtm/internal"]) == {"r1"}  # no summary names its run: all rounds of the team
 
@@ -414,4 +414,4 @@ def test_one_number_that_is_none_does_not_spoil_the_mean(tmp_path: Path):
     with filled(tmp_path, events) as store:
         sheet = store.sheet(BOARDS["quality"])
     (row,) = sheet.rows
-    assert (by_heading(sheet, row)["Quality"], by_heading(sheet, row)["Rated"]) == (0.5, 4)
+    assert (by_heading(sheet, row)["quality"], by_heading(sheet, row)["rated"]) == (0.5, 4)

@@ -54,8 +54,8 @@ def test_in_ascii_marks_are_ascii():
 
 def test_what_is_in_focus_comes_first_then_the_screen_then_everywhere():
     lines = text_of("morning", "funnel", "morning", "headline")
-    places = [lines.index(title) for title in ("Round funnel", "Keys: Morning", "Morning", "Headline")]
-    places += [lines.index(f"Keys: {name}") for name in ("Morning and Rounds", "Screens", "Everywhere")]
+    places = [lines.index(title) for title in ("Round funnel", "Keys: Morning and Boards", "Morning", "Headline")]
+    places += [lines.index(f"Keys: {name}") for name in ("Morning, Rounds and Boards", "Screens", "Everywhere")]
     assert places == sorted(places) and places[0] == 0
     assert any("drop off" in line for line in lines[1:3])
 

@@ -44,6 +44,7 @@ EVERY_SCREEN = (
     *(["down", "enter"], ["escape", "escape"]),  # the rounds behind a number
     *(["2"], ["G"], ["plus"], ["tab"]),  # Rounds, their last one, and what was deployed
     *(["escape", "f"], ["escape", "w"], ["escape", "slash", "m", "a", "r", "k"], ["escape", "question_mark"]),
+    *(["escape", "6"], ["plus"], ["tab"], ["escape", "p"], ["escape", "]"]),  # boards beyond the six
 )
 
 

@@ -106,7 +106,7 @@ def test_between_two_copies_the_owner_says_which(loop: Path):
     assert (loop / "b" / "posthog_client.py").read_bytes() == OURS
 
 
-@pytest.mark.parametrize("to", ["../elsewhere.py", "/etc/posthog_client.py", "nowhere/telemetry.py"])
+@pytest.mark.parametrize("to", ["../elsewhere.py", "/etc/posthog_client.py", "nowhere/telemetry.py", "notes.toml"])
 def test_it_is_not_led_out_of_the_repository_and_makes_no_folder(loop: Path, to: str):
     assert outcomes(loop, "--to", to)[0]["outcome"] == "refused"
     assert not list(loop.iterdir()) and not (loop.parent / "elsewhere.py").exists()
@@ -136,7 +136,11 @@ def test_a_person_is_asked(loop: Path, monkeypatch: pytest.MonkeyPatch, answer: 
     place.write_bytes(OLDER)
     place.chmod(0o640)
     monkeypatch.setattr("tui.commands.instrument._is_somebody_there", lambda: True)
-    assert run(loop, input=f"{answer}\n").return_value == code
+    before = os.umask(0o077)  # as `loopdesk` has it
+    try:
+        assert run(loop, input=f"{answer}\n").return_value == code
+    finally:
+        os.umask(before)
     assert place.read_bytes() == (OURS if answer == "y" else OLDER)
     assert stat.S_IMODE(place.stat().st_mode) == 0o640
 
@@ -180,6 +184,13 @@ def test_nothing_is_written_through_a_link(loop: Path, tmp_path: Path):
         assert outcomes(loop, "--yes", *(("--to", to) if to else ()))[0]["outcome"] == "refused", to
     assert (theirs / "posthog_client.py").read_bytes() == OLDER
     assert not (tmp_path / "made.py").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_pipe_of_the_name_is_not_waited_for(loop: Path):
+    os.mkfifo(loop / "posthog_client.py")
+    (refused,) = outcomes(loop)
+    assert refused["outcome"] == "refused" and "is no file" in refused["said"]
 
 
 def test_a_repository_behind_a_link_is_the_one_that_was_named(loop: Path, tmp_path: Path):

@@ -15,6 +15,7 @@ from tui.screens.connect import ConnectScreen
 from tui.screens.diff import DiffScreen
 from tui.screens.engine import EngineScreen
 from tui.screens.full import FullScreen
+from tui.screens.gallery import GalleryScreen
 from tui.screens.help import HelpScreen, help_lines
 from tui.screens.inbox import InboxScreen
 from tui.screens.journal import JournalScreen
@@ -43,6 +44,7 @@ SCREENS = {
     "compare": CompareScreen,
     "engine": EngineScreen,
     "knobs": KnobsScreen,
+    "boards": GalleryScreen,
     "journal": JournalScreen,
     "welcome": WelcomeScreen,
     "dialog": Chooser,

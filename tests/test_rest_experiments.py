@@ -241,9 +241,11 @@ def test_an_approval_policy_is_a_sentence_and_asked_once(open_remote: Callable[.
 def test_what_is_no_experiment_is_left_out(open_remote: Callable[..., RemoteRest]):
     junk: list = [7, {}, {"id": "7"}, {**DRAFT, "deleted": True}, {**DRAFT, "feature_flag_key": 9, "feature_flag": 1}]
     odd = {**DRAFT, "name": "\x1b[31mred", "feature_flag": None, "start_date": "soon", "description": None}
-    with Double([json_answer({"results": [*junk, odd]})]).running() as double:
-        (found,) = experiments(open_remote(double.url))
+    never = {**DRAFT, "id": 1, "start_date": "9999-12-31T23:59:59-05:00"}
+    with Double([json_answer({"results": [*junk, odd, never]})]).running() as double:
+        found, last = experiments(open_remote(double.url))
     assert (found.name, found.state, found.plan) == ("red", "draft", None)
+    assert last.state == "draft"
 
 
 @given(

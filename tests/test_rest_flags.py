@@ -11,11 +11,12 @@ from queries.limiter import Limiter, account
 from queries.remote_errors import KeyRefused, PostHogConflict
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, Rest
-from queries.rest_flags import Change, FlagMoved, apply, flag_named, flags, rolled_out, switched
+from queries.rest_flags import Change, FlagMoved, apply, budgeted, flag_named, flag_of, flags, rolled_out, switched
 from tests.conftest import Served
 from tests.posthog_double import Double, Received, Scripted, json_answer, page, refusal
 from tests.rest_calls import EVERYONE, HALVES
 from workspace.errors import LoopdeskError
+from workspace.knobs import MOST_USD
 
 KEY = "phx_" + "s3cret" * 6
 Made = dict[str, object]
@@ -109,6 +110,15 @@ def test_what_changes_nothing_or_is_not_clear_is_refused_before_anything_is_sent
             wrong()
 
 
+def test_a_budget_that_could_not_be_read_back_is_not_written(rest: Rest):
+    make(rest, "night", filters={**EVERYONE, "payloads": {"true": '{"usd": 20}'}})
+    night = flag_named(rest, "night")
+    for usd in (1e300, float("inf"), float("nan"), -1):
+        with pytest.raises(LoopdeskError, match="is no budget"):
+            budgeted(night, usd)
+    assert apply(rest, budgeted(night, MOST_USD)).usd == MOST_USD
+
+
 def document(**more: object) -> Made:
     return {"id": 3, "key": "scorer_v2", "name": "", "active": False, "filters": EVERYONE, "version": 4} | more
 
@@ -136,6 +146,33 @@ def test_an_answer_that_leaves_the_flag_as_it_was_is_no_success(open_remote: Cal
         change: Change = switched(flag_named(rest, "scorer_v2"), True)
         with pytest.raises(LoopdeskError, match="did not change scorer_v2"):
             apply(rest, change)
+
+
+def test_what_was_sent_and_did_something_else_is_not_called_unsent(open_remote: Callable[..., RemoteRest]):
+    other = json_answer(document(version=5))
+    with Double([json_answer({"results": [document()]}), json_answer(document()), other]).running() as double:
+        rest = open_remote(double.url)
+        with pytest.raises(LoopdeskError, match="did not change scorer_v2") as met:
+            apply(rest, switched(flag_named(rest, "scorer_v2"), True))
+        assert not isinstance(met.value, FlagMoved)
+
+
+@pytest.mark.parametrize("odd", ["50%", [], {}, True, float("inf"), 10**400])
+def test_numbers_that_are_none_do_not_hide_the_other_flags(odd: object):
+    several = {"variants": [{"key": "control", "rollout_percentage": odd}]}
+    filters = {"groups": [{"rollout_percentage": odd}], "multivariate": several, "payloads": {"true": {"usd": odd}}}
+    found = flag_of(document(filters=filters))
+    assert found is not None and (found.rollout, found.usd, found.shares) == (None, None, {"control": 0})
+
+
+def test_a_project_with_thousands_of_flags_is_listed_whole(open_remote: Callable[..., RemoteRest]):
+    def answer(received: Received) -> Scripted:
+        offset = int(received.path.partition("offset=")[2])
+        rows = [document(id=place, key=f"flag-{place}") for place in range(offset, min(offset + 100, 2_000))]
+        return json_answer({"results": rows, "next": "more" if offset + 100 < 2_000 else None})
+
+    with Double([], answer).running() as double:
+        assert len(flags(open_remote(double.url))) == 2_000
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import strategies as some
 from scipy import stats
 
 from queries.statistics import (
+    MOST_NEEDED,
     Moments,
     binomial_tail,
     bootstrap_difference,
@@ -132,6 +133,7 @@ def test_the_sample_it_asks_for_has_the_power_it_promises():
 def test_lehrs_rule_is_near():
     assert rounds_needed(1, 0.5) == pytest.approx(16 / 0.25, rel=0.03)
     assert rounds_needed(0, 1) == 2
+    assert rounds_needed(1, 1e-300) == rounds_needed(1, 5e-324) == MOST_NEEDED
     with pytest.raises(ValueError, match="above 0"):
         rounds_needed(1, 0)
 

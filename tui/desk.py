@@ -83,6 +83,12 @@ def _knobs() -> Screen:
     return KnobsScreen()
 
 
+def _gallery() -> Screen:
+    from tui.screens.gallery import GalleryScreen
+
+    return GalleryScreen()
+
+
 class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
@@ -93,6 +99,7 @@ class Desk(Decisions, inherit_bindings=False):
         "inbox": _inbox,
         "engine": _engine,
         "knobs": _knobs,
+        "boards": _gallery,
     }
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
@@ -236,7 +243,7 @@ class Desk(Decisions, inherit_bindings=False):
 
     def changed_boards(self, names: Sequence[str], arrived: frozenset[str]) -> tuple[str, ...]:
         """Those of the boards whose answer these events may change."""
-        return tuple(name for name in names if "*" in arrived or arrived & boards.events_of(name))
+        return tuple(name for name in names if boards.is_changed(name, arrived))
 
     def on_arrived(self, message: Arrived) -> None:
         from tui.screens.welcome import WelcomeScreen

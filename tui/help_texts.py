@@ -139,6 +139,18 @@ TEXTS: Mapping[str, HelpText] = {
         "column what it is of each round, where there is such a thing. Leaving goes back to the number.",
         _ENDINGS,
     ),
+    "boards": HelpText(
+        "Boards",
+        "The questions beyond Morning's six, and your own, a page of panes at a time. You pick which are shown and in "
+        "which order, and both are remembered. Where one figure is in two events, the pane names its source and turns "
+        "to the other; no figure adds the two. A question of your own is a .sql file with the catalog's header in the "
+        "folder boards of the configuration.",
+        (
+            Mark("focus", "the pane that keys act on", "focus"),
+            Mark("12", "the number that opens the rounds behind it", "selected"),
+            Mark("stale", "the pane could not be asked again: this is its last answer", "warn"),
+        ),
+    ),
     "full": HelpText(
         "Full screen",
         "One pane with all the room there is: its picture, the rows of its answer as a table that sorts, searches and "
@@ -296,3 +308,25 @@ TEXTS: Mapping[str, HelpText] = {
     ),
     "welcome": HelpText("First screen", "Nothing is stored here yet: four ways to see something."),
 }
+
+_OF_SHEETS = (
+    Mark("sparks", "the number over time: from zero, or where it stays far above, from its lowest", "accent"),
+    _HAPPENED,
+    Mark("██", "the share beside it", "accent"),
+    Mark("dash", "nobody sent it; never zero in its place", "dim"),
+)
+
+
+def of_board(board: str) -> HelpText:
+    """Of one beyond the six: what it asks, and where its figures come from."""
+    if board in TEXTS:
+        return TEXTS[board]
+    from queries.gallery import registry
+    from workspace.errors import LoopdeskError
+
+    try:
+        asks, source = registry.asks(board), registry.source(board)
+    except LoopdeskError as error:
+        return HelpText(registry.title(board), str(error))
+    words = f"{asks[:1].upper()}{asks[1:]}"
+    return HelpText(registry.title(board), f"{words} Its figures are from {source}." if source else words, _OF_SHEETS)

@@ -34,10 +34,11 @@ class Verb:
 SCOPES: Mapping[str, str] = {
     "everywhere": "Everywhere",
     "screens": "Screens",
-    "boards": "Morning and Rounds",
-    "answers": "Boards and rounds",
-    "tables": "Lists of rounds and full screens",
-    "panes": "Morning",
+    "boards": "Morning, Rounds and Boards",
+    "answers": "Panes and rounds",
+    "tables": "Boards, lists of rounds, full screens",
+    "panes": "Morning and Boards",
+    "gallery": "Boards",
     "full": "Full screen",
     "rounds": "Rounds",
     "proposal": "Inbox, triage and changes",
@@ -75,6 +76,7 @@ REACHABLE: Mapping[str, tuple[str, ...]] = {
     "compare": ("compare", "list", "screens", "everywhere"),
     "engine": ("engine", "sections", "list", "screens", "everywhere"),
     "knobs": ("knobs", "sections", "list", "screens", "everywhere"),
+    "boards": ("gallery", "panes", "tables", "boards", "answers", "screens", "everywhere"),
     "journal": ("journal", "list", "screens", "everywhere"),
     "welcome": ("welcome", "everywhere"),
     "dialog": ("dialog",),
@@ -91,6 +93,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("inbox", "3", "screens", "Inbox: reports by what they ask of you", "app.go('inbox')"),
     Verb("engine", "4", "screens", "Engine: sources, blocked signals, jobs, budgets, memory", "app.go('engine')"),
     Verb("knobs", "5", "screens", "Knobs: flags, experiments, budgets, annotations", "app.go('knobs')"),
+    Verb("boards", "6", "screens", "Boards: the other questions, and your own", "app.go('boards')"),
     Verb("back", "escape", "screens", "Back to where you came from", "screen.back"),
     Verb("help", "?", "everywhere", "Help: what is in focus, its marks and its keys", "app.help", short="help"),
     Verb("palette", "ctrl+p,:", "everywhere", "Command palette: find a command by its name", "app.palette"),
@@ -119,14 +122,20 @@ VERBS: tuple[Verb, ...] = (
         "export",
         writes=True,
     ),
-    Verb("next-pane", "tab", "panes", "Next pane", "app.focus_next"),
-    Verb("previous-pane", "shift+tab", "panes", "Previous pane", "app.focus_previous"),
+    Verb("next-pane", "tab", "panes", "Next pane", "screen.next_pane(1)"),
+    Verb("previous-pane", "shift+tab", "panes", "Previous pane", "screen.next_pane(-1)"),
     Verb("pane-up", "up,k", "panes", "The number above; past the first one the pane above", "screen.step(0, -1)"),
     Verb("pane-down", "down,j", "panes", "The number below; past the last one the pane below", "screen.step(0, 1)"),
     Verb("pane-left", "left,h", "panes", "The number or the pane to the left", "screen.step(-1, 0)"),
     Verb("pane-right", "right,l", "panes", "The number or the pane to the right", "screen.step(1, 0)"),
     Verb("jump", ";", "panes", "Jump to a pane by its letter", "screen.jump"),
     Verb("open", "enter", "panes", "Open the rounds behind the number, or all of the window", "screen.open", "rounds"),
+    Verb("pick-boards", "p", "gallery", "Pick which boards are shown", "screen.pick", short="pick"),
+    Verb("board-earlier", "<", "gallery", "Move the pane one place earlier", "screen.shift(-1)"),
+    Verb("board-later", ">", "gallery", "Move the pane one place later", "screen.shift(1)"),
+    Verb("other-source", "s", "gallery", "The same figure from its other source", "screen.other_source", "source"),
+    Verb("next-page", "],pagedown", "gallery", "Next page of panes", "screen.page(1)"),
+    Verb("previous-page", "[,pageup", "gallery", "Previous page of panes", "screen.page(-1)"),
     Verb("next-view", "tab", "full", "Next of picture, table and HogQL", "screen.turn(1)", short="table, HogQL"),
     Verb("previous-view", "shift+tab", "full", "Previous of picture, table and HogQL", "screen.turn(-1)"),
     Verb("jump-to-view", ";", "full", "Jump to a view by its letter", "screen.jump"),
@@ -389,8 +398,8 @@ class Keymap:
 
 
 def screen_name(screen: str) -> str:
-    """As a sentence names it: by its most particular scope."""
-    return SCOPES[REACHABLE[screen][0]]
+    """As a sentence names it: by its most particular scope, which of Morning is the panes' that Boards has too."""
+    return "Morning" if screen == "morning" else SCOPES[REACHABLE[screen][0]]
 
 
 @dataclass(frozen=True, slots=True)

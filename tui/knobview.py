@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from queries.moments import moment_of
 from queries.rest import MOST_LISTED
 from queries.rest_experiments import DRAFT, ENDED, PAUSED, RUNNING, Running, experiment_on
 from queries.rest_flags import Flag
 from queries.variants import SEVERAL, Compared, Seen
 from queries.views.experiment import Plan
 from queries.views.marks import Around
-from queries.views.timeline import Annotation, instant_of
+from queries.views.timeline import Annotation
 from queries.views.window import Span
 from queries.views.words import counted, listed
 from tui.sections import ClockTime, Said
@@ -109,7 +110,7 @@ class FlagRow:
 
     @property
     def changed_at(self) -> datetime | None:
-        return instant_of(self.flag.updated_at) if self.flag else None
+        return moment_of(self.flag.updated_at) if self.flag else None
 
 
 @dataclass(frozen=True, slots=True)

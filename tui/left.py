@@ -10,7 +10,7 @@ from queries.views.filters import Filters
 from queries.views.window import KINDS
 from tui.asker import Place
 
-SCREENS = ("morning", "rounds", "inbox", "engine", "knobs")
+SCREENS = ("morning", "rounds", "inbox", "engine", "knobs", "boards")
 PLACE, LEFT = "place", "left"
 """Names in the table of states: the place is written as soon as it changes, the rest on leaving."""
 

@@ -17,7 +17,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 
 from workspace.errors import LoopdeskError
 
@@ -26,6 +25,7 @@ KINDS = (FLAG, BUDGET, KILL_SWITCH)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")  # PostHog takes no other letters in a flag's key
 _SETTINGS = ("description", "kind", "usd", "payload", "variants")
 _MOST_DESCRIPTION = 400
+MOST_USD = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ def _variants(name: str, settings: Mapping, known: Knob | None) -> tuple[str, ..
 def _payload(name: str, settings: Mapping, kind: str, known: Knob | None) -> str:
     if kind == BUDGET and ("usd" in settings or known is None):
         usd = settings.get("usd")
-        if isinstance(usd, bool) or not isinstance(usd, int | float) or not isfinite(usd) or usd < 0:
+        if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd <= MOST_USD:
             raise LoopdeskError(
-                f"knobs.{name}.usd is {usd!r}, but must be a number of USD from 0 on"
+                f"knobs.{name}.usd is {usd!r}, but must be a number of USD from 0 to {MOST_USD:,}"
                 if "usd" in settings
                 else f"knobs.{name} is a budget, but does not say of how much",
                 do="Write usd = 20",

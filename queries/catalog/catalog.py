@@ -77,7 +77,8 @@ def load(name: str) -> Question:
 
 
 def parse(name: str, text: str) -> Question:
-    """A file's text: header lines `-- key: value`, then the query. Raises `LoopdeskError` naming what is missing."""
+    """A file's text: header lines `-- key: value`, then the query. Raises `LoopdeskError` naming what is missing or no
+    number."""
     lines = text.splitlines()
     header = {}
     for line in lines:
@@ -88,6 +89,8 @@ def parse(name: str, text: str) -> Question:
     missing = [key for key in ("title", "asks", "params", "columns", "events", "cost", "limit") if key not in header]
     if missing:
         raise LoopdeskError(f"The question {name} has no header line `-- {missing[0]}: ...`")
+    if not header["limit"].isdecimal():
+        raise LoopdeskError(f"The header line `-- limit: ...` of the question {name} is no number")
     return Question(
         name=name,
         title=header["title"],

@@ -12,8 +12,8 @@ SELECT
   properties.$ai_model AS model,
   count() AS calls,
   countIf(properties.$ai_is_error = 'true') AS errors,
-  quantileExactIf(0.5)(toFloat(properties.$ai_latency), properties.$ai_is_error != 'true') AS latency_s,
-  quantileExactIf(0.5)(toFloat(properties.$ai_latency) / nullIf(toFloat(properties.$ai_output_tokens), 0), properties.$ai_is_error != 'true') AS per_token_s,
+  quantileExact(0.5)(if(properties.$ai_is_error = 'true', NULL, toFloat(properties.$ai_latency))) AS latency_s,
+  quantileExact(0.5)(if(properties.$ai_is_error = 'true', NULL, toFloat(properties.$ai_latency) / nullIf(toFloat(properties.$ai_output_tokens), 0))) AS per_token_s,
   max(timestamp) AS last_at
 FROM events
 WHERE event = '$ai_generation'

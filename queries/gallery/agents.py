@@ -63,15 +63,15 @@ def agents(found: QueryResult) -> Sheet:
         (_agent(key, rows) for key, rows in by.items()), key=lambda one: (one.key[:2], -one.rounds, one.key)
     )
     columns = (
-        Column("Project"),
-        Column("Client"),
-        Column("Agent"),
-        Column("Rounds", Unit.COUNT),
-        Column("Kept", Unit.SHARE),
-        Column("Mean", Unit.SCORE, 3),
-        Column("Best", Unit.SCORE, 1),
-        Column("Cost", Unit.USD, 2),
-        Column("Nights", Unit.COUNT),
+        Column("project"),
+        Column("client"),
+        Column("agent"),
+        Column("rounds", Unit.COUNT),
+        Column("kept", Unit.SHARE),
+        Column("mean", Unit.SCORE, 3),
+        Column("best", Unit.SCORE, 1),
+        Column("cost", Unit.USD, 2),
+        Column("nights", Unit.COUNT),
     )
     return Sheet(_verdict(everyone), columns, tuple(map(_row, everyone)), notes=_notes(everyone))
 
@@ -98,8 +98,8 @@ def retention(now: QueryResult, before: QueryResult) -> Sheet:
     steps = range(1, min(NIGHTS_LATER, (last - min(cohorts)).days) + 1)
     rows = tuple(_cohort(night, cohorts[night], active, last, steps) for night in sorted(cohorts))
     columns = (
-        Column("First night"),
-        Column("Agents", Unit.COUNT),
+        Column("first night"),
+        Column("agents", Unit.COUNT),
         *(Column(f"+{step}", Unit.SHARE, step - 1) for step in steps),
     )
     return Sheet(_came_back(cohorts, active, last), columns, rows, notes=notes)

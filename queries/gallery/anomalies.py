@@ -93,13 +93,13 @@ def anomaly_reverts(window: Window, anomalies: QueryResult, hours: QueryResult) 
         tested.append(_tested(kind, times, hits, expected, len(seen)))
     tested.sort(key=lambda one: (not one.is_more, -one.seen, one.type))
     columns = (
-        Column("Anomaly"),
-        Column("Seen", Unit.COUNT),
-        Column("Hours", Unit.COUNT, 1),
-        Column("Reverted", Unit.COUNT, 2),
-        Column("Share", Unit.SHARE),
-        Column("Base rate", Unit.SHARE),
-        Column("By chance", Unit.SHARE, 3),
+        Column("anomaly"),
+        Column("seen", Unit.COUNT),
+        Column("hours", Unit.COUNT, 1),
+        Column("reverted", Unit.COUNT, 2),
+        Column("share", Unit.SHARE),
+        Column("base rate", Unit.SHARE),
+        Column("by chance", Unit.SHARE, 3),
     )
     cut = (*missing.cut(anomalies, "anomalies"), *missing.cut(hours, "hours of rounds"))
     notes = (*_notes(len(found) - len(old), len(old) - len(comparable)), *cut)

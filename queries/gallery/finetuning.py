@@ -59,15 +59,15 @@ def batches(
     waiting = _waiting(everything, rounds)
     cut = (*missing.cut(now, "batches"), *missing.cut(kept, "kept rounds"))
     columns = (
-        Column("Published"),
-        Column("Project"),
-        Column("Batch", rank=3),
-        Column("Examples", Unit.COUNT),
-        Column("Rounds", Unit.COUNT),
-        Column("Mean score", Unit.SCORE, 1),
-        Column("By client"),
-        Column("For", rank=2),
-        Column("Kept at", rank=4),
+        Column("published"),
+        Column("project"),
+        Column("batch", rank=3),
+        Column("examples", Unit.COUNT),
+        Column("rounds", Unit.COUNT),
+        Column("mean score", Unit.SCORE, 1),
+        Column("by client"),
+        Column("for", rank=2),
+        Column("kept at", rank=4),
     )
     return Sheet(_verdict(found, waiting), columns, tuple(map(_row, found)), notes=(*_notes(found), *cut))
 

@@ -88,13 +88,13 @@ def _sheet(cells: Sequence[_Cell], source: Source) -> Sheet:
     bests = [best for task_type in sizes if (best := _best([c for c in cells if c.task_type == task_type]))]
     has_grades = any(cell.grades for cell in cells)
     columns = (
-        Column("Task type"),
-        Column("Model"),
-        Column("Quality", Unit.SCORE),
-        Column("Rated", Unit.COUNT),
-        Column(f"Per {source.noun}", Unit.USD, 1),
+        Column("task type"),
+        Column("model"),
+        Column("quality", Unit.SCORE),
+        Column("rated", Unit.COUNT),
+        Column(f"per {source.noun}", Unit.USD, 1),
         Column(f"{source.noun.capitalize()}s", Unit.COUNT, 3),
-        *([Column("Grade", Unit.TEXT, 2)] if has_grades else []),
+        *([Column("grade", Unit.TEXT, 2)] if has_grades else []),
     )
     rows = tuple(_row(cell, any(cell is best for best, _, _ in bests), source, has_grades) for cell in ordered)
     return Sheet(_verdict(cells, bests, source), columns, rows, notes=_notes(cells, source))

@@ -74,6 +74,10 @@ class Sheet:
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_dollars(self) -> bool:
+        return any(column.unit is Unit.USD for column in self.columns)
+
 
 def empty(verdict: str, notes: Sequence[str] = ()) -> Sheet:
     """Nothing to show, and the sentence that says why."""

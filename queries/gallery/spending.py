@@ -52,13 +52,13 @@ def spend(
     tasks.sort(key=lambda task: (-(task.spent_usd or 0.0), -task.requests, task.name))
     total = sum(task.spent_usd or 0.0 for task in tasks)
     columns = (
-        Column("Task type"),
-        Column("Spent", Unit.USD),
-        Column("Share", Unit.SHARE, 2),
-        Column("Before", Unit.USD, 3),
-        Column("Requests", Unit.COUNT, 4),
-        Column("Each", Unit.USD, 1),
-        Column("Course", Unit.COURSE),
+        Column("task type"),
+        Column("spent", Unit.USD),
+        Column("share", Unit.SHARE, 2),
+        Column("before", Unit.USD, 3),
+        Column("requests", Unit.COUNT, 4),
+        Column("each", Unit.USD, 1),
+        Column("course", Unit.COURSE),
     )
     drawn = [mark for mark in (*marks, *moves(rows)) if mark.bucket in names]
     return Sheet(

@@ -34,15 +34,15 @@ def teams(window: Window, found: QueryResult) -> Sheet:
         by_team.setdefault(_team(row), []).append(row)
     names = buckets(window, found.timezone)
     columns = (
-        Column("Team"),
-        Column("Best"),
-        Column("Worst"),
-        Column("Candidates"),
-        Column("Summaries", Unit.COUNT, 3),
-        Column("Requests", Unit.COUNT, 4),
-        Column("Cost", Unit.USD, 2),
-        Column("Quality", Unit.SCORE, 1),
-        Column("Course of quality", Unit.COURSE, 5),
+        Column("team"),
+        Column("best"),
+        Column("worst"),
+        Column("candidates"),
+        Column("summaries", Unit.COUNT, 3),
+        Column("requests", Unit.COUNT, 4),
+        Column("cost", Unit.USD, 2),
+        Column("quality", Unit.SCORE, 1),
+        Column("course of quality", Unit.COURSE, 5),
     )
     ordered = sorted(by_team.items(), key=lambda pair: (-len(candidates(pair[1][0]["candidates"])), pair[0]))
     return Sheet(

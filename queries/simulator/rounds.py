@@ -13,9 +13,13 @@ from queries.simulator.tape import Event, Ids, Tape
 
 PASSES = 0.6  # a case passes from this score on
 CLOSING_S = 18  # about what judging, scoring and reflecting take after the trial
-# What a model call is for, by its name: the phase of the round, and the type of task as the router counts it.
-_PHASES = {"plan": ("proposal", "planning"), "propose": ("proposal", "proposal"), "judge": ("score", "scoring")}
+PHASES = {"plan": "proposal", "propose": "proposal", "judge": "score"}  # of a model call, by its name
 TOOL_FAILS, MODEL_FAILS, ROUTED = 0.05, 0.005, 0.3  # shares of calls
+
+
+def task_type(target: str) -> str:
+    """What the router calls the work on a target: `prompts/system.md` is prompts, `template.tags` template."""
+    return target.replace("/", ".").partition(".")[0]
 
 
 class Outcome(StrEnum):
@@ -318,10 +322,9 @@ class _Teller:
         parent: str = "",
     ) -> Call:
         """One model call, as the SDK reports it when the call is over. Cost is left to the server's price table."""
-        phase, task_type = _PHASES[name]
         about: dict[str, object] = {
-            "phase": phase,
-            "task_type": task_type,
+            "phase": PHASES[name],
+            "task_type": task_type(self.target),
             "$ai_span_name": name,
             "$ai_provider": "anthropic",
             "$ai_model": model,
@@ -360,7 +363,7 @@ class _Teller:
         quality = round(self.chance.uniform(0.7, 0.97), 3)
         request = {
             "user_id": f"{self.loop.project}-coder",
-            "task_type": "proposal",
+            "task_type": task_type(self.target),
             "model_used": call.model,
             "input_tokens": call.prompt_tokens,
             "output_tokens": call.answer_tokens,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from queries.simulator.knobs import Knob, variants
 from queries.simulator.loops import Client, Loop
-from queries.simulator.rounds import Outcome, Round, tell_round
+from queries.simulator.rounds import Outcome, Round, task_type, tell_round
 from queries.simulator.stories import STALL_LIMIT, Script
 from queries.simulator.tape import Event, Ids, Tape
 
@@ -215,7 +215,8 @@ class _Run:
         }
         tape.tell("planner", "token_machine.team_summary", summary)
         for kind, advice in self._anomalies():
-            anomaly = {"type": kind, "user_id": f"{project}-coder", "task_type": "proposal", "recommendation": advice}
+            about = {"user_id": f"{project}-coder", "task_type": task_type(self.loop.targets[0])}
+            anomaly = {"type": kind, **about, "recommendation": advice}
             tape.tell("planner", "token_machine.anomaly", anomaly)
         self.flushes.append(tape.events)
 

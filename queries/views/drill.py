@@ -132,6 +132,65 @@ def of_stop(stop: Stop) -> Drill:
     return stopped(stop.reason)
 
 
+def called(model: str, source: str) -> Drill:
+    """Those with a call that the event `source` tells of. The one with the slowest call first."""
+    return Drill(
+        f"rounds that called {model}",
+        "rounds_with_model",
+        (("model", model), ("source", source)),
+        value="slowest s",
+        sort=("slowest s", True),
+    )
+
+
+def prompted(project: str, source: str) -> Drill:
+    """Those whose prompts the event `source` tells of. The one with the longest first."""
+    return Drill(
+        f"rounds of {project} with a prompt",
+        "rounds_with_tokens",
+        (("source", source),),
+        _only(project),
+        value="prompt tokens",
+        sort=("prompt tokens", True),
+    )
+
+
+def with_case(project: str, client: str, dim: str) -> Drill:
+    """Those with eval cases of a dimension. The one that scored lowest first."""
+    return Drill(
+        f"rounds of {client or project} with cases of {dim}",
+        "rounds_with_case",
+        (("dimension", dim), ("client", client)),
+        (project,),
+        value=dim,
+        sort=(dim, False),
+    )
+
+
+def regressed(name: str, project: str, client: str, run_id: str) -> Drill:
+    """Those of a run in which eval cases regressed. The one with most of them first."""
+    return Drill(
+        f"rounds of {name}'s run that regressed",
+        "rounds_regressed",
+        (("run", run_id), ("client", client)),
+        (project,),
+        value="regressions",
+        sort=("regressions", True),
+    )
+
+
+def with_scorer(project: str, version: str, variant: str, goal: str) -> Drill:
+    """The best one first."""
+    return Drill(
+        f"rounds of {project} scored by {version} {variant}",
+        "rounds_with_scorer",
+        (("version", version), ("variant", variant)),
+        (project,),
+        value="its score",
+        sort=("its score", goal_of(goal) == "max"),
+    )
+
+
 def of_run(name: str, run_id: str) -> Drill:
     return Drill(f"rounds of {name}'s run", params=(("run", run_id),))
 

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, isfinite
+from math import ceil
 from statistics import mean, pvariance, quantiles
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,7 @@ PILOT = 30
 """Scored rounds on each side from which a plan by its effect takes the spread: a usual size, fixed before."""
 MOST_CHANCE_OF_MIX = 0.001
 """A mix or a split that comes by chance less often is unequal; a usual bound for such checks."""
+_BEYOND = 1e150
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Experiment:
 def samples(rows: Sequence[Mapping], flag: str) -> tuple[tuple[Sample, ...], int]:
     """The scored rounds of a flag, oldest first, from `round_variants`' records; and how many rounds saw more than one
     variant, which belong to none and are left out. A crashed round has no score and is no sample; nor is a score that
-    is no finite number."""
+    is no finite number, or so large that its square is none."""
     mine = [row for row in rows if row["flag"] == flag]
     mixed = sum(row["n_variants"] > 1 for row in mine)
     found = [
@@ -138,7 +139,7 @@ def samples(rows: Sequence[Mapping], flag: str) -> tuple[tuple[Sample, ...], int
             score=row["score"],
         )
         for row in mine
-        if row["n_variants"] == 1 and row["n_scored"] and row["score"] is not None and isfinite(row["score"])
+        if row["n_variants"] == 1 and row["n_scored"] and row["score"] is not None and abs(row["score"]) < _BEYOND
     ]
     return tuple(sorted(found, key=lambda sample: (sample.started, sample.round_id))), mixed
 

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from queries.moments import moment_of
 from queries.views.answers import bucket_of, buckets
 from queries.views.window import Window
 from workspace.text import plain, plain_lines
@@ -51,27 +52,11 @@ class Mark:
 
 def annotation_of(row: Mapping) -> Annotation | None:
     """From PostHog's document. None for one without a moment, which is on no time line, and for what is deleted."""
-    at, id = instant_of(row.get("date_marker")), row.get("id")
+    at, id = moment_of(row.get("date_marker")), row.get("id")
     if at is None or type(id) is not int or row.get("deleted"):
         return None
     content = "\n".join(plain_lines(str(row.get("content") or ""))).strip()
     return Annotation(id, content, at, row.get("creation_type") == "GIT")
-
-
-def instant_of(value: object) -> datetime | None:
-    """In UTC; without an offset it is UTC's. None for what is no moment, and for one so far away that some zone's clock
-    cannot show it, or a day after it."""
-    try:
-        at = datetime.fromisoformat(value if isinstance(value, str) else "")
-        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return at if is_near(at) else None
-
-
-def is_near(at: datetime) -> bool:
-    """Whether every clock can show it and the days around it."""
-    return 1_000 <= at.year < 9_000
 
 
 def newest_first(found: Iterable[Annotation]) -> tuple[Annotation, ...]:

@@ -63,6 +63,29 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.0f} %"
 
 
+def lasting(seconds: float | None) -> str:
+    """`8ms`, `340ms`, `4.2s`, `2m 05s`, `1h 02m`."""
+    if seconds is None:
+        return "–"
+    if abs(seconds) < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    if abs(seconds) < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60:,}h {minutes % 60:02}m"
+
+
+def in_short(number: float | None) -> str:
+    """Of something there is much of, like tokens: `940`, `12.3k`, `1.2M`."""
+    if number is None:
+        return "–"
+    if abs(number) < 1000:
+        return f"{number:.0f}"
+    if abs(number) < 999_950:
+        return f"{number / 1000:.1f}k"
+    return f"{number / 1_000_000:,.1f}M" if abs(number) < 1e15 else f"{number:.1e}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 round`, `23 rounds`, `2 batches`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

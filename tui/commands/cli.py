@@ -125,5 +125,6 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         place = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "loopdesk"
         raise LoopdeskError(error.format_message(), do=f"See: {place} --help") from error
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed by whoever called, as cron may
+        sys.stdout.flush()
     return result if isinstance(result, int) else 0

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from queries.rest_flags import Change, Flag, apply, budgeted, find_flag, flag_named, flags, rolled_out, switched
+from queries.rest_flags import Change, Flag, amount, apply, budgeted, find_flag, flag_named, flags, rolled_out, switched
 from queries.rest_knobs import Creation, create
 from tui.commands import flags_experiment, flags_rounds
 from tui.commands.cli import Context
@@ -23,18 +23,31 @@ from workspace.text import plain
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """List the flags, make and change them, and compare what rounds scored under their variants."""
-    if ctx.invoked_subcommand is not None:
-        return
-    with opened(ctx.obj) as rest:
+    if ctx.invoked_subcommand is None:
+        _list(ctx.obj, as_json=as_json)
+    elif as_json:
+        raise click.UsageError(f"Say --json behind {ctx.invoked_subcommand}", ctx)
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def list_(context: Context, as_json: bool) -> None:
+    """The flags, as without a command."""
+    _list(context, as_json=as_json)
+
+
+def _list(context: Context, *, as_json: bool) -> None:
+    with opened(context) as rest:
         found = flags(rest)
-    known = ctx.obj.config.knobs
+    known = context.config.knobs
     if as_json:
         click.echo(json.dumps([_document(flag, known) for flag in found]))
         return
     for flag in found:
         rollout = "by set" if flag.rollout is None else f"{flag.rollout:g} %"
         more = [f"{variant.key} {variant.share:g} %" for variant in flag.variants]
-        more += [f"${flag.usd:g}"] if flag.usd is not None else []
+        more += [amount(flag.usd)] if flag.usd is not None else []
         click.echo(f"{flag.key:32} {'on' if flag.is_on else 'off':3} {rollout:>7}  {', '.join(more)}".rstrip())
         if _description(flag, known):
             click.echo(f"    {_description(flag, known)}")

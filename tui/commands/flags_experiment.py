@@ -17,9 +17,12 @@ from tui.commands.knobs import confirm, opened
 from workspace.errors import LoopdeskError
 
 
-@click.group("experiment")
-def command() -> None:
+@click.group("experiment", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Experiments on flags, counted by rounds."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError(f"Say which: {', '.join(command.commands)}", ctx)
 
 
 @command.command("start")

@@ -68,6 +68,8 @@ def compare(
 
     Without --rounds or --effect that is the plan of the flag's experiment, over its time.
     """
+    if n is not None and effect is not None:
+        raise LoopdeskError("A plan has either --rounds or --effect", do="Give the one that was decided before")
     if effect is not None and not 0 < effect < inf:
         raise LoopdeskError("--effect must be a number above 0")
     now = datetime.now(UTC)

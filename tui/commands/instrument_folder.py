@@ -94,9 +94,10 @@ def write(copy: Copy) -> None:
     mode = copy.path.stat().st_mode & 0o777 if copy.text is not None else 0o644
     part = copy.path.with_name(f".{NAME}.{os.getpid()}.part")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                part.chmod(mode)  # our umask is for what is private; this belongs to the loop
                 file.write(ours())
                 file.flush()
                 os.fsync(file.fileno())
@@ -140,11 +141,14 @@ def _named(folder: Path, named: str) -> Path:
     path = Path(os.path.normpath(folder / named))
     if not path.is_relative_to(folder):
         raise LoopdeskError("--to leads out of it", do="Give a path inside the repository")
-    return path / NAME if path.is_dir() else path
+    path = path / NAME if path.is_dir() else path
+    if path.suffix != ".py":
+        raise LoopdeskError(f"--to {plain(named, 200)} is no Python file", do=f"Give a folder, or a path like {NAME}")
+    return path
 
 
 def _found(folder: Path) -> Path:
-    found = [path for path in _walk(folder, _DEPTH) if path.is_symlink() or _read(path).startswith(_OURS)]
+    found = [path for path in _walk(folder, _DEPTH) if not _is_plain(path) or _read(path).startswith(_OURS)]
     if len(found) > 1:
         places = ", ".join(_shown(path.relative_to(folder)) for path in found[:5])
         raise LoopdeskError(f"There are several copies ({places})", do="Say which with --to PATH")
@@ -189,8 +193,13 @@ def _refuse_links(path: Path) -> None:
         raise LoopdeskError(
             f"{_shown(path)} is or lies behind a link", "Nothing is written through one", "Say --to PATH"
         )
-    if path.exists() and not path.is_file():
+    if path.exists() and not _is_plain(path):
         raise LoopdeskError(f"{_shown(path)} is no file", do="Say --to PATH")
+
+
+def _is_plain(path: Path) -> bool:
+    """No link, and nothing that reading waits for, such as a pipe."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _read(path: Path) -> str:

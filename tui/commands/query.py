@@ -16,6 +16,7 @@ import click
 from queries import tables
 from queries.backend import Backend, QueryRefused, QueryResult
 from queries.catalog import catalog
+from queries.gallery import own, registry
 from queries.local.backend import document
 from queries.morning import open_backend
 from queries.views import window as windows
@@ -63,7 +64,7 @@ def command(
     show: bool,
     explain: bool,
 ) -> int:
-    """Answer a question of the catalog by name, or any HogQL text. Without either, list the catalog."""
+    """Answer a question by name, the catalog's or your own, or any HogQL text. Without either, list the questions."""
     if as_json and as_csv:
         raise LoopdeskError("--json and --csv are two answers", do="Choose one")
     if text is None:
@@ -200,12 +201,12 @@ def _point(text: str, error: QueryRefused) -> None:
 
 
 def _list_catalog(as_json: bool) -> None:
-    questions = [catalog.load(name) for name in catalog.names()]
+    questions = [*(catalog.load(name) for name in catalog.names()), *own.questions(registry.taken())]
     if as_json:
         click.echo(json.dumps([{"name": q.name, "title": q.title, "asks": q.asks} for q in questions]))
         return
     for question in questions:
-        click.echo(f"{question.name:<20} {question.asks}")
+        click.echo(f"{question.name:<20} {plain(question.asks)}")
 
 
 def _print_table(result: QueryResult, hint: str) -> None:

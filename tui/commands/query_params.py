@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from queries.catalog import catalog
 from queries.catalog.catalog import Question
+from queries.gallery import own, registry
 from workspace.errors import LoopdeskError
 
 TYPES = ("String", "Int64", "Float64", "Bool", "DateTime", "Array(String)")
@@ -37,7 +38,8 @@ class Parameter:
 
 
 def find_text(word: str) -> Asked:
-    """`word` is the name of a question, `-` for standard input, `@FILE` or an existing `.sql` file, or HogQL itself.
+    """`word` is the name of a question, the catalog's or the user's own, `-` for standard input, `@FILE` or an existing
+    `.sql` file, or HogQL itself.
 
     Raises `LoopdeskError` for a name that is none and a file that cannot be read."""
     if word == "-":
@@ -52,6 +54,9 @@ def find_text(word: str) -> Asked:
         except OSError as error:
             raise LoopdeskError(f"Cannot read {path}: {error.strerror}") from error
     if word.replace("_", "").isalnum():
+        mine = own.question(word, registry.taken())
+        if mine is not None:
+            return Asked(mine.text, mine)
         catalog.load(word)  # one word is a name, never HogQL: this raises the sentence that lists the names
     return Asked(word)
 

@@ -19,6 +19,7 @@ from tui.widgets.strips import said, strip, wrap
 
 if TYPE_CHECKING:
     from tui.desk import Desk
+    from tui.help_texts import HelpText
     from tui.inboxdoor import Deed
 
 MEDIUM, WIDE = 90, 140  # columns from which two and three panes stand side by side
@@ -147,8 +148,8 @@ class BaseScreen(Screen, inherit_bindings=False):
             if message and not isinstance(message, Passing):
                 self.desk.note(message)
 
-    def help_topics(self) -> Sequence[str]:
-        """Keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
+    def help_topics(self) -> Sequence[str | HelpText]:
+        """Texts, or keys of `tui.help_texts.TEXTS`: of the part in focus, then of the screen."""
         part = f"{self.KEYS}.{self.focused.id}" if self.focused else ""
         return (part, self.KEYS)
 

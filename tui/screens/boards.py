@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from queries.boards import TITLES, Answer
+from queries.boards import Answer, title
 from tui.asker import ANNOTATED
 from tui.journal import Passing
 from tui.messages import Arrived, Failed, Told
@@ -158,7 +158,7 @@ class BoardsScreen(BaseScreen):
             return
         if self._failures.get(message.job) != str(message.error):
             self._failures[message.job] = str(message.error)
-            self.desk.note(f"{TITLES.get(message.job, 'Window')}: {message.error}")
+            self.desk.note(f"{'Window' if message.job == WINDOW else title(message.job)}: {message.error}")
         if message.job == WINDOW:
             boards, self._wanted = self._wanted, ()
             self.show_no_window(boards, message.error)

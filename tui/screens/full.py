@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from textual.widget import Widget
 
-from queries.boards import TITLES, Answer
+from queries.boards import Answer, source, title
 from queries.views import answers, drill
 from queries.views.deploys import Deploy, Deploys
+from tui.help_texts import HelpText, of_board
 from tui.journal import Passing
 from tui.messages import Told
 from tui.screens.jumping import Jumping
@@ -17,7 +18,7 @@ from tui.screens.listing import ListScreen
 from tui.screens.tables import deploy_table, result_table
 from tui.sheets import Sheet, sheet
 from tui.widgets.pane import BoardPane, Painter, spot_words
-from tui.widgets.pictures import CHARTED, PAINTERS
+from tui.widgets.pictures import CHARTED, painter
 from tui.widgets.reader import Reader
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table
@@ -38,8 +39,9 @@ class FullScreen(Jumping, ListScreen):
     def __init__(self, board: str) -> None:
         super().__init__()
         self.board = board
+        self._painter = painter(board)
         self._views = [
-            *([PICTURE] if board in PAINTERS else []),
+            *([PICTURE] if self._painter else []),
             TABLE,
             *([DEPLOYS] if board == "trend" else []),
             HOGQL,
@@ -49,8 +51,8 @@ class FullScreen(Jumping, ListScreen):
 
     def content(self) -> Iterable[Widget]:
         yield Line(id="title")
-        if PICTURE in self._views:
-            yield BoardPane(self.board, PAINTERS[self.board], has_title=False)
+        if self._painter:
+            yield BoardPane(self.board, self._painter, has_title=False)
         empty: Table[Any] = Table((), self.desk.palette)
         yield RowList(empty, id="table")
         if DEPLOYS in self._views:
@@ -114,7 +116,9 @@ class FullScreen(Jumping, ListScreen):
     def title_parts(self) -> tuple[str, str]:
         named = ((f"{self._letters.get(name, '')}{name}", name == self._view) for name in self._views)
         views = "  ".join(f"[{name}]" if is_shown else f" {name} " for name, is_shown in named)
-        return TITLES[self.board], views
+        answer = self._answers.get(self.board)
+        said = source(self.board, answer.view if answer else None)
+        return title(self.board), f"{views}   from {said}" if said else views
 
     # Answers
 
@@ -125,6 +129,7 @@ class FullScreen(Jumping, ListScreen):
             return
         if PICTURE in self._views:
             self.query_one(BoardPane).show(answer, self.desk.happened.marks(answer))
+            self.say_title()
         self._fill("#table", result_table(answer.results[0], self.desk.palette), answer.results[0].rows)
         self.query_one("#hogql", Reader).show(
             [[(line, self.desk.palette.text)] for text in [answer.hogql] for line in plain_lines(text)]
@@ -169,8 +174,8 @@ class FullScreen(Jumping, ListScreen):
         elif self.desk.work.accept(self, message):
             self.query_one(BoardPane).draw_with(cast(Mapping[str, Painter], message.found)[self.board])
 
-    def help_topics(self) -> Sequence[str]:
-        return (self.board, self.KEYS)
+    def help_topics(self) -> Sequence[str | HelpText]:
+        return (of_board(self.board), self.KEYS)
 
     def long_text(self) -> str | None:
         answer = self._answers.get(self.board)
@@ -211,6 +216,8 @@ class FullScreen(Jumping, ListScreen):
             self.desk.open_behind(found, answer)
         elif record.get("round_id"):
             self.desk.open_trace(str(record["round_id"]))
+        elif record.get("project"):
+            self.desk.open_behind(drill.all_rounds(str(record["project"])), answer)
 
     def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
         self.action_open()

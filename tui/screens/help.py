@@ -24,13 +24,13 @@ _MOST = 12  # lines of one sentence
 
 
 class HelpScreen(BaseScreen, ModalScreen):
-    """`topics` are keys of `TEXTS`, what is in focus first."""
+    """`topics` are texts or keys of `TEXTS`, what is in focus first."""
 
     KEYS = "help"
     CSS_PATH = "../styles/help.tcss"
     AUTO_FOCUS = "#help"
 
-    def __init__(self, screen: str, topics: Sequence[str] = ()) -> None:
+    def __init__(self, screen: str, topics: Sequence[str | HelpText] = ()) -> None:
         super().__init__()
         self._about, self._topics = screen, topics
 
@@ -53,10 +53,14 @@ class HelpScreen(BaseScreen, ModalScreen):
 
 
 def help_lines(
-    keys: Keymap, screen: str, palette: Palette, topics: Sequence[str] = (), width: int = 80
+    keys: Keymap, screen: str, palette: Palette, topics: Sequence[str | HelpText] = (), width: int = 80
 ) -> list[list[Run]]:
     """The first topic, the keys of the screen's most particular scope, the other topics, the other scopes."""
-    texts = [TEXTS[topic] for topic in topics if topic in TEXTS]
+    texts = [
+        topic if isinstance(topic, HelpText) else TEXTS[topic]
+        for topic in topics
+        if isinstance(topic, HelpText) or topic in TEXTS
+    ]
     scopes = REACHABLE[screen]
     blocks = [
         *(_words(text, palette, width) for text in texts[:1]),

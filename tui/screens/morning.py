@@ -14,14 +14,11 @@ from queries.boards import Answer
 from queries.views.cost import CostPerKept
 from queries.views.escalations import Escalations
 from queries.views.stops import Stops
-from tui.journal import Passing
 from tui.screens.base import MEDIUM, WIDE
-from tui.screens.boards import BoardsScreen
 from tui.screens.digesting import Digesting, DigestLine
-from tui.screens.jumping import Jumping
-from tui.widgets.pane import BoardPane, spot_words
+from tui.screens.panes import PanesScreen
+from tui.widgets.pane import BoardPane
 from tui.widgets.pictures import PAINTERS
-from tui.widgets.spots import Placed
 from workspace.errors import LoopdeskError
 
 PANES = ("funnel", "trend", "heatmap", "cost", "escalations", "stops")
@@ -58,7 +55,7 @@ class WholeCells(ScrollBarRender):
     VERTICAL_BARS: ClassVar = [" "]
 
 
-class MorningScreen(Digesting, Jumping, BoardsScreen):
+class MorningScreen(Digesting, PanesScreen):
     KEYS = "morning"
     AUTO_FOCUS = "#funnel"
 
@@ -95,11 +92,11 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         focused = (self.focused.board,) if isinstance(self.focused, BoardPane) else ()
         return (*focused, self.KEYS, "headline")
 
+    def parts(self) -> Sequence[str]:
+        return PANES
+
     def left(self) -> dict[str, str]:
         return {"pane": self.focused.board} if isinstance(self.focused, BoardPane) else {}
-
-    def pane(self, board: str) -> BoardPane:
-        return self.query_one(f"#{board}", BoardPane)
 
     def show_answer(self, answer: Answer) -> None:
         self.pane(answer.board).show(answer, self.desk.happened.marks(answer))
@@ -120,10 +117,6 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         for board in boards:
             self.show_problem(board, LoopdeskError(NOT_ASKED))
         self.show_problem("headline", problem)
-
-    def clear_answers(self) -> None:
-        for pane in self.query(BoardPane):
-            pane.clear()
 
     def window_chosen(self) -> None:
         headline = self.query_one(Headline)
@@ -157,75 +150,6 @@ class MorningScreen(Digesting, Jumping, BoardsScreen):
         grid = f"1fr {lower}" if width >= WIDE and rows else None
         if grid != self._grid:
             together.styles.grid_rows = self._grid = grid
-
-    # Verbs
-
-    def action_step(self, right: int, down: int) -> None:
-        """To the next number of the pane in a direction; past its edge to the nearest pane, past the last nowhere."""
-        here = self.focused
-        if not isinstance(here, BoardPane):
-            return
-        if here.step(right, down):
-            self._say_spot(here.spot)  # at once, so that the status line is drawn once
-            return
-        at = here.region
-        ahead = [
-            (abs(p.region.x - at.x) + abs(p.region.y - at.y), p)
-            for p in self.query(BoardPane)
-            if p.can_focus
-            and ((p.region.x - at.x) * right > 0 or (p.region.y - at.y) * down > 0)
-            and (at.x <= p.region.x < at.right or p.region.x <= at.x < p.region.right if down else p.region.y == at.y)
-        ]
-        if ahead:
-            self.set_focus(min(ahead, key=lambda pair: pair[0])[1])
-
-    JUMPS_TO = "pane"
-
-    def parts(self) -> Sequence[str]:
-        return PANES
-
-    def jump_to(self, part: str) -> None:
-        self.set_focus(self.pane(part))
-
-    def mark_part(self, part: str, letter: str) -> None:
-        self.pane(part).mark(letter)
-
-    def action_open(self) -> None:
-        """The rounds behind the number under the cursor; without one, all of the same window and filters."""
-        pane = self.focused
-        if isinstance(pane, BoardPane) and pane.spot and pane.answer:
-            self.desk.open_spot(pane.spot.target, pane.answer)
-        else:
-            self.desk.action_go("rounds")
-
-    def on_board_pane_pointed(self, message: BoardPane.Pointed) -> None:
-        self._say_spot(message.spot)
-
-    def _say_spot(self, spot: Placed | None) -> None:
-        self.say(Passing(spot_words(spot, self.desk.keys.key("open", self.KEYS))))
-
-    def action_refresh_pane(self) -> None:
-        focused = self.focused
-        self.ask_again((focused.board,) if isinstance(focused, BoardPane) else self.boards())
-
-    def action_full(self) -> None:
-        if isinstance(self.focused, BoardPane):
-            self.desk.open_full(self.focused.board)
-
-    def action_copy(self) -> None:
-        pane = self.focused
-        if isinstance(pane, BoardPane) and pane.answer is not None:
-            self.copy(f"{pane.title}: {pane.answer.view.verdict}", "the sentence")  # type: ignore[attr-defined]
-
-    def action_back(self) -> None:
-        if isinstance(self.focused, BoardPane):
-            self.focused.point_at(None)
-
-    def on_board_pane_clicked(self, message: BoardPane.Clicked) -> None:
-        if message.pane.spot:
-            self.action_open()
-        else:
-            self.desk.open_full(message.pane.board)
 
 
 def listed_rows(answer: Answer | None) -> int:

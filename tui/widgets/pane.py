@@ -14,7 +14,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from queries.boards import TITLES, Answer
+from queries import boards
+from queries.boards import Answer
 from queries.views.timeline import Mark
 from queries.views.words import bucket_label
 from tui.palette import Palette
@@ -60,7 +61,9 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         super().__init__(id=board)
         self._titles = int(has_title)
         self.board = board
-        self.title = TITLES[board]
+        self.title = boards.title(board)
+        self.source = ""
+        """Where its figures come from, behind the title: for a board that has them from one of several places."""
         self.answer = answer
         self.marks = tuple(marks)
         """What happened within the answer's window."""
@@ -114,6 +117,11 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
                 self.repaint()
             else:
                 self._repaint_title()
+
+    def say_source(self, source: str) -> None:
+        if source != self.source:
+            self.source = source
+            self._repaint_title()
 
     def show_title(self, shown: bool) -> None:
         if self._titles != shown:
@@ -210,14 +218,19 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
     def _repaint_title(self) -> None:
         if not self._titles:
             return
-        if self._lines:
+        if self._lines and self._painted_for == self.size:
             self._lines[0] = self._title_strip()
-        self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self.size.width, 1))
+        else:  # it was hidden, and has no size until it is laid out
+            self.repaint()
 
     def _title_strip(self) -> Strip:
         width, palette = self.size.width, self.palette
         head: list[Run] = [*self._marker(palette), (said(self.title, palette), palette.title)]
         room = width - cells_wide(head)
+        if self.source and room > 12:
+            head.append((clip(f"  from {said(self.source, palette)}", room - 2, palette), palette.dim))
+            room = width - cells_wide(head)
         note = clip(said(self._note, palette), room - 2, palette) if room > 6 else ""
         gap = " " * max(0, room - cell_len(note))
         note_style = palette.warn if self.problem else palette.dim

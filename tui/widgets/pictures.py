@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from queries.boards import BOARDS
 from tui.widgets.cost import paint_cost
 from tui.widgets.escalations import paint_escalations
 from tui.widgets.funnel import paint_funnel
@@ -22,5 +23,16 @@ PAINTERS: Mapping[str, Painter] = {
     "escalations": paint_escalations,
     "stops": paint_stops,
 }
+
+
+def painter(board: str) -> Painter | None:
+    """None for a board that is a list of rows and nothing else."""
+    if board in PAINTERS or board in BOARDS:
+        return PAINTERS.get(board)
+    from tui.widgets.sheet import paint_sheet
+
+    return paint_sheet
+
+
 # Boards over time, which have a line chart as well where there is room.
 CHARTED = ("trend", "cost", "escalations")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from queries.local.hogql.scalars.complaints import Complaints, whole
+from queries.local.hogql.scalars.quantiles import pack
 
 _MAX_BYTES = 50_000_000
 _MAX_VALUES = 5_000_000
@@ -16,7 +17,7 @@ _MAX_VALUES = 5_000_000
 
 def heard(aggregate: Any, complaints: Complaints) -> Any:
     """`aggregate`, whose complaints are kept. Only those that remember every value can have any."""
-    if aggregate not in (Quantile, Quantiles, Top):
+    if aggregate not in (Sorted, Top):
         return aggregate
     return type(aggregate.__name__, (aggregate,), {"step": complaints.hearing(aggregate.step)})
 
@@ -54,56 +55,23 @@ class ArgMin(_ArgExtreme):
             self.key, self.value = key, value
 
 
-def interpolated(ordered: Sequence[float], level: float) -> float:
-    """ClickHouse's `quantile`: linear between the two values around place (n - 1) * level."""
-    place = (len(ordered) - 1) * level
-    below = int(place)
-    low = ordered[below]
-    high = ordered[min(below + 1, len(ordered) - 1)]
-    return low if low == high else low + (high - low) * (place - below)
+class Sorted:
+    """All values in order, packed for `scalars.quantiles`: SQLite runs equal aggregates once, so several quantiles of a
+    column gather it once."""
 
-
-class Quantile:
-    __slots__ = ("how", "level", "values")
+    __slots__ = ("values",)
 
     def __init__(self) -> None:
         self.values: list[float] = []
-        self.level, self.how = 0.5, "between"
 
-    def step(self, value: float | None, level: float, how: str) -> None:
-        if value is not None:
-            self.values.append(value)
-            self.level, self.how = level, how
-            if len(self.values) > _MAX_VALUES:
-                whole(len(self.values), _MAX_VALUES, "What a quantile has to remember")
-
-    def finalize(self) -> float | None:
-        if not self.values:
-            return None
-        self.values.sort()
-        if self.how == "between":
-            return interpolated(self.values, self.level)
-        return self.values[min(int(self.level * len(self.values)), len(self.values) - 1)]
-
-
-class Quantiles:
-    __slots__ = ("levels", "values")
-
-    def __init__(self) -> None:
-        self.values: list[float] = []
-        self.levels = "[]"
-
-    def step(self, value: float | None, levels: str) -> None:
-        self.levels = levels
+    def step(self, value: float | None) -> None:
         if value is not None:
             self.values.append(value)
             if len(self.values) > _MAX_VALUES:
                 whole(len(self.values), _MAX_VALUES, "What a quantile has to remember")
 
-    def finalize(self) -> str:
-        levels = json.loads(self.levels)
-        self.values.sort()
-        return json.dumps([interpolated(self.values, level) if self.values else None for level in levels])
+    def finalize(self) -> bytes:
+        return pack(self.values)
 
 
 class Top:
@@ -216,8 +184,7 @@ class AvgWeighted:
 AGGREGATES: dict[str, tuple[int, Callable]] = {
     "hq_arg_max": (2, ArgMax),
     "hq_arg_min": (2, ArgMin),
-    "hq_quantile": (3, Quantile),
-    "hq_quantiles": (2, Quantiles),
+    "hq_sorted": (1, Sorted),
     "hq_top": (2, Top),
     "hq_stddev_pop": (1, _spread(0, root=True)),
     "hq_stddev_samp": (1, _spread(1, root=True)),

@@ -16,7 +16,7 @@ from queries.local.schema import MIGRATIONS
 
 __all__ = ["Compiled", "HogQLError", "compile_query", "fingerprint"]
 
-PRINTER_VERSION = "9"  # raise it when the same text prints another SQL
+PRINTER_VERSION = "10"  # raise it when the same text prints another SQL
 
 
 @dataclass(frozen=True, slots=True)

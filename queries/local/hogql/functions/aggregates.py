@@ -120,11 +120,15 @@ def _levels(call: Call) -> list[float]:
     return [float(level) for level in call.params]  # type: ignore[arg-type]
 
 
+def _sorted(value: Expr, tail: str) -> str:
+    return f"hq_sorted({value.sql}){tail}"
+
+
 def _quantile(how: str) -> Callable[[Call, str], Expr]:
     def render(call: Call, tail: str) -> Expr:
         value = call.args[0]
         level = (_levels(call) or [0.5])[0]
-        sql = f"hq_quantile({value.sql}, {literal(level).sql}, '{how}'){tail}"
+        sql = f"hq_quantile({_sorted(value, tail)}, {literal(level).sql}, '{how}')"
         return Expr(sql, FLOAT.maybe(value.type.nullable)) if how == "between" else _filled(sql, value.type)
 
     return render
@@ -132,7 +136,7 @@ def _quantile(how: str) -> Callable[[Call, str], Expr]:
 
 def _quantiles(call: Call, tail: str) -> Expr:
     levels = ", ".join(literal(level).sql for level in _levels(call))
-    return Expr(f"hq_quantiles({call.args[0].sql}, json_array({levels})){tail}", array(FLOAT))
+    return Expr(f"hq_quantiles({_sorted(call.args[0], tail)}, json_array({levels}))", array(FLOAT))
 
 
 def _top(call: Call, tail: str) -> Expr:

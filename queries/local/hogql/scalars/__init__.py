@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from queries.local.hogql.scalars import arrays, documents, numbers, regex, text, times
+from queries.local.hogql.scalars import arrays, documents, numbers, quantiles, regex, text, times
 
 FUNCTIONS: dict[str, tuple[int, Callable]] = {
     **numbers.FUNCTIONS,
@@ -13,6 +13,7 @@ FUNCTIONS: dict[str, tuple[int, Callable]] = {
     **times.FUNCTIONS,
     **arrays.FUNCTIONS,
     **documents.FUNCTIONS,
+    **quantiles.FUNCTIONS,
 }
 
 # Those that may refuse an argument in a sentence (`complaints`).
