@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from queries.moments import YEARS
 from queries.rest import MOST_LISTED, Rest, listed
 from queries.views.timeline import Annotation, annotation_of, newest_first, same_commit
 from workspace.errors import LoopdeskError
@@ -59,8 +58,6 @@ def draft(text: str, at: datetime, sha: str = "") -> Draft:
         content = plain(content, _SUBJECT) or "no subject"
     if not content or len(content) > MOST_CHARACTERS:
         raise LoopdeskError(f"An annotation has between 1 and {MOST_CHARACTERS:,} characters")
-    if at.year not in YEARS:
-        raise LoopdeskError(f"No time line reaches the year {at.year}", do="Give another moment")
     if sha and not _SHA.fullmatch(sha.lower()):
         raise LoopdeskError(f"{plain(sha, 40)!r} is no commit's sha", do="Give 7 to 64 hexadecimal digits")
     return Draft(content, at, sha.lower())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 
 from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
 from queries.rest import Rest, listed
@@ -257,24 +256,19 @@ def flag_of(row: object) -> Flag | None:
 def _rollout(group: Mapping[str, object]) -> float | None:
     """Without a number PostHog takes everyone."""
     found = group.get("rollout_percentage")
-    return 100.0 if found is None else _number(found)
+    return 100.0 if found is None else _number(found, 100)
+
+
+def _number(found: object, most: float) -> float | None:
+    """From 0 to `most`; None for anything else that stands in a document, NaN too."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if 0 <= found <= most else None
 
 
 def _budget(payloads: object) -> float | None:
     """By the loops' rule: a number from 0 on, called `usd`, in the payload of a flag."""
-    found = _number(_payload(payloads).get("usd"))
-    return found if found is not None and 0 <= found <= MOST_USD else None
-
-
-def _number(found: object) -> float | None:
-    """None for what is no finite number: whoever may write to PostHog may write anything there."""
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    try:
-        number = float(found)
-    except OverflowError:
-        return None
-    return number if isfinite(number) else None
+    return _number(_payload(payloads).get("usd"), MOST_USD)
 
 
 def _payload(payloads: object) -> dict[str, object]:
@@ -291,7 +285,7 @@ def _variants(filters: Mapping[str, object]) -> tuple[Variant, ...]:
     several = filters.get("multivariate")
     rows = several.get("variants") if isinstance(several, dict) else None
     return tuple(
-        Variant(plain(row["key"], _MOST_NAME), _number(row.get("rollout_percentage")) or 0.0)
+        Variant(plain(row["key"], _MOST_NAME), _number(row.get("rollout_percentage"), 100) or 0.0)
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("key"), str)
     )

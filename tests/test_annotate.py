@@ -75,7 +75,7 @@ class TestMaking:
 
     @pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31T23:59"])
     def test_no_mark_is_beyond_all_time_lines(self, embedded, at):
-        with pytest.raises(LoopdeskError, match="No time line"):
+        with pytest.raises(LoopdeskError, match="is not a time"):
             run(embedded, "long ago", "--at", at)
 
     @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])

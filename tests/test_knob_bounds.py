@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from queries.rest import MOST_LISTED
-from queries.rest_experiments import RUNNING, Running
+from queries.rest_experiments import RUNNING, Running, experiment_of
 from queries.rest_flags import Flag, flag_of
 from queries.variants import Seen
 from queries.views.experiment import Plan
 from queries.views.filters import Filters
-from queries.views.timeline import Annotation
+from queries.views.timeline import Annotation, annotation_of, marks_on
 from queries.views.window import night
 from tests.conftest import NOW
 from tests.rest_calls import EVERYONE, HALVES
@@ -29,7 +30,9 @@ from tui.knobview import (
     name_of,
     questions,
 )
+from tui.moments import moment
 from tui.screens.knobsections import ALL
+from workspace.errors import LoopdeskError
 
 
 def flag(number: int, **fields: object) -> Flag:
@@ -80,7 +83,28 @@ def test_a_list_that_may_go_on_says_so(part: str):
     assert not any("more" in words for _, words in head(KnobState().answered(part, rows[:-1], NOW), part, clock))
 
 
-@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "0001-01-01", "soon"])
-def test_a_change_at_no_moment_is_shown_without_one(at: str):
-    row = FlagRow("x", flag(1, updated_at=at), None)
-    assert row.changed_at is None and ALL["Flags"].details(row, clock)
+@pytest.mark.parametrize("number", [10**400, -1, float("nan"), "half", {"of": 100}, True])
+def test_a_share_that_is_no_number_costs_no_more_than_itself(number: object):
+    variants = {"variants": [{"key": "control", "rollout_percentage": number}]}
+    groups = [{"properties": [], "rollout_percentage": number}]
+    made = flag(1, filters={"groups": groups, "multivariate": variants})
+    assert made.rollout is None and made.shares == {"control": 0.0}
+
+
+FAR = ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "0001-01-01")
+
+
+@pytest.mark.parametrize("at", FAR)
+def test_a_moment_that_no_clock_shows_is_none(at: str):
+    """One of these in a PostHog would have taken every chart with it."""
+    assert annotation_of({"id": 1, "content": "x", "date_marker": at}) is None
+    assert FlagRow("x", flag(1, updated_at=at), None).changed_at is None
+    found = experiment_of({"id": 1, "feature_flag_key": "x", "start_date": at})
+    assert found is not None and found.started_at is None
+    with pytest.raises(LoopdeskError):
+        moment("The time", at, NOW, ZoneInfo("Pacific/Kiritimati"))
+
+
+def test_a_mark_far_ahead_harms_no_chart():
+    ahead = Annotation(1, "x", NOW + timedelta(days=365_000), False)
+    assert marks_on([ahead], night(NOW, "UTC"), "Pacific/Kiritimati") == ()

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from queries.moments import YEARS
 from workspace.errors import LoopdeskError
 from workspace.text import plain
 
@@ -23,10 +24,11 @@ def moment(option: str, text: str | None, now: datetime, zone: ZoneInfo) -> date
         return None
     ago = _AGO.fullmatch(text.strip())
     try:
-        if ago:
-            return now - int(ago[1]) * _UNITS[ago[2]]
-        found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        found = now - int(ago[1]) * _UNITS[ago[2]] if ago else datetime.fromisoformat(text.strip())
+        found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        if found.year not in YEARS:
+            raise ValueError("no clock of a desk shows it")
+        return found
     except (ValueError, OverflowError) as error:
         raise LoopdeskError(
             f"{option} {plain(text, 40)!r} is not a time", do="Use 2026-11-01, 2026-11-01T22:00 or 90d, 12h, 2w ago"
