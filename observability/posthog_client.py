@@ -30,7 +30,7 @@ Each is one `$ai_generation` under the round's trace, with a span id, below the 
 server adds what it cost, unless the call came with `$ai_input_cost_usd` and `$ai_output_cost_usd` as
 `posthog_properties`. AUTORESEARCH_PRIVACY=1 keeps prompts, completions, tools and messages of errors home.
 
-Redaction: keys, passwords and tokens; e-mail addresses, phone numbers (with their country or named as such) and
+Redaction: keys, passwords, tokens and cookies; e-mail addresses, phone numbers (with their country or named so) and
 payment cards; ids of Google's tags and accounts (GTM-, GT-, G-, UA-, AW- with its label, DC-, those of Tag Manager's
 API), Meta's pixels and Docker's or OCI's containers. An id becomes a tag such as GTM-[kfcaeb], the same for the same
 id in this process; with AUTORESEARCH_REDACTION_KEY, a secret of your own, in all processes and nights. Names, postal
@@ -274,6 +274,11 @@ def described(error: BaseException) -> str:
         return type(error).__name__
 
 
+def one_line(text: str) -> str:
+    """What can be shown on a terminal of a text from elsewhere."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:200].strip()
+
+
 def size_of(result: object) -> int:
     """Bytes of a tool's result as text."""
     if result is None or isinstance(result, (bytes, bytearray)):
@@ -362,10 +367,11 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("://", r"(://[^/\s:@\"']{0,256}):[^/\s\"']{1,256}@", r"\1:[redacted]@"),
     (
         "sk- k_live k_test phc_ phx_ phs_ gho_ ghp_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA AIza xoxa- xoxb- xoxc- "
-        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN",
+        "xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- hf_ npm_ gsk_ r8_ xai- pypi- eyJ lsv2_ aWQ9R1RN ya29. SG. dckr_pat_",
         _BEGINS + r"(?:sk-(?:ant|proj|or|svcacct)-[\w-]{8,}|sk-[A-Za-z0-9]{20,}|sk-(?=[\w-]{0,64}\d)[\w-]{16,}"
         r"|[srp]k_(?:live|test)_\w{10,}|ph[cxs]_[\w-]{10,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
         r"|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|xox[a-z]-[\w-]{10,}|(?:hf|npm|gsk|r8)_[A-Za-z0-9]{20,}"
+        r"|ya29\.[\w.-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|dckr_pat_[\w-]{16,}"
         r"|xai-[\w-]{20,}|pypi-[\w-]{20,}|lsv2_\w{20,}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,2000})?"
         # The configuration of a tagging server: in base64 `id=GTM-...` and what lets one in.
         r"|aWQ9R1RN[\w+/=-]{8,})",
@@ -375,6 +381,14 @@ _RULES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     (
         "authorization",
         r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:basic|bearer|token)\s+)?[^\s\"',;\\]{4,}",
+        r"\1[redacted]",
+    ),
+    ("cookie", r"(?i)(cookie\\?[\"']?\s*:\s*\\?[\"']?[\w.-]{1,64}=)[^\s\"'\\][^\r\n\"'\\]*", r"\1[redacted]"),
+    ("hooks.slack.com", r"(hooks\.slack\.com/(?:services|workflows)/)[\w/-]{8,}", r"\1[redacted]"),
+    (
+        "--",  # as an argument of a command
+        r"(?i)(--(?:[a-z]{1,20}-){0,3}(?:passw(?:or)?d|passphrase|secret|(?:api|access|private)-key"
+        r"|(?:access|auth|api|bearer)-token)\s+)[^\s\"'\\-][^\s\"'\\]{3,}",
         r"\1[redacted]",
     ),
     ("bearer", r"(?i)\b(bearer)\s+(?:(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", r"\1 [redacted]"),
@@ -806,7 +820,7 @@ class Delivery:
         )
 
     def _explain(self, error: Exception) -> None:
-        said = "".join(c for c in " ".join(described(error).split()) if c.isprintable())[:200]
+        said = one_line(described(error))
         kept = f"events are kept in {self._folder}"
         status = getattr(error, "status", None)
         if isinstance(status, int) and 400 <= status < 500 and status not in (408, 429):
@@ -937,7 +951,7 @@ class Flags:
         if number == self._failed_last:  # it was too late already
             return
         self._failed_last, self._failures = number, self._failures + 1
-        reason = "".join(c for c in " ".join(reason.split()) if c.isprintable())[:200]
+        reason = one_line(reason)
         self._pause()
         held = "the last that are known hold" if self._newest else "defaults hold"
         self._warn("flags", f"PostHog does not tell its flags ({reason}). Until it does, {held}.")
@@ -1248,7 +1262,7 @@ class Client:
         if not self.variant(key):
             return ""
         reason = self.payload(key)
-        return reason[:200] if isinstance(reason, str) and reason.strip() else f"the flag {key} is on"
+        return (one_line(reason) if isinstance(reason, str) else "") or f"the flag {key} is on"
 
     def nightly_budget_usd(self) -> float | None:
         """The smallest `usd` in the payloads of the flags that are on, such as `{"usd": 20}`; None without any."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from queries.backend import QueryTimedOut
 from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
@@ -312,7 +313,8 @@ def _word(is_on: bool) -> str:
 
 
 def amount(value: float | None) -> str:
-    return "none" if value is None else f"${_short(value):,}"
+    """Exact, and without an exponent."""
+    return "none" if value is None else f"${Decimal(str(_short(value))):,f}"
 
 
 def _percent(value: float | None) -> str:

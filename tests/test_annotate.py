@@ -254,6 +254,20 @@ class TestTheHook:
         assert git(repository, "rev-parse", "HEAD") in called and called.endswith("`id`; --list")
         assert not (tmp_path / "pwned").exists()
 
+    def test_where_it_cannot_be_written_the_hook_that_was_there_stays(self, repository, monkeypatch):
+        hooks = repository / ".git" / "hooks"
+        hooks.mkdir(exist_ok=True)
+        (hooks / "post-commit").write_text("#!/bin/sh\n")
+        before = sorted(hooks.iterdir())
+
+        def full(self: Path, target: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(LoopdeskError, match="No space left"):
+            annotate_hook.install(repository)
+        assert sorted(hooks.iterdir()) == before and (hooks / "post-commit").read_text() == "#!/bin/sh\n"
+
     def test_without_the_command_a_commit_is_as_ever(self, repository, monkeypatch, tmp_path):
         annotate_hook.install(repository)
         tools = tmp_path / "tools"

@@ -115,6 +115,9 @@ def test_a_kill_switch_stops_with_its_reason_from_the_first_round_on(
     assert client.should_stop() == "The scorer is down"
     # Before its first round a process asks, so that a night does not begin under a kill switch.
     assert start(served.project_key, served.url).should_stop() == "The scorer is down"
+    hostile = {**EVERYONE, "payloads": {"true": json.dumps("Red \x1b[31m\n\u202eand back")}}
+    rest("PATCH", f"feature_flags/{flag['id']}/", {"filters": hostile})
+    assert start(served.project_key, served.url).should_stop() == "Red [31m and back"
     rest("PATCH", f"feature_flags/{flag['id']}/", {"filters": EVERYONE})
     assert start(served.project_key, served.url).should_stop() == "the flag stop_loops is on"
     assert start(served.project_key, served.url, kill_switch="halt").should_stop() == ""

@@ -107,6 +107,33 @@ def test_innocents_come_as_they_are_in_prompts_and_arguments(tmp_path: Path):
     assert [one["args_json"] for one in told] == innocents
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorized as ya29.a0AfH6SMB-s3cretS3cretS3cret.s3cret",
+        "SENDGRID SG.s3cretS3cretS3cret.s3cretS3cretS3cretS3cret",
+        "docker login -p dckr_pat_s3cretS3cretS3cret",
+        "Cookie: theme=s3cret; sid=s3cret",
+        '{"Set-Cookie": "sid=s3cret; Path=/"}',
+        "https://hooks.slack.com/services/s3cret/s3cret/s3cret",
+        "psql --password s3cretS3cret",
+        '{"args_json": "deploy --api-key s3cretS3cret"}',
+    ],
+)
+def test_tokens_of_a_loops_tools_stay_home(text: str):
+    redactor = Redactor()
+    once = redactor.text(text)
+    assert "s3cret" not in once and redactor.text(once) == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The cookie: a banner asks for it", "pytest --max-tokens 1000 --secret", "ya29. of May", "git log --no-password"],
+)
+def test_words_of_those_tools_are_no_tokens(text: str):
+    assert Redactor().text(text) == text
+
+
 # Tags
 
 

@@ -127,6 +127,7 @@ def test_a_budget_that_could_not_be_read_back_is_not_written(rest: Rest):
     for usd in (1e300, float("inf"), float("nan"), -1):
         with pytest.raises(LoopdeskError, match="is no budget"):
             budgeted(night, usd)
+    assert budgeted(night, 0.000005).said == "night: budget $20 → $0.000005"
     assert apply(rest, budgeted(night, MOST_USD)).usd == MOST_USD
 
 

@@ -56,11 +56,17 @@ def install(folder: Path, workspace_dir: str = "", command: str = "") -> tuple[P
                     "Put the two into one file, or remove the one that is not needed",
                 )
         part = hooks / f".{_NAME}.{os.getpid()}.part"
-        part.write_text(text, encoding="utf-8")
-        part.chmod(0o755)
-        if os.path.lexists(hook) and not is_ours:
-            hook.rename(before)
-        part.replace(hook)
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.chmod(0o755)
+            if os.path.lexists(hook) and not is_ours:
+                hook.rename(before)
+            part.replace(hook)
+        except OSError:
+            part.unlink(missing_ok=True)
+            if not os.path.lexists(hook) and os.path.lexists(before):
+                before.rename(hook)
+            raise
     except OSError as error:
         raise LoopdeskError(f"The hook cannot be written into {hooks}: {error.strerror}") from error
     return hook, os.path.lexists(before)
