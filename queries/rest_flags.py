@@ -11,18 +11,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from queries.backend import QueryTimedOut
 from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
+from queries.remote_http import CutOff
 from queries.rest import Rest, listed
 from workspace.errors import LoopdeskError
 from workspace.knobs import MOST_USD
 from workspace.text import plain
 
 _MOST_NAME = 200
+# After any of them what was sent may have been done.
+_LOST = (PostHogBusy, CutOff, QueryTimedOut)
 _MOST_FLAGS = 10_000
 
 
 class FlagMoved(LoopdeskError):
     """The flag is not any more what was read: nothing was sent."""
+
+
+class Unanswered(LoopdeskError):
+    """The change was sent; neither its answer came nor, since then, what the flag is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,8 @@ def budgeted(flag: Flag, usd: float) -> Change:
 
 
 def apply(rest: Rest, change: Change) -> Flag:
-    """The flag as it is afterwards. Raises `FlagMoved`, with nothing sent, or another `LoopdeskError`.
+    """The flag as it is afterwards. Raises `FlagMoved`, with nothing sent, `Unanswered`, or another
+    `LoopdeskError`.
 
     PostHog refuses a version that is not the newest, so a change between our reading and our writing is seen as well.
     """
@@ -158,10 +167,17 @@ def apply(rest: Rest, change: Change) -> Flag:
     answer = None
     try:
         answer = rest.ask("PATCH", path, document)
-    except (PostHogBusy, PostHogConflict) as error:
+    except (*_LOST, PostHogConflict) as error:
         # An answer may be lost after its change, and a conflict be a change of somebody else: what is there says it.
         met = error
-    made = flag_of(answer) or read_flag(rest, change.flag.id)
+    try:
+        made = flag_of(answer) or read_flag(rest, change.flag.id)
+    except LoopdeskError as error:
+        if isinstance(met, _LOST):
+            raise Unanswered(
+                f"Whether {change.flag.key} changed is not known: {met.what}", met.means, "Look at it before you go on"
+            ) from error
+        raise
     if not _is_done(change, made):
         if isinstance(met, PostHogConflict):  # only then is it certain that ours did nothing
             refuse_moved(change.flag, made)

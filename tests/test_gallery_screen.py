@@ -342,3 +342,16 @@ async def test_without_any_board_it_says_where_one_can_be_put(monkeypatch: pytes
         assert "A question of your own goes into" in screen_text(app)
         await press(pilot, "tab", "p", ">", "s", "]", "+", "y", "e", "R", "?", "escape", "1")
         assert isinstance(app.screen, MorningScreen)
+
+
+async def test_escape_goes_off_the_number_and_then_back_to_where_boards_was_called():
+    app, asker = gallery()
+    async with opened(app) as pilot:
+        await boards(pilot, asker)
+        await press(pilot, "j")
+        pane = app.screen.focused
+        assert isinstance(pane, BoardPane) and pane.spot
+        await press(pilot, "escape")
+        assert pane.spot is None and isinstance(app.screen, GalleryScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, MorningScreen)

@@ -12,10 +12,11 @@ from tests.desks import desk, screen_text
 from tests.test_desk import MIDDLE, NARROW, WIDE, opened, press
 from themes.loader import load
 from tui.help_texts import TEXTS
-from tui.keymap import REACHABLE, Keymap
+from tui.keymap import Keymap
 from tui.palette import Glyphs, Palette, palette
 from tui.screens.help import HelpScreen, help_lines, spelled_mark
 from tui.screens.morning import PANES
+from tui.verbs import REACHABLE
 from tui.widgets.reader import Reader
 
 PALETTE = palette(load("loopdesk-dark"))

@@ -6,7 +6,7 @@ import pytest
 
 from themes.loader import load
 from tui.desk import Desk
-from tui.keymap import REACHABLE, SCOPES, VERBS, Keymap, Verb, conflicts, readme_table
+from tui.keymap import Keymap, conflicts, readme_table
 from tui.palette import palette
 from tui.screens.behind import BehindScreen
 from tui.screens.chooser import Chooser
@@ -29,6 +29,7 @@ from tui.screens.tracecompare import CompareScreen
 from tui.screens.triage import TriageScreen
 from tui.screens.welcome import WelcomeScreen
 from tui.strokes import parse, typed
+from tui.verbs import REACHABLE, SCOPES, VERBS, Verb
 from tui.widgets.rowlist import RowList
 from workspace.errors import LoopdeskError
 

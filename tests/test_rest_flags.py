@@ -11,7 +11,18 @@ from queries.limiter import Limiter, account
 from queries.remote_errors import KeyRefused, PostHogConflict
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, Rest
-from queries.rest_flags import Change, FlagMoved, apply, budgeted, flag_named, flag_of, flags, rolled_out, switched
+from queries.rest_flags import (
+    Change,
+    FlagMoved,
+    Unanswered,
+    apply,
+    budgeted,
+    flag_named,
+    flag_of,
+    flags,
+    rolled_out,
+    switched,
+)
 from tests.conftest import Served
 from tests.posthog_double import Double, Received, Scripted, json_answer, page, refusal
 from tests.rest_calls import EVERYONE, HALVES
@@ -205,3 +216,26 @@ def test_a_gateways_answer_to_a_change_is_looked_after(open_remote: Callable[...
     with Double([], answer).running() as double:
         rest = open_remote(double.url)
         assert apply(rest, switched(flag_named(rest, "scorer_v2"), True)).is_on
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_change_whose_answer_is_lost_is_never_called_undone(is_back: bool, open_remote: Callable[..., RemoteRest]):
+    """PostHog does it and goes away; what is there afterwards says it, or nobody knows."""
+    patched: list[Received] = []
+
+    def answer(received: Received) -> Scripted:
+        if received.method == "PATCH":
+            patched.append(received)
+        if received.method == "PATCH" or (patched and not is_back):
+            return Scripted(vanishes=True)
+        there = document(active=True, version=5) if patched else document()
+        return json_answer({"results": [there]} if "?" in received.path else there)
+
+    with Double([], answer).running() as double:
+        rest = open_remote(double.url)
+        wanted = switched(flag_named(rest, "scorer_v2"), True)
+        if is_back:
+            assert apply(rest, wanted).is_on
+        else:
+            with pytest.raises(Unanswered, match="Whether scorer_v2 changed is not known"):
+                apply(rest, wanted)

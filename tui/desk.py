@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 from textual import events
 from textual.driver import Driver
-from textual.screen import Screen
 
 from queries import boards
 from queries.boards import Answer
@@ -35,10 +34,10 @@ from tui.inboxdoor import InboxDoor
 from tui.keymap import Keymap
 from tui.left import PLACE, Left
 from tui.messages import Arrived
+from tui.modes import MODES
 from tui.palette import Palette, palette, textual_theme
 from tui.screens.base import BaseScreen
 from tui.screens.boards import BoardsScreen
-from tui.screens.morning import MorningScreen
 from tui.stylesheet import ParsedOnce
 from tui.words import change_words, clock_time, place_words, short_time, window_in_short, window_words
 from tui.work import Spawn, Threads, Watcher, Work
@@ -59,48 +58,11 @@ DEMO, EMBEDDED, RECONNECT = "demo", "embedded", "reconnect"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _rounds() -> Screen:
-    from tui.screens.rounds import RoundsScreen
-
-    return RoundsScreen()
-
-
-def _inbox() -> Screen:
-    from tui.screens.inbox import InboxScreen
-
-    return InboxScreen()
-
-
-def _engine() -> Screen:
-    from tui.screens.engine import EngineScreen
-
-    return EngineScreen()
-
-
-def _knobs() -> Screen:
-    from tui.screens.knobs import KnobsScreen
-
-    return KnobsScreen()
-
-
-def _gallery() -> Screen:
-    from tui.screens.gallery import GalleryScreen
-
-    return GalleryScreen()
-
-
 class Desk(Decisions, inherit_bindings=False):
     TITLE = "loopdesk"
     # Morning's with the app's own: a screen that brings a style sheet makes Textual parse all of them again.
     CSS_PATH: ClassVar = ["styles/desk.tcss", "styles/morning.tcss"]
-    MODES: ClassVar = {
-        "morning": MorningScreen,
-        "rounds": _rounds,
-        "inbox": _inbox,
-        "engine": _engine,
-        "knobs": _knobs,
-        "boards": _gallery,
-    }
+    MODES: ClassVar = MODES
     DEFAULT_MODE = "morning"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False

@@ -259,7 +259,7 @@ def head(state: KnobState, section: str, clock_time: ClockTime) -> Sequence[Said
             said.append(("warn", part.problem))  # where there is no row, it stands in their place
         if len(part.rows) >= MOST_LISTED:
             which = "newest" if name == ANNOTATIONS else "first"
-            said.append(("warn", f"Only the {which} {len(part.rows):,} {name} are shown; PostHog may hold more."))
+            said.append(("warn", f"Only the {which} {len(part.rows):,} {name} are shown: there may be more."))
     problem = state.problems.get(SEEN if section == FLAGS else COMPARED if section == EXPERIMENTS else "", "")
     if problem and problem != state.part(section).problem:
         said.append(("warn", f"Rounds are not counted: {problem}"))

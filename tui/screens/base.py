@@ -29,7 +29,7 @@ TOO_SMALL = "loopdesk needs a little more room: at least 50 columns and 12 lines
 
 
 class BaseScreen(Screen, inherit_bindings=False):
-    """Obeys the keys of its own row in `keymap.REACHABLE`."""
+    """Obeys the keys of its own row in `verbs.REACHABLE`."""
 
     # Textual repaints the whole screen when this changes; the widgets that gain and lose focus repaint themselves.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)

@@ -16,11 +16,12 @@ from textual.widget import Widget
 from queries.views.filters import Filters
 from queries.views.words import counted
 from tui.asker import Place
-from tui.keymap import Keymap, Verb
+from tui.keymap import Keymap
 from tui.messages import Failed, Told
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
 from tui.sheets import FORMATS, Sheet
+from tui.verbs import Verb
 from tui.widgets.filterbar import Prompt
 from tui.widgets.rowlist import RowList
 from tui.widgets.rowtable import Table

@@ -204,6 +204,13 @@ class GalleryScreen(PanesScreen, Exporting):
         if self.parts():
             self.set_focus(self.pane(self.parts()[0]), scroll_visible=False)
 
+    def action_back(self) -> None:
+        """Off the number under the cursor first."""
+        if isinstance(self.focused, BoardPane) and self.focused.spot:
+            super().action_back()
+        else:
+            self.desk.go_back()
+
     # Arranging
 
     def action_pick(self) -> None:

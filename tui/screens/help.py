@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from tui.help_texts import TEXTS, HelpText, Mark
-from tui.keymap import REACHABLE, SCOPES, Keymap
+from tui.keymap import Keymap
 from tui.palette import Palette
 from tui.screens.base import BaseScreen
+from tui.verbs import REACHABLE, SCOPES
 from tui.widgets.reader import Reader
 from tui.widgets.statusbar import Line
 from tui.widgets.strips import Run, said, wrap

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from queries.rest_experiments import DRAFT, End, Start, ended, started
-from queries.rest_flags import Change, Flag, FlagMoved, budgeted, rolled_out, switched
+from queries.rest_flags import Change, Flag, FlagMoved, Unanswered, budgeted, rolled_out, switched
 from queries.rest_knobs import Creation
 from queries.views.experiment import FEWEST, Plan
 from tui import history
@@ -209,7 +209,8 @@ class KnobDeeds(Sectioned):
                     kept.flag = message.found
         self.state_is(state)
         if message.error is not None:
-            self.desk.say(f"Not changed: {message.error}")
+            is_lost = isinstance(message.error, Unanswered)
+            self.desk.say(str(message.error) if is_lost else f"Not changed: {message.error}")
             if isinstance(how, _Undoing):
                 how.kept.is_over |= isinstance(message.error, FlagMoved)
                 self.desk.history.put_back(how.entry)
