@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from queries.backend import QueryTimedOut
 from queries.limiter import Limiter, account
 from queries.remote import pause_before_retry
 from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, conflict, error_for
@@ -25,6 +26,8 @@ from workspace.config import Config
 from workspace.connection import connection
 from workspace.errors import LoopdeskError
 
+LOST = (PostHogBusy, CutOff, QueryTimedOut)
+"""After any of these errors what was sent may have been done."""
 _DEADLINE_S = 30.0
 _PATIENCE_S = 5.0
 _PAGE = 100
@@ -34,6 +37,14 @@ MOST_LISTED = 1_000
 
 class NotThere(LoopdeskError):
     """PostHog answered 404: the object is gone, or this PostHog has no such objects."""
+
+
+class Unanswered(LoopdeskError):
+    """What was sent may have been done: neither its answer came nor, since then, what is there now."""
+
+
+def unanswered(whether: str, met: LoopdeskError) -> Unanswered:
+    return Unanswered(f"Whether {whether} is not known: {met.what}", met.means, "Look at it before you go on")
 
 
 class Rest(Protocol):

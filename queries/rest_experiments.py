@@ -15,7 +15,7 @@ from math import isfinite
 
 from queries.moments import moment_of
 from queries.remote_errors import PostHogFailed
-from queries.rest import Rest, listed
+from queries.rest import LOST, Rest, Unanswered, listed, unanswered
 from queries.rest_flags import Flag, flag_of, read_flag, refuse_moved
 from queries.views.experiment import CONTROL, FEWEST, Plan
 from workspace.errors import LoopdeskError
@@ -192,6 +192,8 @@ def _launched(rest: Rest, draft: Running) -> Running:
     path = f"experiments/{draft.id}/launch/"
     try:
         return _settled(lambda: rest.ask("POST", path, {}), lambda: _in_state(rest, draft.id, RUNNING))
+    except Unanswered:
+        raise
     except LoopdeskError as error:
         raise LoopdeskError(
             f'"{draft.name}" is there as a draft, but was not launched: {error.what}',
@@ -202,7 +204,7 @@ def _launched(rest: Rest, draft: Running) -> Running:
 
 def _settled(send: Callable[[], object], look: Callable[[], Running | None]) -> Running:
     """Sends once. `look` finds what was wanted where the answer was lost or says something else, None where it is not
-    there; then the error that was met is raised."""
+    there; then the error that was met is raised, or `Unanswered` where it cannot look."""
     met: LoopdeskError = PostHogFailed("PostHog did not do what it was asked", do="Look at the experiment there")
     try:
         send()
@@ -211,7 +213,7 @@ def _settled(send: Callable[[], object], look: Callable[[], Running | None]) -> 
     try:
         found = look()
     except LoopdeskError as error:
-        raise met from error
+        raise (unanswered("the experiment changed", met) if isinstance(met, LOST) else met) from error
     if found is None:
         raise met
     return found

@@ -11,26 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from queries.backend import QueryTimedOut
-from queries.remote_errors import PostHogBusy, PostHogConflict, PostHogFailed
-from queries.remote_http import CutOff
-from queries.rest import Rest, listed
+from queries.remote_errors import PostHogConflict, PostHogFailed
+from queries.rest import LOST, Rest, listed, unanswered
 from workspace.errors import LoopdeskError
 from workspace.knobs import MOST_USD
 from workspace.text import plain
 
 _MOST_NAME = 200
-# After any of them what was sent may have been done.
-_LOST = (PostHogBusy, CutOff, QueryTimedOut)
 _MOST_FLAGS = 10_000
 
 
 class FlagMoved(LoopdeskError):
     """The flag is not any more what was read: nothing was sent."""
-
-
-class Unanswered(LoopdeskError):
-    """The change was sent; neither its answer came nor, since then, what the flag is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +159,14 @@ def apply(rest: Rest, change: Change) -> Flag:
     answer = None
     try:
         answer = rest.ask("PATCH", path, document)
-    except (*_LOST, PostHogConflict) as error:
+    except (*LOST, PostHogConflict) as error:
         # An answer may be lost after its change, and a conflict be a change of somebody else: what is there says it.
         met = error
     try:
         made = flag_of(answer) or read_flag(rest, change.flag.id)
     except LoopdeskError as error:
-        if isinstance(met, _LOST):
-            raise Unanswered(
-                f"Whether {change.flag.key} changed is not known: {met.what}", met.means, "Look at it before you go on"
-            ) from error
+        if isinstance(met, LOST):
+            raise unanswered(f"{change.flag.key} changed", met) from error
         raise
     if not _is_done(change, made):
         if isinstance(met, PostHogConflict):  # only then is it certain that ours did nothing

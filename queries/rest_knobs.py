@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from queries.remote_errors import PostHogFailed
-from queries.rest import Rest
+from queries.rest import LOST, Rest, unanswered
 from queries.rest_flags import Flag, find_flag, flag_of
 from workspace.errors import LoopdeskError
 from workspace.knobs import Knob
@@ -46,7 +46,8 @@ class Creation:
 
 
 def create(rest: Rest, creation: Creation) -> tuple[Flag, bool]:
-    """The flag, and whether it is new: one of that key stays as it is. Raises `LoopdeskError`, with nothing made."""
+    """The flag, and whether it is new: one of that key stays as it is. Raises `Unanswered`, or another
+    `LoopdeskError` with nothing made."""
     key = creation.knob.name
     there = find_flag(rest, key)
     if there is not None:
@@ -59,7 +60,10 @@ def create(rest: Rest, creation: Creation) -> tuple[Flag, bool]:
     except LoopdeskError as error:
         # The answer may be lost, not the flag; or somebody else was quicker.
         met = error
-    there = find_flag(rest, key)
+    try:
+        there = find_flag(rest, key)
+    except LoopdeskError as error:
+        raise (unanswered(f"{key} was made", met) if isinstance(met, LOST) else met) from error
     if there is None:
         raise met
     return there, True

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from queries.limiter import Limiter, account
 from queries.remote_errors import PostHogConflict, PostHogUnreachable
-from queries.remote_http import Transport
-from queries.rest import RemoteRest, Rest
+from queries.remote_http import CutOff, Transport
+from queries.rest import RemoteRest, Rest, Unanswered
 from queries.rest_experiments import (
     ExperimentMoved,
     apply,
@@ -212,6 +212,25 @@ def test_a_start_that_is_broken_off_is_never_made_twice(rest: Rest, path: str, w
     assert apply(faulty, ended(running)).state == "ended"
     assert apply(faulty, ended(running)).state == "ended"
     assert faulty.sent.count(("POST", f"experiments/{running.id}/end/")) == 1
+
+
+@pytest.mark.parametrize("verb", ["/launch/", "/end/"])
+def test_what_cannot_be_looked_up_after_a_lost_answer_is_not_called_unchanged(rest: Rest, verb: str):
+    class Dying(Faulty):
+        def ask(self, method: str, path: str, document: dict | None = None) -> object:
+            if ("POST", "gone") in self.sent:
+                raise PostHogUnreachable("the line is dead")
+            answer = super().ask(method, path, document)
+            if path.endswith(verb):
+                self.sent.append(("POST", "gone"))
+                raise CutOff("the answer was lost")
+            return answer
+
+    dying, flag = Dying(rest, {}), make(rest)
+    running = apply(rest, started(flag, PLAN)) if verb == "/end/" else None
+    with pytest.raises(Unanswered, match="Whether the experiment changed is not known"):
+        apply(dying, ended(running) if running else started(flag, PLAN))
+    assert [one.state for one in experiments(rest)] == ["ended" if running else "running"]
 
 
 FLAG = {"id": 3, "key": "scorer_v2", "name": "", "active": False, "filters": BOTH, "version": 4}

@@ -10,11 +10,10 @@ import pytest
 from queries.limiter import Limiter, account
 from queries.remote_errors import KeyRefused, PostHogConflict
 from queries.remote_http import Transport
-from queries.rest import RemoteRest, Rest
+from queries.rest import RemoteRest, Rest, Unanswered
 from queries.rest_flags import (
     Change,
     FlagMoved,
-    Unanswered,
     apply,
     budgeted,
     flag_named,

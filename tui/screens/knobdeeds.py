@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from queries.rest import Unanswered
 from queries.rest_experiments import DRAFT, End, Start, ended, started
-from queries.rest_flags import Change, Flag, FlagMoved, Unanswered, budgeted, rolled_out, switched
+from queries.rest_flags import Change, Flag, FlagMoved, budgeted, rolled_out, switched
 from queries.rest_knobs import Creation
 from queries.views.experiment import FEWEST, Plan
 from tui import history
