@@ -58,6 +58,10 @@ class KnobState:
     problems: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_problem(self) -> bool:
+        return bool(self.problems) or any(part.problem for part in self.parts.values())
+
     def part(self, name: str) -> Part:
         return self.parts.get(name, Part())
 

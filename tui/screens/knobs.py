@@ -204,7 +204,9 @@ class KnobsScreen(KnobDeeds, KnobMarks, Sectioned):
         is_asking = self.desk.work.pending(self) or (self.desk.knobs is not None and self.desk.knobs.is_asking(self))
         if self._was_asked and not is_asking:
             self._was_asked = False
-            self.say(f"Asked again at {self.desk.clock_time(self.desk.now(), seconds=True)}.")
+            # What failed stands where its rows are.
+            at = self.desk.clock_time(self.desk.now(), seconds=True)
+            self.say("" if self.state.has_problem else f"Asked again at {at}.")
         self.update_status()
 
     def state_is(self, state: KnobState) -> None:

@@ -133,6 +133,13 @@ class Sectioned(Jumping, Searching, BaseScreen):
         parts = (self.desk.label, "read-only" if self.desk.is_read_only else "")
         return tuple(part for part in parts if part)
 
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """What changes something is longest wanted: in 80 columns there is room for little else."""
+        keys = self.desk.keys
+        shown = [(verb, key) for verb in keys.on(self.KEYS) if verb.short and (key := keys.key(verb.name, self.KEYS))]
+        shown.sort(key=lambda one: (one[0].scope == "everywhere", one[0].writes))
+        return [(key, verb.short) for verb, key in shown]
+
     def help_topics(self) -> Sequence[str]:
         return (f"{self.KEYS}.{self.section.name.casefold()}", self.KEYS)
 
