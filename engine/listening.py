@@ -17,6 +17,7 @@ from engine.sources.source import Gathered
 from engine.store import Store
 from queries.morning import open_local
 from workspace.config import Config
+from workspace.memory import give_back
 
 EVERY = timedelta(minutes=2)
 """How soon after the last time, where events have arrived."""
@@ -82,6 +83,7 @@ class Listening:
             return found
         finally:
             backend.close()
+            give_back()  # the pages of the store that were read are some 20 MB
 
 
 def _switched(store: Store) -> Mapping[str, bool]:

@@ -11,6 +11,7 @@ import pytest
 
 from workspace import config, connection, databases
 from workspace.errors import LoopdeskError
+from workspace.memory import give_back
 from workspace.paths import Workspace, write_private
 from workspace.text import plain, plain_lines
 
@@ -247,3 +248,18 @@ def test_opening_a_database_again_leaves_the_locks_of_the_process_alone(tmp_path
     run = subprocess.run([sys.executable, "-c", other, tmp_path / "events.db"], capture_output=True, text=True)
     assert "database is locked" in run.stderr
     first.close()
+
+
+def test_memory_is_given_back_where_the_c_library_can_and_nothing_happens_elsewhere(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+
+    class Glibc:
+        def malloc_trim(self, pad: int) -> int:
+            asked.append(pad)
+            return 1
+
+    monkeypatch.setattr("workspace.memory.ctypes.CDLL", lambda _: Glibc())
+    give_back()
+    monkeypatch.setattr("workspace.memory.ctypes.CDLL", lambda _: object())
+    give_back()
+    assert asked == [0]
