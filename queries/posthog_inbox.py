@@ -7,23 +7,18 @@ PostHog's model from whatever reached the project: they are untrusted, and made 
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import urlencode
 
-from queries.limiter import Limiter, account
 from queries.moments import moment_of
-from queries.remote import pause_before_retry
-from queries.remote_errors import KeyRefused, NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, error_for
-from queries.remote_host import is_loopback
-from queries.remote_http import CutOff, Reply, Transport
-from queries.turns import Priority
+from queries.remote_errors import KeyRefused, PostHogFailed, error_for
+from queries.remote_exchange import Exchanges, open_exchanges
+from queries.remote_http import Reply
 from workspace.config import Config
-from workspace.connection import connection
 from workspace.errors import LoopdeskError
 from workspace.text import plain, plain_lines
 
@@ -39,8 +34,6 @@ REASONS = (
 MOST_NOTE = 4_000  # PostHog's own limit
 MOST_REPORTS = 500
 _PAGE = 100
-_DEADLINE_S = 30.0
-_PATIENCE_S = 5.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_TITLE, _MOST_SUMMARY = 200, 4_000
 
@@ -76,24 +69,12 @@ class Listed:
 class PostHogInbox:
     """Blocking, for one thread."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        limiter: Limiter,
-        account: str,
-        project_id: str = "",
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._transport, self._limiter, self._account = transport, limiter, account
-        self._project_id = project_id.strip() or "@current"
-        self._monotonic, self._pause = monotonic, pause
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._exchanges = exchanges
         self._unavailable = ""
 
     def close(self) -> None:
-        self._transport.close()
-        self._limiter.close()
+        self._exchanges.close()
 
     def reports(self, statuses: Sequence[str] = OPEN, *, most: int = MOST_REPORTS) -> Listed:
         """The newest change first. Raises `LoopdeskError` where PostHog does not answer; a project without an inbox
@@ -113,7 +94,7 @@ class PostHogInbox:
                 self._unavailable = str(error)
                 return Listed(unavailable=self._unavailable)
             # While pages are read a report may move from one to the next; the address of `next` is never followed.
-            for report in (made for row in rows if (made := _report(row, self._transport.host, self._project_id))):
+            for report in (made for row in rows if (made := self._report(row))):
                 found.setdefault(report.id, report)
             offset += _PAGE
             if not has_more or not rows or len(found) >= most or offset >= 2 * max(most, _PAGE):
@@ -122,9 +103,9 @@ class PostHogInbox:
     def report(self, id: str) -> PostHogReport:
         """Raises `LoopdeskError` where there is none of that id."""
         reply = self._exchange("GET", f"{_checked(id)}/")
-        found = _report(reply.body, self._transport.host, self._project_id)
+        found = self._report(reply.body)
         if found is None:
-            raise _no_answer(self._transport.host)
+            raise _no_answer(self._exchanges.host)
         return found
 
     def resolve(self, id: str) -> None:
@@ -156,46 +137,28 @@ class PostHogInbox:
         body = self._exchange("GET", f"?{urlencode(asked)}", is_list=True).body
         rows = body.get("results") if isinstance(body, dict) else None
         if not isinstance(rows, list):
-            raise _no_answer(self._transport.host)
+            raise _no_answer(self._exchanges.host)
         return rows, bool(body.get("next")) if isinstance(body, dict) else False
 
     def _exchange(
         self, method: str, rest: str, document: Mapping[str, object] | None = None, *, is_list: bool = False
     ) -> Reply:
-        deadline, tried = self._monotonic() + _DEADLINE_S, 0
-        while True:
-            try:
-                return self._once(method, rest, document, deadline, is_list=is_list)
-            except (Throttled, PostHogBusy, CutOff) as error:
-                if isinstance(error, NoTurn):
-                    raise
-                if isinstance(error, Throttled) and error.seconds is not None:
-                    self._limiter.throttled(self._account, error.seconds)
-                pause = pause_before_retry(error, tried, _PATIENCE_S, random.random())  # noqa: S311
-                if pause is None or self._monotonic() + pause >= deadline:
-                    raise
-                tried += 1
-                self._pause(pause)
+        path = self._exchanges.within_project(f"signals/reports/{rest}")
+        return self._exchanges.exchange(method, path, document, partial(self._refused, is_list=is_list))
 
-    def _once(
-        self, method: str, rest: str, document: Mapping[str, object] | None, deadline: float, *, is_list: bool
-    ) -> Reply:
-        path = f"/api/projects/{quote(self._project_id, safe='@')}/signals/reports/{rest}"
-        left = deadline - self._monotonic()
-        with self._limiter.slot(self._account, Priority.DESK, within_s=left, lease_s=left):
-            reply = self._transport.exchange(method, path, document, deadline=deadline)
-        if 200 <= reply.status < 300 and reply.is_json:
-            return reply
-        if 200 <= reply.status < 300:
-            # An older self-hosted PostHog answers an address that it does not know with its app's page.
-            raise _none("answers with a page in its place") if is_list else _no_answer(self._transport.host)
-        raise self._error(reply, is_list=is_list)
+    def _report(self, row: object) -> PostHogReport | None:
+        return _report(row, self._exchanges.host, self._exchanges.project_id)
+
+    def _refused(self, reply: Reply, *, is_list: bool) -> LoopdeskError | None:
+        if not 200 <= reply.status < 300:
+            return self._error(reply, is_list=is_list)
+        if reply.is_json:
+            return None
+        # An older self-hosted PostHog answers an address that it does not know with its app's page.
+        return _none("answers with a page in its place") if is_list else _no_answer(self._exchanges.host)
 
     def _error(self, reply: Reply, *, is_list: bool) -> LoopdeskError:
-        refusal = Refusal(
-            reply.status, reply.body, self._transport.host, self._project_id, self._transport.key_kind,
-            is_json=reply.is_json,
-        )  # fmt: skip
+        refusal = self._exchanges.refusal(reply)
         error = error_for(refusal)
         if reply.status == 404 and is_list:
             return _none("this PostHog or project has none")
@@ -215,12 +178,7 @@ class PostHogInbox:
 
 def open_inbox(config: Config, warn: Callable[[str], None] = lambda _: None) -> PostHogInbox:
     """Of the configured PostHog; nothing is asked yet. Raises `LoopdeskError` where none is."""
-    made = connection(config)
-    transport = Transport(made.host, made.personal_key)
-    if transport.host.startswith("http:") and not is_loopback(transport.host):
-        warn(f"{transport.host} is asked without TLS: others on the network can read the personal key.")
-    limiter = Limiter(warn=warn)
-    return PostHogInbox(transport, limiter, account(transport.host, made.personal_key), made.project_id)
+    return PostHogInbox(open_exchanges(config, warn))
 
 
 def _none(why: str) -> NoPostHogInbox:

@@ -6,30 +6,22 @@ sent again after a broken connection; making something is not, because PostHog k
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from queries.backend import QueryTimedOut
-from queries.limiter import Limiter, account
-from queries.remote import pause_before_retry
-from queries.remote_errors import NoTurn, PostHogBusy, PostHogFailed, Refusal, Throttled, conflict, error_for
-from queries.remote_host import is_loopback
-from queries.remote_http import CutOff, Reply, Transport
-from queries.turns import Priority
+from queries.remote_errors import PostHogBusy, PostHogFailed, Refusal, conflict, error_for
+from queries.remote_exchange import Exchanges, open_exchanges
+from queries.remote_http import CutOff, Reply
 from workspace.config import Config
-from workspace.connection import connection
 from workspace.errors import LoopdeskError
 
 LOST = (PostHogBusy, CutOff, QueryTimedOut)
 """After any of these errors what was sent may have been done."""
-_DEADLINE_S = 30.0
-_PATIENCE_S = 5.0
 _PAGE = 100
 MOST_LISTED = 1_000
 """Of one kind, unless more are asked for."""
@@ -62,60 +54,24 @@ class Rest(Protocol):
 class RemoteRest:
     """The configured PostHog."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        limiter: Limiter,
-        account: str,
-        project_id: str = "",
-        *,
-        deadline_s: float = _DEADLINE_S,
-        monotonic: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._transport, self._limiter, self._account = transport, limiter, account
-        self._project_id = project_id.strip() or "@current"
-        self._deadline_s, self._monotonic, self._pause = deadline_s, monotonic, pause
-        self.place = f"{transport.host}/project/{self._project_id}"
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._exchanges = exchanges
+        self.place = f"{exchanges.host}/project/{exchanges.project_id}"
 
     def ask(self, method: str, path: str, document: Mapping[str, object] | None = None) -> object:
-        deadline, tried = self._monotonic() + self._deadline_s, 0
-        while True:
-            try:
-                return self._once(method, path, document, deadline)
-            except (Throttled, PostHogBusy, CutOff) as error:
-                # Both may come after what was asked was done.
-                is_made = method == "POST" and isinstance(error, CutOff | PostHogBusy)
-                if isinstance(error, NoTurn) or is_made:
-                    raise
-                if isinstance(error, Throttled) and error.seconds is not None:
-                    self._limiter.throttled(self._account, error.seconds)
-                pause = pause_before_retry(error, tried, _PATIENCE_S, random.random())  # noqa: S311
-                if pause is None or self._monotonic() + pause >= deadline:
-                    raise
-                tried += 1
-                self._pause(pause)
+        whole = path if path.startswith("/") else self._exchanges.within_project(path)
+        return self._exchanges.exchange(method, whole, document, self._refused, is_repeatable=method != "POST").body
 
     def close(self) -> None:
-        self._transport.close()
-        self._limiter.close()
+        self._exchanges.close()
 
-    def _once(self, method: str, path: str, document: Mapping[str, object] | None, deadline: float) -> object:
-        whole = path if path.startswith("/") else f"/api/projects/{quote(self._project_id, safe='@')}/{path}"
-        left = deadline - self._monotonic()
-        with self._limiter.slot(self._account, Priority.DESK, within_s=left, lease_s=left):
-            reply = self._transport.exchange(method, whole, document, deadline=deadline)
+    def _refused(self, reply: Reply) -> LoopdeskError | None:
         if reply.status == 204 or (200 <= reply.status < 300 and reply.is_json):
-            return reply.body
-        raise self._error(reply)
-
-    def _error(self, reply: Reply) -> LoopdeskError:
-        host = self._transport.host
+            return None
         if 200 <= reply.status < 300:
+            host = self._exchanges.host
             return PostHogFailed(f"{host} answered with a page, not as PostHog does", do="Check POSTHOG_HOST")
-        return _refused(Refusal(
-            reply.status, reply.body, host, self._project_id, self._transport.key_kind, is_json=reply.is_json
-        ))  # fmt: skip
+        return _refused(self._exchanges.refusal(reply))
 
 
 class LocalRest:
@@ -194,11 +150,7 @@ def open_rest(config: Config, warn: Callable[[str], None] = lambda _: None) -> R
     Raises `LoopdeskError`."""
     if not config.asks_posthog:
         return LocalRest(config)
-    made = connection(config)
-    transport = Transport(made.host, made.personal_key)
-    if transport.host.startswith("http:") and not is_loopback(transport.host):
-        warn(f"{transport.host} is asked without TLS: others on the network can read the personal key.")
-    return RemoteRest(transport, Limiter(warn=warn), account(transport.host, made.personal_key), made.project_id)
+    return RemoteRest(open_exchanges(config, warn))
 
 
 def _pages(rest: Rest, path: str, asked: Mapping[str, str]) -> Iterator[dict]:

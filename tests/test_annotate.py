@@ -19,6 +19,7 @@ from engine.marking import Marking
 from queries.annotations import MOST_WAITING, Waiting, draft, make, on_time_lines
 from queries.limiter import Limiter, account
 from queries.local.store import Store
+from queries.remote_exchange import Exchanges
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, open_rest
 from tests.conftest import NOW
@@ -58,7 +59,9 @@ def run(settings: dict, *arguments: str) -> tuple[int, object, str]:
 def remote(double: Double, tmp_path: Path) -> RemoteRest:
     limiter = Limiter(tmp_path / "limits")
     return RemoteRest(
-        Transport(double.url, KEY), limiter, account(double.url, KEY), "7", deadline_s=5, pause=lambda seconds: None
+        Exchanges(
+            Transport(double.url, KEY), limiter, account(double.url, KEY), "7", deadline_s=5, pause=lambda seconds: None
+        )
     )
 
 

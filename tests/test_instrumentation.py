@@ -13,6 +13,7 @@ from queries.instrumentation import NOTE, OK, WRONG, Finding, look
 from queries.limiter import Limiter, account
 from queries.local.backend import LocalBackend
 from queries.local.store import Store
+from queries.remote_exchange import Exchanges
 from queries.remote_http import Transport
 from queries.rest import RemoteRest
 from queries.scopes import scopes
@@ -135,7 +136,9 @@ def test_scopes_are_found_out_without_changing_anything(tmp_path):
     with Double([], posthog(missing)).running() as double:
         key = "phx_" + "s3cret" * 6
         limiter = Limiter(tmp_path / "limits")
-        rest = RemoteRest(Transport(double.url, key), limiter, account(double.url, key), "7", pause=lambda _: None)
+        rest = RemoteRest(
+            Exchanges(Transport(double.url, key), limiter, account(double.url, key), "7", pause=lambda _: None)
+        )
         found = scopes(rest)
     assert {one.scope.name for one in found if one.has is False} == missing
     assert all(one.has for one in found if one.scope.name not in missing)

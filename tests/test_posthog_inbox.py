@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from queries.limiter import Limiter, account
 from queries.posthog_inbox import OPEN, STATUSES, PostHogInbox, open_inbox
 from queries.remote_errors import PostHogFailed, PostHogUnreachable, Throttled
+from queries.remote_exchange import Exchanges
 from queries.remote_http import Transport
 from tests.posthog_double import Double, Received, Scripted, json_answer, page, refusal
 from tui.commands.cli import Context
@@ -93,7 +94,11 @@ def asks(tmp_path: Path) -> Iterator[Callable[[Double], PostHogInbox]]:
     def ask(double: Double) -> PostHogInbox:
         limiter = Limiter(tmp_path / "limits")
         opened.append(
-            PostHogInbox(Transport(double.url, KEY), limiter, account(double.url, KEY), "7", pause=lambda seconds: None)
+            PostHogInbox(
+                Exchanges(
+                    Transport(double.url, KEY), limiter, account(double.url, KEY), "7", pause=lambda seconds: None
+                )
+            )
         )
         return opened[-1]
 

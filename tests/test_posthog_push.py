@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from queries.limiter import Limiter, account
 from queries.posthog_boards.boards import MOST_DIMENSIONS, boards
 from queries.posthog_boards.pushing import CHANGE, KEEP, MAKE, PLACE, existing, plan, push
+from queries.remote_exchange import Exchanges
 from queries.remote_http import Transport
 from queries.rest import RemoteRest
 from tests.posthog_double import Double, Received, Scripted, json_answer, refusal, rows
@@ -89,11 +90,13 @@ def connected(tmp_path: Path):
         context = Double([], project).running()
         double = context.__enter__()
         rest = RemoteRest(
-            Transport(double.url, KEY),
-            Limiter(tmp_path / "limits"),
-            account(double.url, KEY),
-            "7",
-            pause=lambda _: None,
+            Exchanges(
+                Transport(double.url, KEY),
+                Limiter(tmp_path / "limits"),
+                account(double.url, KEY),
+                "7",
+                pause=lambda _: None,
+            )
         )
         running.append((context, rest))
         return rest, double

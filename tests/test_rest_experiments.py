@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from queries.limiter import Limiter, account
 from queries.remote_errors import PostHogConflict, PostHogUnreachable
+from queries.remote_exchange import Exchanges
 from queries.remote_http import CutOff, Transport
 from queries.rest import RemoteRest, Rest, Unanswered
 from queries.rest_experiments import (
@@ -45,7 +46,7 @@ def open_remote(tmp_path: Path) -> Iterator[Callable[..., RemoteRest]]:
 
     def connect(url: str, key: str = KEY) -> RemoteRest:
         limiter = Limiter(tmp_path / "limits")
-        opened.append(RemoteRest(Transport(url, key), limiter, account(url, key), pause=lambda _: None))
+        opened.append(RemoteRest(Exchanges(Transport(url, key), limiter, account(url, key), pause=lambda _: None)))
         return opened[-1]
 
     yield connect

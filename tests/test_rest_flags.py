@@ -9,6 +9,7 @@ import pytest
 
 from queries.limiter import Limiter, account
 from queries.remote_errors import KeyRefused, PostHogConflict
+from queries.remote_exchange import Exchanges
 from queries.remote_http import Transport
 from queries.rest import RemoteRest, Rest, Unanswered
 from queries.rest_flags import (
@@ -38,7 +39,7 @@ def open_remote(tmp_path: Path) -> Iterator[Callable[..., RemoteRest]]:
 
     def connect(url: str, key: str = KEY) -> RemoteRest:
         limiter = Limiter(tmp_path / "limits")
-        opened.append(RemoteRest(Transport(url, key), limiter, account(url, key), pause=lambda _: None))
+        opened.append(RemoteRest(Exchanges(Transport(url, key), limiter, account(url, key), pause=lambda _: None)))
         return opened[-1]
 
     yield connect
