@@ -46,6 +46,11 @@ class QueryResult:
     has_more: bool = False
     limit: int | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text's own LIMIT was reached, so that there may be more."""
+        return self.limit is not None and len(self.rows) >= self.limit
+
 
 class Backend(Protocol):
     """Answers HogQL. One instance serves many threads."""

@@ -45,7 +45,7 @@ def behind(drill: Drill, backend: Backend, window: Window, filters: Filters) -> 
         asked_at=named.asked_at,
         backend=named.backend,
         results=(found or named,),
-        view=Behind(view, named.limit is not None and len(named.rows) >= named.limit),
+        view=Behind(view, named.is_cut),
         hogql=boards.spelled(question, values),
     )
 

@@ -126,7 +126,7 @@ def _columns(backend: Backend, extent: Extent) -> Iterator[Sequence[Sequence]]:
         return
     for within in pages(extent):
         result = _ask(backend, "trace_events", within, id=extent.trace_id)
-        if result.limit is not None and len(result.rows) >= result.limit:
+        if result.is_cut:
             raise LoopdeskError(
                 f"More than {result.limit:,} events of this round fall into one moment", do="Ask for them with HogQL"
             )

@@ -51,7 +51,7 @@ class Compared:
 
 def seen(backend: Backend, window: Window, filters: Filters) -> Seen:
     """Blocking. Raises `LoopdeskError`."""
-    result = _asked(backend, window.span, project=filters.project, client=filters.client)
+    result = asked(backend, window.span, project=filters.project, client=filters.client)
     found: dict[str, dict[str, int]] = {}
     for row in records(result):
         if window.run_id and row["run_id"] != window.run_id:
@@ -59,13 +59,13 @@ def seen(backend: Backend, window: Window, filters: Filters) -> Seen:
         variant = variant_of(row["variant"]) if row["n_variants"] == 1 else SEVERAL
         by_variant = found.setdefault(row["flag"], {})
         by_variant[variant] = by_variant.get(variant, 0) + 1
-    return Seen(window, filters, {flag: dict(sorted(by.items())) for flag, by in found.items()}, _is_cut(result))
+    return Seen(window, filters, {flag: dict(sorted(by.items())) for flag, by in found.items()}, result.is_cut)
 
 
 def compared(backend: Backend, plan: Plan, span: Span) -> Compared:
     """Blocking. All rounds of the plan's flag, whatever the desk is filtered by: a plan is about all of them. Raises
     `LoopdeskError`."""
-    result = _asked(backend, span, flag=plan.flag)
+    result = asked(backend, span, flag=plan.flag)
     found, mixed = samples(records(result), plan.flag)
     whole = of_samples(found, plan, result.timezone, mixed=mixed)
     names = [one.variant for one in whole.distributions]
@@ -76,7 +76,7 @@ def compared(backend: Backend, plan: Plan, span: Span) -> Compared:
         result.asked_at,
         whole,
         tuple((loop, _distributions(mine, names)) for loop, mine in by_loop) if len(loops) > 1 else (),
-        _is_cut(result),
+        result.is_cut,
     )
 
 
@@ -85,11 +85,8 @@ def _distributions(found: Sequence[Sample], names: Sequence[str]) -> tuple[Distr
     return tuple(distribution(name, each, found[0].goal) for name, each in scores.items() if each)
 
 
-def _asked(backend: Backend, span: Span, **given: str) -> QueryResult:
+def asked(backend: Backend, span: Span, **given: str) -> QueryResult:
+    """`round_variants`' rows; `given` narrows by flag, project and client. Blocking. Raises `LoopdeskError`."""
     question = catalog.load("round_variants")
     values = question.values({"since": span.since, "until": span.until, **given})
     return backend.query(question.text, values, question.types)
-
-
-def _is_cut(result: QueryResult) -> bool:
-    return result.limit is not None and len(result.rows) >= result.limit

@@ -14,8 +14,7 @@ def shares(whole: int, noun: str, parts: Sequence[tuple[int, str]]) -> tuple[str
 
 def cut(found: QueryResult, noun: str) -> tuple[str, ...]:
     """A sentence where the question's limit was reached. `noun` is of many."""
-    is_cut = found.limit is not None and len(found.rows) >= found.limit
-    return (f"Only {len(found.rows):,} {noun} were read: there are more.",) if is_cut else ()
+    return (f"Only {len(found.rows):,} {noun} were read: there are more.",) if found.is_cut else ()
 
 
 def _percent(share: float) -> str:

@@ -57,8 +57,7 @@ def rounds(now: QueryResult, values: Mapping[str, float | str | None] | None = N
     """From `rounds`' rows, newest first; how old a round is goes by when the question was asked. `values` are by round
     id."""
     rows = tuple(_round(row, now.asked_at, (values or {}).get(row["round_id"])) for row in records(now))
-    is_cut = now.limit is not None and len(rows) >= now.limit
-    return Rounds(rows, is_cut, _verdict(rows, is_cut))
+    return Rounds(rows, now.is_cut, _verdict(rows, now.is_cut))
 
 
 def _round(row: dict, asked_at: datetime, value: float | str | None) -> Round:

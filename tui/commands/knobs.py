@@ -9,10 +9,11 @@ from datetime import datetime
 
 import click
 
+from queries import variants
 from queries.backend import QueryResult
-from queries.catalog import catalog
 from queries.morning import open_backend
 from queries.rest import Rest, open_rest
+from queries.views.window import Span
 from tui.commands.cli import Context
 from workspace.errors import LoopdeskError
 from workspace.text import plain
@@ -40,15 +41,13 @@ def confirm(said: str, *, is_sure: bool) -> None:
 
 def by_variant(context: Context, flag: str, since: datetime, until: datetime, loop: Mapping[str, str]) -> QueryResult:
     """The rounds of a flag; `loop` narrows by project and client. Raises `LoopdeskError`."""
-    question = catalog.load("round_variants")
     backend = open_backend(context.config)
     if backend is None:
         raise LoopdeskError("There are no events yet", do="Send events to `loopdesk serve`, or import a log")
     try:
-        values = question.values({"since": since, "until": until, "flag": flag, **loop})
-        result = backend.query(question.text, values, question.types)
+        result = variants.asked(backend, Span(since, until), flag=flag, **loop)
     finally:
         backend.close()
-    if len(result.rows) >= question.limit:
-        click.echo(f"loopdesk: the oldest rounds are missing: only {question.limit:,} are read at once.", err=True)
+    if result.is_cut:
+        click.echo(f"loopdesk: the oldest rounds are missing: only {len(result.rows):,} are read at once.", err=True)
     return result

@@ -250,7 +250,7 @@ class BoardPane(Inked, can_focus=True, inherit_bindings=False):
         if self.problem:
             return f"stale, as of {cast('Desk', self.app).clock_time(self.answer.asked_at)}"
         main = self.answer.results[0]
-        if main.has_more or (main.limit is not None and len(main.rows) >= main.limit):
+        if main.has_more or main.is_cut:
             return f"only the first {len(main.rows):,} rows"
         return ""
 
