@@ -236,6 +236,7 @@ class RemoteBackend:
             body = self._settled(reply, asking, deadline)
         result = answer(
             body,
+            text=asked["query"],
             timezone=self.timezone,
             backend=self.name,
             now=self._now(),

@@ -4,6 +4,7 @@ gives for the same events. Pure."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -17,6 +18,8 @@ from workspace.errors import LoopdeskError
 from workspace.text import plain
 
 _EPOCH_US = 1_000_000
+_LIMIT = re.compile(r"\bLIMIT\s+(\d{1,9})\s*\Z", re.IGNORECASE)
+_MOST_ROWS = 50_000  # PostHog answers no more, whatever a text asks for
 Cell = Callable[[object], object]
 
 
@@ -33,9 +36,15 @@ def wire_time(moment: datetime) -> str:
     return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def answer(body: object, *, timezone: str, backend: str, now: datetime, elapsed_ms: float) -> QueryResult:
-    """PostHog's 200 as a result. `timezone` is used where the response names none; `asked_at` is when PostHog computed
-    the rows, which is earlier than `now` where they come from its cache.
+def own_limit(text: str) -> int | None:
+    """The LIMIT that a text ends with, which PostHog names in no answer: its `limit` is that of a text without one."""
+    found = _LIMIT.search(text)
+    return min(int(found[1]), _MOST_ROWS) if found else None
+
+
+def answer(body: object, *, text: str, timezone: str, backend: str, now: datetime, elapsed_ms: float) -> QueryResult:
+    """PostHog's 200 to `text` as a result. `timezone` is used where the response names none; `asked_at` is when PostHog
+    computed the rows, which is earlier than `now` where they come from its cache.
 
     Raises `PostHogFailed` for a body that is no answer to a HogQLQuery."""
     if not isinstance(body, dict):
@@ -60,7 +69,7 @@ def answer(body: object, *, timezone: str, backend: str, now: datetime, elapsed_
         asked_at=_refreshed(body, now),
         elapsed_ms=elapsed_ms,
         has_more=body.get("hasMore") is True,
-        limit=limit if type(limit) is int else None,
+        limit=limit if type(limit) is int else own_limit(text),
     )
 
 

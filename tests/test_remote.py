@@ -258,6 +258,22 @@ def test_rows_from_posthogs_cache_carry_their_age(double: Runs, remote: Asks):
     assert (found[0].has_more, found[0].limit) == (True, 100)
 
 
+@pytest.mark.parametrize(
+    ("text", "limit", "is_cut"),
+    [
+        ("SELECT a FROM events LIMIT 2", 2, True),
+        ("SELECT a FROM events\nlimit 3\n", 3, False),
+        ("SELECT a FROM (SELECT a FROM events LIMIT 2)", None, False),
+        ("SELECT a FROM events LIMIT 60000", 50_000, False),
+    ],
+)
+def test_an_answer_knows_the_limit_of_its_text_which_posthog_does_not_name(
+    double: Runs, remote: Asks, text: str, limit: int | None, is_cut: bool
+):
+    found = remote(double(rows([1], [2])).url).query(text)
+    assert (found.limit, found.is_cut) == (limit, is_cut)
+
+
 def test_a_compressed_answer_is_read(double: Runs, remote: Asks):
     plain = rows([7])
     packed = Scripted(200, gzip.compress(plain.body), {"Content-Type": "application/json", "Content-Encoding": "gzip"})
